@@ -1,0 +1,1 @@
+"""Almanac's machine learning: point-in-time training sets, honest models, scores."""

@@ -1,0 +1,86 @@
+"""Paths and settings of a workspace; the only module that reads the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DBT_PROJECT = REPOSITORY / "dbt_project"
+
+
+class AlmanacError(Exception):
+    """A mistake a person can mend: the message names the thing, the place and the next command."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One company's files: where its raw data lie and where all that is made from them is kept."""
+
+    home: Path
+    raw: Path
+    settings: Mapping[str, Any]
+    target: Path | None = None
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file that dbt writes; Feast and ml read it."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def published(self) -> Path:
+        """The copy of marts, features and scores that BI tools open."""
+        return self.home / "marts.duckdb"
+
+    @property
+    def manifest(self) -> Path:
+        """The dbt manifest of the last build; it describes code, so workspaces may share it."""
+        return (self.target or self.home / "target") / "manifest.json"
+
+    @property
+    def models(self) -> Path:
+        """The folder of model artifacts, `<target>/<model id>/`."""
+        return self.home / "models"
+
+    @property
+    def truth(self) -> Path:
+        """The simulator's latent probabilities; absent for real companies."""
+        return self.home / "truth" / "probabilities.parquet"
+
+    @property
+    def report(self) -> Path:
+        """The page that `ml report` writes."""
+        return self.home / "report.html"
+
+
+def workspace() -> Workspace:
+    """Return the workspace that `ALMANAC_HOME` (and, where set, `ALMANAC_RAW`) names.
+
+    Raises:
+        AlmanacError: the settings file is not a YAML mapping.
+    """
+    home = Path(os.environ.setdefault("ALMANAC_HOME", str(REPOSITORY / "data"))).resolve()
+    settings = read_settings(home / "workspace.yml")
+    raw = os.environ.get("ALMANAC_RAW") or settings.get("raw") or "raw"
+    target = DBT_PROJECT / os.environ.get("DBT_TARGET_PATH", "target")
+    return Workspace(home, (home / raw).resolve(), settings, target)
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Return the settings in `path`, or none where the file is absent."""
+    if not path.exists():
+        return {}
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise AlmanacError(
+            f"{path} is not YAML: {error}\nCorrect it, then run the command again."
+        ) from error
+    if not isinstance(settings, dict):
+        raise AlmanacError(
+            f"{path} must hold `name: value` lines.\nSee README, section Workspaces."
+        )
+    return settings

@@ -1,0 +1,54 @@
+"""Opening the warehouse: briefly, read-only by default, waiting while another process holds it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+from tqdm import tqdm
+
+from ml.config import AlmanacError
+
+PATIENCE_SECONDS = 60.0
+
+
+@contextmanager
+def open_warehouse(
+    path: Path, *, read_only: bool = True, patience: float = PATIENCE_SECONDS
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a UTC connection to the warehouse at `path` and close it afterwards.
+
+    Raises:
+        AlmanacError: no warehouse there, or another process held it for `patience` seconds.
+    """
+    if not path.exists():
+        raise AlmanacError(f"No warehouse at {path}.\nBuild it first: dbt build")
+    connection = _connect(path, read_only, patience)
+    try:
+        connection.execute("set TimeZone = 'UTC'")
+        yield connection
+    finally:
+        connection.close()
+
+
+def _connect(path: Path, read_only: bool, patience: float) -> duckdb.DuckDBPyConnection:
+    deadline = time.monotonic() + patience
+    told = False
+    while True:
+        try:
+            return duckdb.connect(str(path), read_only=read_only)
+        except duckdb.IOException as error:
+            if "lock" not in str(error):
+                raise AlmanacError(
+                    f"{path} is not a warehouse: {error}\nRebuild it: dbt build"
+                ) from error
+            if time.monotonic() >= deadline:
+                raise AlmanacError(
+                    f"{path} is held by another process: {error}\n"
+                    "Wait for it (a dbt build?) or stop it, then run the command again."
+                ) from error
+            if not told:
+                tqdm.write(f"Waiting for {path}: another process holds it.")
+                told = True
+            time.sleep(0.2)
