@@ -1,0 +1,132 @@
+"""Which declared sources lie in the raw folder, in which form, and in which files."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from landing_sources import Source, Table
+
+from ml.config import AlmanacError, Workspace
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A file below the raw folder; `name` is its path from there, with slashes."""
+
+    path: Path
+    name: str
+    bytes: int
+    modified_ns: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the raw folder holds of one source; `form` is '' where the source has no forms."""
+
+    source: Source
+    is_present: bool
+    form: str
+    files: Mapping[str, tuple[RawFile, ...]]
+    notes: tuple[str, ...] = ()
+
+    def layout(self, table: Table) -> str:
+        """Return how the table's files are laid out: `rows` or `arrays`."""
+        return self.source.forms.get(self.form, "rows") if self.form in table.files else "rows"
+
+    def of(self, table: Table) -> tuple[RawFile, ...]:
+        """Return the table's files; none where the source is absent."""
+        return self.files.get(table.name, ()) if self.is_present else ()
+
+
+def find_files(raw: Path, globs: Iterable[str]) -> tuple[RawFile, ...]:
+    """Return the files below `raw` that match any of `globs`, by name, hidden ones left out.
+
+    Raises:
+        AlmanacError: a glob leads out of the raw folder.
+    """
+    paths: set[Path] = set()
+    for glob in globs:
+        if Path(glob).is_absolute() or ".." in Path(glob).parts:
+            raise AlmanacError(
+                f"`{glob}` leads out of the raw folder {raw}.\n"
+                "Write it relative to the raw folder, then: dbt build"
+            )
+        paths.update(path for path in raw.glob(glob) if path.is_file())
+    names = sorted(path.relative_to(raw).as_posix() for path in paths if path.name[0] != ".")
+    return tuple(_raw_file(raw, name) for name in names)
+
+
+def find_source(
+    source: Source, workspace: Workspace, mapped: Mapping[str, tuple[RawFile, ...]]
+) -> Found:
+    """Return what the workspace's raw folder holds of `source`.
+
+    Args:
+        source: the declaration.
+        workspace: its raw folder, and the form it may choose.
+        mapped: the files of tables that come through a mapping, by the table's identifier.
+
+    Raises:
+        AlmanacError: the source is there without one of its required tables, or the workspace asks
+            for a form that it does not have.
+    """
+    form, notes = _choose_form(source, workspace)
+    files = {
+        table.name: mapped.get(table.identifier) or _table_files(table, form, workspace.raw)
+        for table in source.tables
+    }
+    required = [table for table in source.tables if not table.optional]
+    is_present = any(files[table.name] for table in required)
+    if is_present:
+        for table in required:
+            _check_there(table, form, files, workspace.raw)
+    elif any(files.values()):
+        there = ", ".join(name for name, found in files.items() if found)
+        needed = ", ".join(table.name for table in required)
+        notes += (f"{source.name}: {there} without {needed} cannot be used and is left out.",)
+    return Found(source, is_present, form, files, notes)
+
+
+def _choose_form(source: Source, workspace: Workspace) -> tuple[str, tuple[str, ...]]:
+    wanted = (workspace.settings.get(source.name) or {}).get("form")
+    if wanted is not None:
+        if wanted not in source.forms:
+            raise AlmanacError(
+                f"workspace.yml: {source.name} has no form `{wanted}`; it has: "
+                f"{', '.join(source.forms) or 'one only'}.\n"
+                f"Correct {workspace.home / 'workspace.yml'}, then: dbt build"
+            )
+        return wanted, ()
+    there = [form for form in source.forms if _has_required(source, form, workspace.raw)]
+    if len(there) < 2:
+        return (there or list(source.forms) or [""])[0], ()
+    note = f"{source.name}: found as {' and as '.join(there)}; reading {there[0]}."
+    return there[0], (f"{note} To choose, set `{source.name}: {{form: …}}` in workspace.yml.",)
+
+
+def _has_required(source: Source, form: str, raw: Path) -> bool:
+    return any(
+        find_files(raw, table.files.get(form, ())) for table in source.tables if not table.optional
+    )
+
+
+def _table_files(table: Table, form: str, raw: Path) -> tuple[RawFile, ...]:
+    return find_files(raw, table.files.get(form, table.files.get("", ())))
+
+
+def _check_there(
+    table: Table, form: str, files: Mapping[str, tuple[RawFile, ...]], raw: Path
+) -> None:
+    if files[table.name]:
+        return
+    globs = table.files.get(form, table.files.get("", ()))
+    other = next(found[0].name for found in files.values() if found)
+    raise AlmanacError(
+        f"{table.source}: {' or '.join(globs)} is missing in {raw}, though {other} is there.\n"
+        "Copy it there, then: dbt build"
+    )
+
+
+def _raw_file(raw: Path, name: str) -> RawFile:
+    stat = (raw / name).stat()
+    return RawFile(raw / name, name, stat.st_size, stat.st_mtime_ns)

@@ -1,0 +1,270 @@
+"""A company's own transactions: a mapping says how the columns of its files become the declared."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from landing_csv import DELIMITERS, Header, literal, load_file, new_table, quoted, read_header
+from landing_files import RawFile, find_files
+from landing_sources import Table, digest, nearest, read_yaml
+
+from ml.config import AlmanacError, Workspace
+
+KEYS = ("name", "files", "delimiter", "time_format", "optional", "columns", "duplicates")
+TIME = "event_time"
+DUPLICATE = "is_duplicate"
+
+
+@dataclass(frozen=True)
+class ColumnMapping:
+    """How a file's columns become the declared ones, as SQL over the file's columns, all text."""
+
+    name: str
+    origin: str
+    files: tuple[str, ...]
+    delimiter: str | None
+    time_formats: tuple[str, ...]
+    optional: tuple[str, ...]
+    columns: Mapping[str, str]
+    rejects_duplicates: bool
+
+    @property
+    def digest(self) -> str:
+        """A hash that changes with anything the mapping says."""
+        return digest(asdict(self))
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The mapping a table is read through and its files; no mapping where nothing is there."""
+
+    mapping: ColumnMapping | None
+    files: tuple[RawFile, ...]
+    notes: tuple[str, ...] = ()
+
+
+def choose_mapping(
+    connection: duckdb.DuckDBPyConnection, table: Table, project: Path, workspace: Workspace
+) -> Chosen:
+    """Return the mapping that workspace.yml names, else the first in `mappings/` that fits.
+
+    Raises:
+        AlmanacError: no such mapping, or files are there that no mapping fits.
+    """
+    wanted = (workspace.settings.get(table.source) or {}).get("mapping")
+    known = sorted((project / "mappings").glob("*.yml"))
+    if wanted is None:
+        mappings = (_mapping(read_yaml(path), str(path), table) for path in known)
+        return _first_that_fits(connection, table, mappings, workspace)
+    mapping = _mapping(*_named(wanted, known, workspace), table)
+    files = find_files(workspace.raw, mapping.files)
+    if files:
+        return Chosen(mapping, files)
+    looked = ", ".join(mapping.files)
+    return Chosen(None, (), (f"{table.source}: mapping {mapping.name} finds no {looked}.",))
+
+
+def load_mapped(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    mapping: ColumnMapping,
+    files: Iterable[RawFile],
+) -> tuple[str, int]:
+    """Load `files` into a temporary table and return the query that maps it.
+
+    Returns:
+        The query, with the declared columns and the meta columns, and the number of broken lines.
+
+    Raises:
+        AlmanacError: a file cannot be read, or lacks a column that the mapping uses.
+    """
+    headers = _headers(connection, mapping, files)
+    columns = list(dict.fromkeys(name for header in headers.values() for name in header.names))
+    _check_spellings(columns, mapping)
+    relation = f"{table.identifier}__files"
+    new_table(connection, relation, [*columns, *_absent(mapping, columns)])
+    broken = 0
+    for file, header in headers.items():
+        positions = {name: header.names.index(name) for name in header.names}
+        broken += load_file(connection, relation, file, header, positions)
+    return _query(table, mapping, relation, columns), broken
+
+
+def _first_that_fits(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    mappings: Iterable[ColumnMapping],
+    workspace: Workspace,
+) -> Chosen:
+    misfit: AlmanacError | None = None
+    for mapping in mappings:
+        files = find_files(workspace.raw, mapping.files)
+        try:
+            if files:
+                _headers(connection, mapping, files[:1])
+        except AlmanacError as error:
+            misfit = misfit or error
+        else:
+            if files:
+                note = f"{table.source}: reading {_listed(files)} through mapping {mapping.name}."
+                return Chosen(mapping, files, (note,))
+    if misfit is not None:
+        raise AlmanacError(
+            f"{misfit}\nOr describe the file's own columns in a mapping: see "
+            f"dbt_project/mappings/ and `{table.source}: {{mapping: …}}` in workspace.yml."
+        )
+    return Chosen(None, ())
+
+
+def _named(wanted: object, known: list[Path], workspace: Workspace) -> tuple[dict[str, Any], str]:
+    place = str(workspace.home / "workspace.yml")
+    if isinstance(wanted, dict):
+        return {"name": "workspace.yml", **wanted}, place
+    by_name = {path.stem: path for path in known}
+    path = by_name.get(str(wanted), workspace.home / str(wanted))
+    if not path.is_file():
+        raise AlmanacError(
+            f"{place}: no mapping `{wanted}`{nearest(str(wanted), by_name)}. Known: "
+            f"{', '.join(by_name)}, or a file's path, or the mapping itself.\n"
+            "Correct it, then: dbt build"
+        )
+    return read_yaml(path), str(path)
+
+
+def _mapping(node: Mapping[str, Any], origin: str, table: Table) -> ColumnMapping:
+    _check_mapping(node, origin, table)
+    files, formats = node["files"], node.get("time_format") or ()
+    return ColumnMapping(
+        name=str(node.get("name") or Path(origin).stem),
+        origin=origin,
+        files=(files,) if isinstance(files, str) else tuple(files),
+        delimiter=node.get("delimiter"),
+        time_formats=(formats,) if isinstance(formats, str) else tuple(formats),
+        optional=tuple(node.get("optional") or ()),
+        columns={name: str(value) for name, value in node["columns"].items()},
+        rejects_duplicates=node.get("duplicates", "keep") == "reject",
+    )
+
+
+def _check_mapping(node: Mapping[str, Any], origin: str, table: Table) -> None:
+    declared = [column.name for column in table.columns if not column.generated]
+    needed = [c.name for c in table.columns if not c.generated and not c.optional]
+    columns = node.get("columns")
+    wrong = [f"no key `{key}`{nearest(str(key), KEYS)}" for key in node if key not in KEYS]
+    if not node.get("files"):
+        wrong.append("`files` is missing")
+    if not isinstance(columns, dict):
+        wrong.append("`columns` must map our columns to SQL over the file's columns")
+    else:
+        wrong += [
+            f"no column `{c}`{nearest(str(c), declared)}" for c in columns if c not in declared
+        ]
+        wrong += [f"column `{name}` is missing" for name in needed if name not in columns]
+    if node.get("duplicates", "keep") not in ("keep", "reject"):
+        wrong.append("`duplicates` is keep or reject")
+    if wrong:
+        raise AlmanacError(
+            f"{origin}: {'; '.join(wrong)}. Keys: {', '.join(KEYS)}; columns: "
+            f"{', '.join(declared)}.\nCorrect it, then: dbt build"
+        )
+
+
+def _headers(
+    connection: duckdb.DuckDBPyConnection, mapping: ColumnMapping, files: Iterable[RawFile]
+) -> dict[RawFile, Header]:
+    checked: dict[tuple[str, ...], str | None] = {}
+
+    def fits(names: tuple[str, ...]) -> str | None:
+        if names not in checked:
+            checked[names] = _complaint(connection, mapping, names)
+        return checked[names]
+
+    delimiters = (mapping.delimiter,) if mapping.delimiter else DELIMITERS
+    return {file: read_header(file, delimiters, fits) for file in files}
+
+
+def _complaint(
+    connection: duckdb.DuckDBPyConnection, mapping: ColumnMapping, names: tuple[str, ...]
+) -> str | None:
+    """What keeps the mapping from reading columns of these names; None where nothing does."""
+    columns = [*names, *_absent(mapping, names)]
+    nulls = ", ".join(f"cast(null as varchar) as {quoted(name)}" for name in columns)
+    for name, expression in mapping.columns.items():
+        try:
+            connection.execute(f"describe select try({expression}) from (select {nulls})")
+        except duckdb.Error as error:
+            missing = re.search(r'Referenced column "([^"]+)" not found', str(error))
+            if missing is None:
+                return f"{mapping.origin}: {name}: `{expression}`: {str(error).splitlines()[0]}"
+            return (
+                f"column `{missing[1]}` is missing (mapping {mapping.name})"
+                f"{nearest(missing[1], names)}. Found: {', '.join(names)}"
+            )
+    return None
+
+
+def _absent(mapping: ColumnMapping, names: Iterable[str]) -> list[str]:
+    there = {name.lower() for name in names}
+    return [name for name in mapping.optional if name.lower() not in there]
+
+
+def _check_spellings(columns: list[str], mapping: ColumnMapping) -> None:
+    lowered = [name.lower() for name in columns]
+    twice = [name for name in columns if lowered.count(name.lower()) > 1]
+    if twice:
+        raise AlmanacError(
+            f"The files of mapping {mapping.name} have columns that differ in case only: "
+            f"{', '.join(twice)}.\nRename them, then: dbt build"
+        )
+
+
+def _query(table: Table, mapping: ColumnMapping, relation: str, columns: list[str]) -> str:
+    values = ", ".join(
+        f"{_value(mapping, column.name)} as {quoted(column.name)}"
+        for column in table.columns
+        if not column.generated
+    )
+    expression = mapping.columns[TIME]
+    is_lost = "false"
+    if mapping.time_formats:
+        is_lost = f"_time is not null and {quoted(TIME)} is null"
+    formats = literal(f"{TIME} is not like {' or '.join(mapping.time_formats)}: ")
+    return (
+        f"select * exclude (_file, _row, _error, _line, _time), _file, _row, "
+        f"case when {is_lost} then {formats} || _time else _error end as _error, _line\n"
+        f"from (select {values}, {_duplicate(mapping, columns)} as {quoted(DUPLICATE)}, "
+        f"{_text(expression)} as _time, _file, _row, _error, _line "
+        f"from temp.{quoted(relation)})"
+    )
+
+
+def _value(mapping: ColumnMapping, name: str) -> str:
+    if name not in mapping.columns:
+        return "cast(null as varchar)"
+    text = _text(mapping.columns[name])
+    if name != TIME or not mapping.time_formats:
+        return text
+    formats = ", ".join(literal(form) for form in mapping.time_formats)
+    return f"replace(cast(try_strptime({text}, [{formats}]) as varchar), ' ', 'T')"
+
+
+def _text(expression: str) -> str:
+    # A value that the expression fails on becomes null, which staging sets aside with its reason.
+    return f"case when _error is null then cast(try({expression}) as varchar) end"
+
+
+def _duplicate(mapping: ColumnMapping, columns: list[str]) -> str:
+    if not mapping.rejects_duplicates:
+        return "false"
+    keys = ", ".join(quoted(name) for name in columns)
+    return (
+        f"(_error is null and row_number() over "
+        f"(partition by _error is null, {keys} order by _file, _row) > 1)"
+    )
+
+
+def _listed(files: tuple[RawFile, ...]) -> str:
+    return files[0].name if len(files) == 1 else f"{len(files)} files like {files[0].name}"

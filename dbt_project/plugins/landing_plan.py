@@ -1,0 +1,228 @@
+"""What schema `landed` must hold: the declared tables, and what describes the workspace."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from landing_csv import literal, load_table, new_table, quoted
+from landing_files import Found, RawFile, find_files, find_source
+from landing_mappings import Chosen, ColumnMapping, choose_mapping, load_mapped
+from landing_parquet import empty_query, parquet_query
+from landing_sources import Source, Table, digest, read_sources
+from landing_workspace import IDENTITIES, identities_query, notes_on_defaults, settings_in_force
+
+from ml.config import AlmanacError, Workspace
+
+MEMORY = "files"
+WORKSPACE = "workspace"
+NEXT = (
+    "Put raw files there, or name their folder in ALMANAC_RAW; "
+    "to try a made-up company: ml simulate"
+)
+SOURCES = {
+    "source": "varchar",
+    "is_present": "boolean",
+    "form": "varchar",
+    "files": "bigint",
+    "bytes": "bigint",
+}
+Prepared = tuple[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A relation to land; `prepare` returns its query and lines to tell, leaving `landed` alone."""
+
+    source: str
+    table: str
+    identifier: str
+    kind: str
+    files: tuple[RawFile, ...]
+    digest: str
+    prepare: Callable[[duckdb.DuckDBPyConnection], Prepared]
+
+    @property
+    def memory(self) -> list[tuple[str, str, str, int, int, str]]:
+        """Rows of `landed.files`: source, table, file, bytes, time of change (ns), hash."""
+        stamps = [(file.name, file.bytes, file.modified_ns) for file in self.files] or [("", 0, 0)]
+        return [(self.source, self.table, *stamp, self.digest) for stamp in stamps]
+
+
+def plan(
+    connection: duckdb.DuckDBPyConnection, project: Path, workspace: Workspace
+) -> tuple[list[Relation], list[str]]:
+    """Return every relation of schema `landed` and lines to tell; reads names and headers only.
+
+    Raises:
+        AlmanacError: no raw folder, no source in it, or a declaration or setting is wrong.
+    """
+    if not workspace.raw.is_dir():
+        raise AlmanacError(f"No raw folder at {workspace.raw}.\n{NEXT}")
+    sources = read_sources(project)
+    settings = settings_in_force(sources, workspace)
+    chosen = {
+        table.identifier: choose_mapping(connection, table, project, workspace)
+        for source in sources
+        for table in source.tables
+        if table.format == "mapping"
+    }
+    mapped = {identifier: choice.files for identifier, choice in chosen.items()}
+    found = [find_source(source, workspace, mapped) for source in sources]
+    _check_any(found, workspace)
+    code = _code_digest()
+    relations = [
+        _relation(here, table, chosen.get(table.identifier), workspace.raw, code)
+        for here in found
+        for table in here.source.tables
+    ]
+    settings_rows = [(name, value) for name, value in settings.items()]
+    relations += [
+        _listing("settings", {"name": "varchar", "value": "varchar"}, settings_rows),
+        _listing("sources", SOURCES, [_source_row(here, chosen) for here in found]),
+        _identities(sources, workspace, code),
+    ]
+    return relations, _notes(found, chosen, workspace)
+
+
+def _relation(here: Found, table: Table, choice: Chosen | None, raw: Path, code: str) -> Relation:
+    files = here.of(table)
+    mapping = choice.mapping if choice else None
+    prepare: Callable[[duckdb.DuckDBPyConnection], Prepared]
+    if not files:
+        prepare = partial(_prepare_empty, table)
+    elif table.format == "parquet":
+        arrays = here.layout(table) == "arrays"
+        prepare = partial(_prepare_parquet, table, files, raw, arrays)
+    elif mapping is not None:
+        prepare = partial(_prepare_mapped, table, mapping, files)
+    else:
+        prepare = partial(_prepare_csv, table, files)
+    return Relation(
+        source=table.source,
+        table=table.name,
+        identifier=table.identifier,
+        kind="view" if table.format == "parquet" else "table",
+        files=files,
+        # A view holds absolute paths, so it is made anew when the raw folder is another.
+        digest=digest(
+            code,
+            table.digest,
+            here.layout(table),
+            mapping.digest if mapping else None,
+            str(raw) if table.format == "parquet" else None,
+        ),
+        prepare=prepare,
+    )
+
+
+def _prepare_empty(table: Table, connection: duckdb.DuckDBPyConnection) -> Prepared:
+    return empty_query(connection, table), []
+
+
+def _prepare_parquet(
+    table: Table,
+    files: tuple[RawFile, ...],
+    raw: Path,
+    arrays: bool,
+    connection: duckdb.DuckDBPyConnection,
+) -> Prepared:
+    return parquet_query(connection, table, files, raw, arrays), []
+
+
+def _prepare_csv(
+    table: Table, files: tuple[RawFile, ...], connection: duckdb.DuckDBPyConnection
+) -> Prepared:
+    new_table(connection, table.identifier, [column.name for column in table.columns])
+    broken = sum(load_table(connection, table, file) for file in files)
+    return f"select * from temp.{quoted(table.identifier)}", _note_broken(table, broken)
+
+
+def _prepare_mapped(
+    table: Table,
+    mapping: ColumnMapping,
+    files: tuple[RawFile, ...],
+    connection: duckdb.DuckDBPyConnection,
+) -> Prepared:
+    query, broken = load_mapped(connection, table, mapping, files)
+    return query, _note_broken(table, broken)
+
+
+def _note_broken(table: Table, broken: int) -> list[str]:
+    if not broken:
+        return []
+    return [f"{table.source}: {broken} lines of {table.name} cannot be read; see `_error` there."]
+
+
+def _listing(table: str, columns: Mapping[str, str], rows: list[tuple[Any, ...]]) -> Relation:
+    values = ", ".join(f"({', '.join(_sql(value) for value in row)})" for row in rows)
+    types = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in columns.items())
+    query = f"select {types} from (values {values}) as rows ({', '.join(columns)})"
+    return Relation(
+        source=WORKSPACE,
+        table=table,
+        identifier=f"{WORKSPACE}__{table}",
+        kind="table",
+        files=(),
+        digest=digest(query),
+        prepare=lambda _: (query, []),
+    )
+
+
+def _identities(sources: Iterable[Source], workspace: Workspace, code: str) -> Relation:
+    names = [source.name for source in sources]
+    files = find_files(workspace.raw, [IDENTITIES])
+    return Relation(
+        source=WORKSPACE,
+        table="identities",
+        identifier=f"{WORKSPACE}__identities",
+        kind="table",
+        files=files,
+        digest=digest(code, names),
+        prepare=lambda connection: (identities_query(connection, files, names), []),
+    )
+
+
+def _source_row(here: Found, chosen: Mapping[str, Chosen]) -> tuple[Any, ...]:
+    files = [file for table in here.source.tables for file in here.of(table)]
+    choices = [chosen[t.identifier].mapping for t in here.source.tables if t.identifier in chosen]
+    form = here.form or next((choice.name for choice in choices if choice), None)
+    size = sum(file.bytes for file in files)
+    return (here.source.name, here.is_present, form if files else None, len(files), size)
+
+
+def _notes(found: Iterable[Found], chosen: Mapping[str, Chosen], workspace: Workspace) -> list[str]:
+    notes = [note for choice in chosen.values() for note in choice.notes]
+    for here in found:
+        notes += here.notes
+        if here.is_present:
+            notes += notes_on_defaults(here.source, workspace)
+    return notes
+
+
+def _check_any(found: Iterable[Found], workspace: Workspace) -> None:
+    if any(here.is_present for here in found):
+        return
+    wanted = "; ".join(f"{here.source.name}: {_wanted(here.source)}" for here in found)
+    raise AlmanacError(f"{workspace.raw} holds no known source. Looked for {wanted}.\n{NEXT}")
+
+
+def _wanted(source: Source) -> str:
+    required = [table for table in source.tables if not table.optional]
+    globs = [
+        " or ".join(glob for form in table.files.values() for glob in form) for table in required
+    ]
+    return ", ".join(glob or "the files of a mapping" for glob in globs)
+
+
+def _code_digest() -> str:
+    """A hash of landing itself: what another version of it landed is read again."""
+    return digest([path.read_text() for path in sorted(Path(__file__).parent.glob("landing*.py"))])
+
+
+def _sql(value: str | bool | int | None) -> str:
+    if isinstance(value, str):
+        return literal(value)
+    return "null" if value is None else str(value)

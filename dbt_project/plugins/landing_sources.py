@@ -1,0 +1,165 @@
+"""The sources that `models/staging/<source>/_<source>.yml` declare for landing, as data."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ml.config import AlmanacError
+
+SCHEMA = "landed"
+FORMATS = ("parquet", "csv", "mapping")
+# libyaml reads the declarations of every dbt command twenty times faster than Python does.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One landed column: its name, its type, and how it may look in the files."""
+
+    name: str
+    data_type: str
+    aliases: tuple[str, ...] = ()
+    optional: bool = False
+    from_path: str | None = None
+    generated: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One relation of schema `landed` and the files it comes from, as globs by form ('' = any)."""
+
+    source: str
+    name: str
+    identifier: str
+    format: str
+    files: Mapping[str, tuple[str, ...]]
+    optional: bool
+    columns: tuple[Column, ...]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source system: its forms (name -> rows | arrays), default settings and tables."""
+
+    name: str
+    forms: Mapping[str, str]
+    settings: Mapping[str, Any]
+    tables: tuple[Table, ...]
+    origin: Path
+
+
+def read_sources(project: Path) -> list[Source]:
+    """Return the sources declared for schema `landed`, those without raw files left out.
+
+    Args:
+        project: the dbt project's folder.
+
+    Raises:
+        AlmanacError: a declaration cannot be read.
+    """
+    sources = []
+    for path in sorted(project.glob("models/staging/*/_*.yml")):
+        for node in read_yaml(path).get("sources") or []:
+            source = _source(node, path) if node.get("schema") == SCHEMA else None
+            if source and source.tables:
+                sources.append(source)
+    return sources
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the YAML mapping in `path`.
+
+    Raises:
+        AlmanacError: it is no YAML mapping.
+    """
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), LOADER)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise AlmanacError(
+            f"{path} cannot be read: {error}\nCorrect it, then: dbt build"
+        ) from error
+    if not isinstance(content, dict):
+        raise AlmanacError(f"{path} must hold `name: value` lines.\nCorrect it, then: dbt build")
+    return content
+
+
+def digest(*parts: object) -> str:
+    """Return a short hash of JSON-like values; equal values give equal hashes."""
+    text = json.dumps(parts, default=str, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+    """Return ` (did you mean x?)` for the closest of `known`, or nothing where none is close."""
+    close = get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _source(node: Mapping[str, Any], path: Path) -> Source:
+    meta = _meta(node)
+    tables = [_table(node["name"], table, path) for table in node.get("tables") or []]
+    return Source(
+        name=node["name"],
+        forms=meta.get("forms") or {},
+        settings=meta.get("settings") or {},
+        tables=tuple(table for table in tables if table is not None),
+        origin=path,
+    )
+
+
+def _table(source: str, node: Mapping[str, Any], path: Path) -> Table | None:
+    meta = _meta(node)
+    if "format" not in meta:
+        return None
+    columns = tuple(_columns(node, path))
+    if meta["format"] not in FORMATS or (meta["format"] != "mapping" and not meta.get("files")):
+        raise AlmanacError(
+            f"{path}: table {node['name']} needs meta `format` (one of {', '.join(FORMATS)}) and "
+            "`files`.\nCorrect it, then: dbt build"
+        )
+    return Table(
+        source=source,
+        name=node["name"],
+        identifier=node.get("identifier") or node["name"],
+        format=meta["format"],
+        files=_globs(meta.get("files") or {}),
+        optional=bool(meta.get("optional")),
+        columns=columns,
+        digest=digest(meta, [asdict(column) for column in columns]),
+    )
+
+
+def _columns(node: Mapping[str, Any], path: Path) -> Iterator[Column]:
+    for column in node.get("columns") or []:
+        # YAML reads an unquoted `no` or `2024` as something else than text.
+        if not isinstance(column.get("name"), str) or "data_type" not in column:
+            raise AlmanacError(
+                f"{path}: column `{column.get('name')}` of table {node['name']} needs a data_type "
+                "and a name that is text (in quotes if need be).\nCorrect it, then: dbt build"
+            )
+        meta = _meta(column)
+        yield Column(
+            name=column["name"],
+            data_type=column["data_type"],
+            aliases=tuple(meta.get("aliases") or ()),
+            optional=bool(meta.get("optional")),
+            from_path=meta.get("from_path"),
+            generated=bool(meta.get("generated")),
+        )
+
+
+def _meta(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    return (node.get("config") or {}).get("meta") or {}
+
+
+def _globs(files: str | list[str] | Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    if isinstance(files, dict):
+        return {form: _globs(globs)[""] for form, globs in files.items()}
+    return {"": (files,) if isinstance(files, str) else tuple(files)}

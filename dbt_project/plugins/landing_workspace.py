@@ -1,0 +1,156 @@
+"""What describes the workspace: the settings in force, and whose ids are one customer's."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+import duckdb
+from landing_csv import load_table, new_table, quoted
+from landing_files import RawFile
+from landing_sources import Column, Source, Table, nearest
+
+from ml.config import AlmanacError, Workspace
+
+IDENTITIES = "identities.csv"
+IDENTITY_COLUMNS = ("source", "source_id", "customer_id")
+
+
+def settings_in_force(sources: Iterable[Source], workspace: Workspace) -> dict[str, str]:
+    """Return `<source>.<setting>` -> value as text, for every setting that a source declares.
+
+    Raises:
+        AlmanacError: workspace.yml sets what no source declares, or a value of the wrong kind.
+    """
+    sources = list(sources)
+    _check_source_names(sources, workspace)
+    values = {}
+    for source in sources:
+        given = _given(source, workspace)
+        for name in source.settings:
+            values[f"{source.name}.{name}"] = _value(source, name, given, workspace)
+    return values
+
+
+def notes_on_defaults(source: Source, workspace: Workspace) -> list[str]:
+    """Return a line for each date of a present source that nobody set: a guess to be told of."""
+    given = _given(source, workspace)
+    return [
+        f"{source.name}: {name} is {default} by default; to change it, set "
+        f"`{source.name}: {{{name}: …}}` in workspace.yml."
+        for name, default in source.settings.items()
+        if given.get(name) is None and _kind(default) == "date"
+    ]
+
+
+def identities_query(
+    connection: duckdb.DuckDBPyConnection, files: Iterable[RawFile], sources: list[str]
+) -> str:
+    """Load `identities.csv`, where there is one, and return the query of its three columns.
+
+    Raises:
+        AlmanacError: a line is broken, incomplete or repeated, or names an unknown source.
+    """
+    table = Table(
+        source="workspace",
+        name="identities",
+        identifier="workspace__identities",
+        format="csv",
+        files={"": (IDENTITIES,)},
+        optional=True,
+        columns=tuple(Column(name, "varchar") for name in IDENTITY_COLUMNS),
+        digest="",
+    )
+    new_table(connection, table.identifier, IDENTITY_COLUMNS)
+    for file in files:
+        load_table(connection, table, file)
+    _check_identities(connection, f"temp.{quoted(table.identifier)}", sources)
+    columns = ", ".join(f"trim({name}) as {name}" for name in IDENTITY_COLUMNS)
+    return f"select {columns} from temp.{quoted(table.identifier)}"
+
+
+def _check_identities(
+    connection: duckdb.DuckDBPyConnection, relation: str, sources: list[str]
+) -> None:
+    wrong = connection.execute(
+        f"""
+        select _row, coalesce(
+            _error,
+            case when not list_contains(?, trim(source)) then 'no source `' || source || '`' end,
+            case
+                when row_number() over same_id > 1 then 'source and source_id are repeated'
+            end,
+            case when source is null or source_id is null or customer_id is null
+                then 'a field is empty' end
+        ) as reason
+        from {relation}
+        window same_id as (partition by trim(source), trim(source_id) order by _row)
+        qualify reason is not null order by _row limit 1
+        """,
+        [sources],
+    ).fetchall()
+    for row, reason in wrong:
+        raise AlmanacError(
+            f"{IDENTITIES}, line {row}: {reason}. Sources: {', '.join(sources)}.\n"
+            "Correct it, then: dbt build"
+        )
+
+
+def _given(source: Source, workspace: Workspace) -> Mapping[str, Any]:
+    """What workspace.yml says under the source's name, checked against what may be said there."""
+    given = workspace.settings.get(source.name)
+    if given is None:
+        return {}
+    known = [*source.settings, *_choices(source)]
+    if not isinstance(given, dict):
+        raise _mistake(workspace, f"{source.name} must hold `name: value` lines", known)
+    for name in given:
+        if name not in known:
+            hint = nearest(str(name), known)
+            raise _mistake(workspace, f"{source.name} has no setting `{name}`{hint}", known)
+    return given
+
+
+def _choices(source: Source) -> list[str]:
+    """What a workspace may choose about the way a source is read, beside its settings."""
+    mapped = any(table.format == "mapping" for table in source.tables)
+    return (["form"] if source.forms else []) + (["mapping"] if mapped else [])
+
+
+def _check_source_names(sources: list[Source], workspace: Workspace) -> None:
+    names = [source.name for source in sources]
+    for name, value in workspace.settings.items():
+        if isinstance(value, dict) and name not in names and nearest(str(name), names, 0.8):
+            raise _mistake(workspace, f"no source `{name}`{nearest(str(name), names)}", names)
+
+
+def _value(source: Source, name: str, given: Mapping[str, Any], workspace: Workspace) -> str:
+    default = source.settings[name]
+    value = default if given.get(name) is None else given[name]
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if _kind(default) not in ("text", _kind(text)):
+        raise AlmanacError(
+            f"{workspace.home / 'workspace.yml'}: {source.name}.{name} is `{text}`, which is no "
+            f"{_kind(default)} (like {default}).\nCorrect it, then: dbt build"
+        )
+    return text
+
+
+def _kind(value: object) -> str:
+    try:
+        float(str(value))
+    except ValueError:
+        pass
+    else:
+        return "number"
+    try:
+        date.fromisoformat(str(value))
+    except ValueError:
+        return "text"
+    return "date"
+
+
+def _mistake(workspace: Workspace, what: str, known: list[str]) -> AlmanacError:
+    return AlmanacError(
+        f"{workspace.home / 'workspace.yml'}: {what}. Known: {', '.join(known)}.\n"
+        "Correct it, then: dbt build"
+    )
