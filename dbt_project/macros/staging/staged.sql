@@ -1,0 +1,48 @@
+{#-
+    Materialization of staging models: accepted rows become the view, every other row goes to `staging.rejects`.
+    in:  a query whose rows carry `_file`, `_row`, `_line` and `reject_reason` (null accepts)
+    out: a view of the accepted rows without those columns; rejects replaced for this model
+    Refuses the whole input where not one row of it is acceptable: that is a wrong file, not a dirty row.
+-#}
+{% materialization staged, adapter='duckdb' %}
+    {%- set target_relation = this.incorporate(type='view') -%}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set marks = 'exclude (_file, _row, _line, reject_reason)' -%}
+
+    {{ run_hooks(pre_hooks) }}
+    {% set rejected %}
+        select
+            '{{ this.identifier }}' as model,
+            _file as file,
+            _row as row_number,
+            reject_reason as reason,
+            coalesce(_line, cast(to_json(rows) as varchar)) as raw_row
+        from ({{ sql }}) as rows
+        where reject_reason is not null
+    {% endset %}
+    {% call statement('main') %}
+        create or replace view {{ target_relation }} as
+        select * {{ marks }} from ({{ sql }}) as rows where reject_reason is null
+    {% endcall %}
+    {% do run_query('delete from ' ~ rejects_table() ~ " where model = '" ~ this.identifier ~ "'") %}
+    {% do run_query('insert into ' ~ rejects_table() ~ ' ' ~ rejected) %}
+    {{ refuse_if_nothing_accepted(target_relation) }}
+    {{ run_hooks(post_hooks) }}
+    {{ adapter.commit() }}
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}
+
+{#- Counts, and not `exists`: DuckDB 2.0.0 answers `exists` wrongly over a filtered left join with an empty table. -#}
+{% macro refuse_if_nothing_accepted(relation) %}
+    {% set worst = run_query(
+        'select file, reason, count(*) as times from ' ~ rejects_table()
+        ~ " where model = '" ~ relation.identifier ~ "'"
+        ~ ' and (select count(*) from ' ~ relation ~ ') = 0 group by all order by times desc limit 1'
+    ) %}
+    {% if worst.rows | length %}
+        {% do exceptions.raise_compiler_error(
+            'Not one row of ' ~ worst.rows[0][0] ~ ' is acceptable; most often (' ~ worst.rows[0][2] ~ ' times): '
+            ~ worst.rows[0][1] ~ '.\nCorrect the file, then: dbt build'
+        ) %}
+    {% endif %}
+{% endmacro %}

@@ -1,0 +1,35 @@
+-- one row a customer; key: customer_id
+with sources as (
+    select * from {{ ref('int_customer_sources') }}
+),
+
+shop as (
+    select * from {{ ref('stg_one_click__market_file') }}
+),
+
+money as (
+    select * from {{ ref('stg_one_click__money') }}
+),
+
+known as (
+    select
+        customer_id,
+        min(first_month) as first_month,
+        max(last_month) as last_month,
+        string_agg(source, ', ' order by source) as sources,
+    from sources
+    group by customer_id
+)
+
+select
+    known.customer_id,
+    known.first_month,
+    known.last_month,
+    known.sources,
+    shop.service,
+    shop.favourite_category,
+    shop.consent is distinct from 'no' as is_contactable,
+    money.profit as monthly_profit,
+from known
+left join shop on known.customer_id = shop.customer_id
+left join money on known.customer_id = money.customer_id

@@ -1,0 +1,18 @@
+-- one row a customer of the bank, with the fold it belongs to; key: customer_id
+with source as (
+    select *, row_number() over (partition by client_id order by _file, _row) as repetition,
+    from {{ source('mbd', 'client_split') }}
+)
+
+select
+    {{ customer_id('source.client_id') }} as customer_id,
+    source.fold,
+    {{ reject_reason([
+        ('source.client_id is null', 'client_id is empty'),
+        ('source.repetition > 1', 'client_id is repeated'),
+    ]) }} as reject_reason,
+    source._file,
+    source._row,
+    source._line,
+from source
+{{ join_identities('mbd', 'source.client_id') }}

@@ -1,0 +1,19 @@
+-- one row a dialogue with the bank's support; no key
+with source as (
+    select * from {{ source('mbd', 'dialog') }}
+)
+
+select
+    {{ customer_id('source.client_id') }} as customer_id,
+    source.event_time,
+    source.embedding,
+    {{ reject_reason([
+        ('source.client_id is null', 'client_id is empty'),
+        ('source.event_time is null', 'event_time is not a time'),
+        ('source.embedding is null', 'embedding is empty'),
+    ]) }} as reject_reason,
+    source._file,
+    source._row,
+    source._line,
+from source
+{{ join_identities('mbd', 'source.client_id') }}

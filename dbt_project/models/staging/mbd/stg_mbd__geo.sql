@@ -1,0 +1,20 @@
+-- one row a position of a customer's device; no key
+with source as (
+    select * from {{ source('mbd', 'geo') }}
+)
+
+select
+    {{ customer_id('source.client_id') }} as customer_id,
+    source.event_time,
+    source.geohash_4,
+    source.geohash_5,
+    source.geohash_6,
+    {{ reject_reason([
+        ('source.client_id is null', 'client_id is empty'),
+        ('source.event_time is null', 'event_time is not a time'),
+    ]) }} as reject_reason,
+    source._file,
+    source._row,
+    source._line,
+from source
+{{ join_identities('mbd', 'source.client_id') }}

@@ -1,0 +1,31 @@
+-- one row a customer and purchase month; key: customer_id, label_month
+with source as (
+    select
+        *,
+        {{ month_start('mon') }} as label_month,
+        row_number() over (partition by client_id, {{ month_start('mon') }} order by _file, _row) as repetition,
+    from {{ source('mbd', 'targets') }}
+)
+
+select
+    {{ customer_id('source.client_id') }} as customer_id,
+    source.label_month,
+    source.target_1 as product_1,
+    source.target_2 as product_2,
+    source.target_3 as product_3,
+    source.target_4 as product_4,
+    {{ reject_reason([
+        ('source.client_id is null', 'client_id is empty'),
+        ('source.label_month is null', 'mon is not a date'),
+        ('source.target_1 is null or source.target_2 is null or source.target_3 is null or source.target_4 is null',
+         'a target is empty'),
+        ('least(source.target_1, source.target_2, source.target_3, source.target_4) < 0'
+         ' or greatest(source.target_1, source.target_2, source.target_3, source.target_4) > 1',
+         'a target is neither 0 nor 1'),
+        ('source.repetition > 1', 'client_id and mon are repeated'),
+    ]) }} as reject_reason,
+    source._file,
+    source._row,
+    source._line,
+from source
+{{ join_identities('mbd', 'source.client_id') }}

@@ -1,0 +1,30 @@
+-- one row a card or account transaction; no key (two equal transactions are two)
+with source as (
+    select * from {{ source('mbd', 'trx') }}
+)
+
+select
+    {{ customer_id('source.client_id') }} as customer_id,
+    source.event_time,
+    source.amount,
+    source.event_type,
+    source.event_subtype,
+    source.currency,
+    source.src_type11,
+    source.src_type12,
+    source.dst_type11,
+    source.dst_type12,
+    source.src_type21,
+    source.src_type22,
+    source.src_type31,
+    source.src_type32,
+    {{ reject_reason([
+        ('source.client_id is null', 'client_id is empty'),
+        ('source.event_time is null', 'event_time is not a time'),
+        ('source.amount is null', 'amount is not a number'),
+    ]) }} as reject_reason,
+    source._file,
+    source._row,
+    source._line,
+from source
+{{ join_identities('mbd', 'source.client_id') }}

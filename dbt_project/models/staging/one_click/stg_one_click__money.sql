@@ -1,0 +1,27 @@
+-- one row a customer's mean monthly profit over the last three months; key: customer_id
+with source as (
+    select
+        trim(id) as source_id,
+        {{ decimal_number('"Прибыль"') }} as profit,
+        row_number() over (partition by trim(id) order by _file, _row) as repetition,
+        _file,
+        _row,
+        _error,
+        _line,
+    from {{ source('one_click', 'money') }}
+)
+
+select
+    {{ customer_id('source.source_id') }} as customer_id,
+    {{ snapshot_month('one_click') }} as snapshot_month,
+    source.profit,
+    {{ reject_reason([
+        ("source.source_id is null or source.source_id = ''", 'id is empty'),
+        ('source.profit is null', 'Прибыль is not a number'),
+        ('source.repetition > 1', 'id is repeated'),
+    ]) }} as reject_reason,
+    source._file,
+    source._row,
+    source._line,
+from source
+{{ join_identities('one_click', 'source.source_id') }}
