@@ -1,0 +1,123 @@
+"""The shop's orders: a CSV a month, in order of time, with a few rows that no one should trust."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ml.simulate.events import seconds_of
+from ml.simulate.plan import Doubles, Floats, Integers, Plan
+from ml.simulate.shop import Shoppers
+
+HEADER = "customer_id,event_time,amount,quantity,order_id,item_id,category\n"
+CATEGORIES = ("groceries", "clothing", "home", "beauty", "toys", "electronics", "garden", "books")
+ITEMS = 2_000
+DIRT_RATE = 0.001
+FIRST_ORDER, FIRST_BUYER = 1_000_001, 500_001
+
+
+@dataclass(frozen=True)
+class OrderMonth:
+    """Orders of one month in order of time; `buyer` counts the shop's own customers from 0."""
+
+    month: int
+    buyer: Integers
+    seconds: Integers
+    amount: NDArray[np.float64]
+    quantity: Integers
+    item: Integers
+
+
+def buyer_ids(buyers: NDArray[Any]) -> list[str]:
+    """Return the shop's own ids of its customers."""
+    return [f"u{FIRST_BUYER + buyer}" for buyer in buyers.tolist()]
+
+
+def draw_orders(plan: Plan, shoppers: Shoppers, ordering: Integers) -> Iterator[OrderMonth]:
+    """Yield the months of orders: Poisson at each customer's rate, dearer for the affluent."""
+    for month in range(plan.months):
+        random = plan.random("orders", month)
+        rates = shoppers.order_rates[ordering, month]
+        yield _draw_month(plan, random, month, rates, shoppers.affluence[ordering])
+
+
+def _draw_month(
+    plan: Plan, random: np.random.Generator, month: int, rates: Floats, affluence: Floats
+) -> OrderMonth:
+    counts = random.poisson(rates)
+    buyer = np.repeat(np.arange(counts.size), counts)
+    days = random.random(buyer.size) * plan.days[month]
+    order = np.argsort(days, kind="stable")
+    buyer = buyer[order]
+    quantity = 1 + random.poisson(0.8, buyer.size)
+    item = (ITEMS * random.random(buyer.size) ** 2).astype(np.int64)
+    price = np.exp(2.6 + 0.35 * affluence[buyer] + 0.7 * random.standard_normal(buyer.size))
+    seconds = plan.starts[month] + seconds_of(days[order])
+    return OrderMonth(month, buyer, seconds, np.round(price * quantity, 2), quantity, item)
+
+
+def write_month(plan: Plan, path: Path, orders: OrderMonth, first_order: int) -> int:
+    """Write one month's file, dirt and all; return its lines without the header."""
+    lines = _lines(orders, first_order)
+    dirt, places = _dirt(plan, orders, lines)
+    order = np.argsort(np.concatenate([np.arange(len(lines)), places]), kind="stable")
+    everything = pa.concat_arrays([lines, pa.array(dirt, pa.string())]).take(pa.array(order))
+    with path.open("wb") as file:
+        file.write(HEADER.encode())
+        file.write(everything.buffers()[2] or b"")
+    return len(everything)
+
+
+def _lines(orders: OrderMonth, first_order: int) -> pa.StringArray:
+    """Return one text a row, its line end included."""
+    known = int(orders.buyer.max(initial=-1)) + 1
+    buyers = pa.array(buyer_ids(np.arange(known)), pa.string()).take(pa.array(orders.buyer))
+    numbers = [orders.amount, orders.quantity, first_order + np.arange(orders.buyer.size)]
+    texts = [pa.array(each).cast(pa.string()) for each in (*numbers, 10_000 + orders.item)]
+    ends = pa.array([f"{name}\n" for name in CATEGORIES]).take(
+        pa.array(orders.item % len(CATEGORIES))
+    )
+    return pc.binary_join_element_wise(buyers, _iso(orders.seconds), *texts, ends, ",")
+
+
+def _iso(seconds: Integers) -> pa.StringArray:
+    """Return times as `2022-05-03T14:21:05`."""
+    spaced = pa.array(seconds).cast(pa.timestamp("s")).cast(pa.string())
+    return pc.binary_replace_slice(spaced, 10, 11, "T")
+
+
+def _dirt(plan: Plan, orders: OrderMonth, lines: pa.StringArray) -> tuple[list[str], Doubles]:
+    """Return extra lines to be rejected or noticed, and after which rows they stand.
+
+    They come on top of the true orders, so that rejecting them leaves every label as it was drawn.
+    """
+    if len(lines) == 0:
+        return [], np.empty(0)
+    random = plan.random("dirt", orders.month)
+    chosen = random.integers(0, len(lines), (4, max(1, round(DIRT_RATE * len(lines)))))
+    spoilt = [
+        spoil(lines[row].as_py(), f"x{orders.month}-{kind}-{i}", kind)
+        for kind in range(4)
+        for i, row in enumerate(chosen[kind].tolist())
+    ]
+    return spoilt, (chosen.ravel() + 0.5).astype(np.float64)
+
+
+def spoil(line: str, order_id: str, kind: int) -> str:
+    """Return `line` without customer (0) or a readable amount (1), broken (2), or again (3)."""
+    if kind == 3:
+        return line
+    fields = line.rstrip("\n").split(",")
+    fields[4] = order_id
+    if kind == 0:
+        fields[0] = ""
+    elif kind == 1:
+        fields[2] = "n/a"
+    else:
+        fields[6:] = [fields[6], "sale", "see note"]
+    return ",".join(fields) + "\n"
