@@ -1,0 +1,144 @@
+"""Tables of features as matrices: the one place where Arrow becomes numpy."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ml.config import AlmanacError
+
+Matrix = NDArray[np.float32]
+Vector = NDArray[np.float64]
+Labels = NDArray[np.int8]
+Rows = NDArray[np.int64]
+Keys = NDArray[np.uint64]
+Months = NDArray[np.datetime64]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A model input: its name, its Arrow type and the feature view that holds it."""
+
+    name: str
+    dtype: str
+    view: str
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Label rows with their features, in canonical order: by time, then by content, never by id."""
+
+    features: tuple[Feature, ...]
+    customers: NDArray[Any]
+    times: Months
+    labels: Labels
+    matrix: Matrix
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: NDArray[Any]) -> "TrainingSet":
+        """Return the rows at these positions (or under this mask), in the order given."""
+        return TrainingSet(
+            self.features,
+            self.customers[rows],
+            self.times[rows],
+            self.labels[rows],
+            self.matrix[rows],
+        )
+
+    def keep(self, columns: NDArray[np.bool_]) -> "TrainingSet":
+        """Return the same rows with only the features under this mask."""
+        features = tuple(f for f, kept in zip(self.features, columns, strict=True) if kept)
+        matrix = np.ascontiguousarray(self.matrix[:, columns])
+        return TrainingSet(features, self.customers, self.times, self.labels, matrix)
+
+    @property
+    def positives(self) -> int:
+        """How many rows are labelled 1."""
+        return int(self.labels.sum())
+
+    def digest(self) -> str:
+        """Return the SHA-256 of features, times, labels and values; ids are no part of it."""
+        text = hashlib.sha256("\n".join(f"{f.name} {f.dtype}" for f in self.features).encode())
+        for part in (self.times.astype("datetime64[us]"), self.labels, self.matrix):
+            text.update(np.ascontiguousarray(part).tobytes())
+        return text.hexdigest()
+
+
+def training_set(table: pa.Table, features: Sequence[Feature]) -> TrainingSet:
+    """Return `table`'s rows in canonical order, without those that have no feature at all."""
+    matrix = matrix_of(table, features)
+    known = ~np.isnan(matrix).all(axis=1)
+    data = TrainingSet(
+        tuple(features),
+        table.column("customer_id").to_numpy()[known].astype(str),
+        table.column("event_timestamp").to_numpy()[known].astype("datetime64[us]"),
+        table.column("label").to_numpy()[known].astype(np.int8),
+        matrix[known],
+    )
+    return data.take(np.lexsort((row_keys(data), data.times)))
+
+
+def matrix_of(table: pa.Table, features: Sequence[Feature]) -> Matrix:
+    """Return the features' columns by name as float32, rows as in `table`, NaN for null.
+
+    Raises:
+        AlmanacError: a feature is absent or has another type than it had in training.
+    """
+    check_features(table.schema, features)
+    matrix = np.empty((table.num_rows, len(features)), dtype=np.float32)
+    with np.errstate(over="ignore"):
+        for position, feature in enumerate(features):
+            column = table.column(feature.name).cast(pa.float64())
+            matrix[:, position] = column.to_numpy()
+    # An infinity is a division that had no answer: to a model it is as missing as a null.
+    matrix[np.isinf(matrix)] = np.nan
+    return matrix
+
+
+def check_features(schema: pa.Schema, features: Sequence[Feature]) -> None:
+    """Raise AlmanacError unless `schema` has every feature with the type stated for it."""
+    missing = [f.name for f in features if f.name not in schema.names]
+    if missing:
+        raise AlmanacError(
+            f"{len(missing)} features of the model are not in the feature store: "
+            f"{_few(missing)}.\nBring them back (dbt build, feast apply) or train again: ml train"
+        )
+    changed = [
+        f"{f.name} was {f.dtype}, is {kind}"
+        for f in features
+        # A column of nulls alone may come without a type.
+        if (kind := str(schema.field(f.name).type)) not in (f.dtype, "null")
+    ]
+    if changed:
+        raise AlmanacError(
+            f"The feature store's types differ from the model's: {_few(changed)}.\n"
+            "Train again on the new types: ml train"
+        )
+
+
+def row_keys(data: TrainingSet) -> Keys:
+    """Return a 64-bit hash of each row's time, label and values: equal rows have equal keys."""
+    # Adding zero turns -0.0 into 0.0; hashing treats every NaN alike.
+    frame = pd.DataFrame(data.matrix + np.float32(0), copy=False)
+    frame["label"] = data.labels
+    frame["time"] = data.times
+    return np.asarray(pd.util.hash_pandas_object(frame, index=False), dtype=np.uint64)
+
+
+def informative(data: TrainingSet) -> NDArray[np.bool_]:
+    """Return which features take more than one value (a null counts as one) in these rows."""
+    first = data.matrix[:1]
+    same = (data.matrix == first) | (np.isnan(data.matrix) & np.isnan(first))
+    return np.asarray(~same.all(axis=0))
+
+
+def _few(names: Sequence[str], most: int = 5) -> str:
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

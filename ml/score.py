@@ -1,0 +1,217 @@
+"""Scoring: the champion's probabilities for every customer at one instant, appended once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from scipy.stats import rankdata
+
+from ml import artifact
+from ml.artifact import Artifact
+from ml.config import AlmanacError, Workspace
+from ml.matrix import matrix_of
+from ml.targets import Target, nodes, relation
+from ml.warehouse import open_warehouse
+
+SPINE = "intermediate.int_customer_months"
+# The same statement as the dbt project's: whichever comes first creates the table.
+TABLE = """
+    create schema if not exists scores;
+    create table if not exists scores.scores (
+        customer_id varchar not null,
+        target varchar not null,
+        model_id varchar not null,
+        as_of timestamp not null,
+        score double not null,
+        percentile double not null,
+        scored_from varchar not null,
+        primary key (customer_id, target, model_id, as_of)
+    )
+"""
+KEY = "customer_id, target, model_id, as_of"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What scoring one target wrote: new rows, and rows whose key was there already."""
+
+    target: str
+    model_id: str
+    as_of: datetime
+    new: int
+    already: int
+    scored_from: str
+    earlier_from: tuple[str, ...]
+
+
+def score(ws: Workspace, target: Target, as_of: datetime | None, *, online: bool) -> Scored:
+    """Score every customer whose features are known at `as_of` and append what is not there yet.
+
+    Args:
+        ws: the workspace.
+        target: what to predict; its champion scores.
+        as_of: the instant (naive UTC) at which features must be known; by default the newest one
+            at which a complete month of the model's features is.
+        online: read the online store instead of the warehouse.
+
+    Raises:
+        AlmanacError: no champion, no features at that instant, or features unlike the model's.
+    """
+    champion = artifact.champion(ws, target.name)
+    at, customers = _whom(ws, champion, as_of)
+    batch = _scores(ws, champion, at, customers, online=online)
+    with open_warehouse(ws.warehouse, read_only=False) as connection:
+        new, earlier = append(connection, batch)
+    return Scored(
+        target=target.name,
+        model_id=champion.model_id,
+        as_of=at,
+        new=new,
+        already=batch.num_rows - new,
+        scored_from="online" if online else "offline",
+        earlier_from=earlier,
+    )
+
+
+def append(connection: duckdb.DuckDBPyConnection, batch: pa.Table) -> tuple[int, tuple[str, ...]]:
+    """Insert the rows whose key is new, all or none.
+
+    Returns:
+        How many were new, and from which store the others had been scored.
+    """
+    connection.execute(TABLE)
+    connection.register("batch", batch)
+    connection.begin()
+    try:
+        whence = connection.execute(
+            "select distinct scored_from from scores.scores "
+            f"semi join batch using ({KEY}) order by 1"
+        ).fetchall()
+        inserted = connection.execute(
+            f"insert into scores.scores by name from batch anti join scores.scores using ({KEY})"
+        ).fetchone()
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+    finally:
+        connection.unregister("batch")
+    return int(inserted[0]) if inserted else 0, tuple(str(row[0]) for row in whence)
+
+
+def parse_as_of(text: str) -> datetime:
+    """Return the first instant of the day that `text` (YYYY-MM-DD) names.
+
+    Raises:
+        AlmanacError: it is no such date.
+    """
+    try:
+        return datetime.strptime(text, "%Y-%m-%d")
+    except ValueError as error:
+        raise AlmanacError(
+            f"--as-of {text} is not a date like 2024-01-31.\n"
+            "Leave it out to score the newest complete month: ml score"
+        ) from error
+
+
+def _whom(ws: Workspace, champion: Artifact, as_of: datetime | None) -> tuple[datetime, list[str]]:
+    """Return the instant to score at, and the customers of the spine's newest month by then."""
+    target = str(champion.card["target"])
+    with open_warehouse(ws.warehouse) as connection:
+        first, newest = _known(ws, connection, champion)
+        if first is None or newest is None:
+            raise AlmanacError(
+                f"The features of {champion.model_id} hold no complete month.\n"
+                "Build them first: dbt build"
+            )
+        if as_of is not None and as_of < first:
+            raise AlmanacError(
+                f"No feature of {target} was known on {as_of:%Y-%m-%d}; the first are of "
+                f"{first:%Y-%m-%d}.\n"
+                f"The newest: ml score --target {target} --as-of {newest:%Y-%m-%d}"
+            )
+        at = as_of or newest
+        found = connection.execute(
+            f"select distinct customer_id from {SPINE} where event_timestamp = "
+            f"(select max(event_timestamp) from {SPINE} where event_timestamp <= ?) order by 1",
+            [at],
+        ).fetchall()
+    return at, [str(row[0]) for row in found]
+
+
+def _known(
+    ws: Workspace, connection: duckdb.DuckDBPyConnection, champion: Artifact
+) -> tuple[datetime | None, datetime | None]:
+    """Return the first and the newest complete instant of the model's feature views."""
+    views = {feature.view for feature in champion.features}
+    tables = [
+        relation(node)
+        for node in nodes(ws, "family")
+        if str(node["config"]["meta"]["family"]) in views
+    ]
+    if not tables:
+        return None, None
+    every = " union all ".join(
+        f"select feature_month, event_timestamp from {table}" for table in tables
+    )
+    found = connection.execute(
+        f"select min(event_timestamp), max(event_timestamp) from ({every}) "
+        f"where feature_month in (select feature_month from {SPINE} where is_complete)"
+    ).fetchone()
+    return found or (None, None)
+
+
+def _scores(
+    ws: Workspace, champion: Artifact, as_of: datetime, customers: list[str], *, online: bool
+) -> pa.Table:
+    target = str(champion.card["target"])
+    table = _features(ws, target, customers, as_of, online=online)
+    matrix = matrix_of(table, champion.features)
+    known = ~np.isnan(matrix).all(axis=1)
+    if not known.any():
+        raise AlmanacError(
+            f"None of {len(customers)} customers has a feature of {target} still valid on "
+            f"{as_of:%Y-%m-%d}.\n"
+            + (
+                f"Publish them first: feast materialize-incremental {as_of:%Y-%m-%dT%H:%M:%S}"
+                if online
+                else f"Score the newest: ml score --target {target}"
+            )
+        )
+    probabilities = champion.model.predict(matrix[known])
+    count = len(probabilities)
+    return pa.table(
+        {
+            "customer_id": table["customer_id"].filter(pa.array(known)).cast(pa.string()),
+            "target": _same(target, count),
+            "model_id": _same(champion.model_id, count),
+            "as_of": pa.array([as_of] * count, pa.timestamp("us")),
+            "score": probabilities,
+            # The share of the customers scored together whose score is no higher.
+            "percentile": rankdata(probabilities, method="max") / count,
+            "scored_from": _same("online" if online else "offline", count),
+        }
+    )
+
+
+def _features(
+    ws: Workspace, service: str, customers: list[str], as_of: datetime, *, online: bool
+) -> pa.Table:
+    # Feast takes seconds to import; only what reads features pays for it.
+    from ml import store
+
+    if online:
+        return store.online_rows(ws, service, customers, as_of)
+    entities = pa.table(
+        {
+            "customer_id": pa.array(customers, pa.string()),
+            "event_timestamp": pa.array([as_of] * len(customers), pa.timestamp("us")),
+        }
+    )
+    return store.training_set(ws, service, entities)
+
+
+def _same(text: str, count: int) -> pa.Array:
+    return pa.array([text] * count, pa.string())

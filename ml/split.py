@@ -1,0 +1,102 @@
+"""Which rows train and which judge: by time first, then by customer, never by id or row order."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.config import AlmanacError
+from ml.matrix import Keys, Labels, Months, Rows, TrainingSet, row_keys
+
+
+@dataclass(frozen=True)
+class Split:
+    """Positions of the training rows, of the test rows (none for stratified) and the test month."""
+
+    train: Rows
+    test: Rows
+    test_month: np.datetime64 | None
+
+
+def months_of(times: Months) -> Months:
+    """Return the calendar month of each time."""
+    return times.astype("datetime64[M]")
+
+
+def temporal(times: Months, horizon_months: int, test_month: np.datetime64 | None = None) -> Split:
+    """Return the split that tests on `test_month` (the newest by default).
+
+    Training rows are those whose label was decided when the test month began: a label month and
+    its whole horizon lie before it.
+
+    Raises:
+        AlmanacError: no label month is old enough to train on.
+    """
+    months = months_of(times)
+    tested = months.max() if test_month is None else test_month
+    train = np.flatnonzero(months + np.timedelta64(horizon_months, "M") <= tested)
+    if not len(train):
+        raise AlmanacError(
+            f"No label month lies {horizon_months} or more months before the test month {tested}.\n"
+            "Add older data to the raw folder, then: dbt build"
+        )
+    return Split(train, np.flatnonzero(months == tested), tested)
+
+
+def stratified(times: Months) -> Split:
+    """Return the split of data without time: every row trains, and folds judge."""
+    return Split(np.arange(len(times)), np.arange(0), None)
+
+
+def folds(data: TrainingSet, count: int, seed: int, *, merge_equals: bool) -> Rows:
+    """Return each row's fold, 0 to `count - 1`, customers whole, positives spread evenly.
+
+    Customers are put in the order of what is known of them, so that renumbering them or shuffling
+    the rows changes nothing. `merge_equals` keeps customers who do not differ in one fold (a copy
+    on the other side would give the answer away); over time it would herd all dormant customers
+    into one fold, so there they are spread.
+    """
+    groups, content = customer_groups(data, merge_equals=merge_equals)
+    positive = np.bincount(groups, weights=data.labels) > 0
+    order = np.argsort(content, kind="stable")
+    rng = np.random.default_rng(seed)
+    fold_of = np.empty(len(content), dtype=np.int64)
+    dealt = 0
+    for wanted in (True, False):
+        hand = rng.permutation(order[positive[order] == wanted])
+        fold_of[hand] = (np.arange(len(hand)) + dealt) % count
+        dealt += len(hand)
+    return fold_of[groups]
+
+
+def customer_groups(data: TrainingSet, *, merge_equals: bool) -> tuple[Rows, Keys]:
+    """Return each row's group and each group's content key."""
+    names, codes = np.unique(data.customers, return_inverse=True)
+    content = np.zeros(len(names), dtype=np.uint64)
+    # A wrapping sum: what a customer's rows hold, whatever their order.
+    np.add.at(content, codes, row_keys(data))
+    if not merge_equals:
+        return codes, content
+    merged, group_of = np.unique(content, return_inverse=True)
+    return group_of[codes], merged
+
+
+def parts(fold_of: Rows) -> Iterator[tuple[Rows, Rows]]:
+    """Yield the training and the judging positions of each fold."""
+    for fold in np.unique(fold_of):
+        yield np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
+
+
+def thin(labels: Labels, most: int, seed: int) -> tuple[Rows, NDArray[np.float64]]:
+    """Return at most `most` negatives with all positives, and weights that undo the thinning.
+
+    A kept negative stands for those left out, so probabilities stay what they were, while rare
+    events cost a fraction of the time.
+    """
+    negatives = np.flatnonzero(labels == 0)
+    if len(negatives) <= most:
+        return np.arange(len(labels)), np.ones(len(labels))
+    kept = np.random.default_rng(seed).choice(negatives, most, replace=False)
+    rows = np.sort(np.concatenate([np.flatnonzero(labels == 1), kept]))
+    return rows, np.where(labels[rows] == 1, 1.0, len(negatives) / most)

@@ -1,0 +1,155 @@
+"""What can be predicted in a workspace, read from the targets' `meta` in the dbt manifest."""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ml.config import AlmanacError, Workspace
+from ml.warehouse import open_warehouse
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Ranking by one feature: what a model must beat."""
+
+    feature: str
+    descending: bool
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target as its dbt model declares it, and how many label rows this workspace has."""
+
+    name: str
+    relation: str
+    kind: str
+    horizon_months: int
+    metric: str
+    validation: str
+    families: tuple[str, ...]
+    baseline: Baseline | None
+    description: str
+    rows: int
+    positives: int
+
+    @property
+    def temporal(self) -> bool:
+        """Whether rows are split by time first; otherwise folds are stratified and shuffled."""
+        return self.validation == "temporal"
+
+
+def targets(ws: Workspace) -> list[Target]:
+    """Return the targets that have label rows in the workspace, by name.
+
+    Raises:
+        AlmanacError: nothing was built yet.
+    """
+    found = [_target(node, *counted) for node, counted in _declared(ws) if counted[0]]
+    return sorted(found, key=lambda target: target.name)
+
+
+def target(ws: Workspace, name: str) -> Target:
+    """Return the target called `name`.
+
+    Raises:
+        AlmanacError: it is unknown, or has no label rows here; known ones are named, nearest first.
+    """
+    known = {target.name: target for target in targets(ws)}
+    if name in known:
+        return known[name]
+    declared = {str(node["config"]["meta"]["target"]) for node, _ in _declared(ws)}
+    wrong = (
+        f"Target {name} has no label rows in {ws.home}: its source is absent or too short"
+        if name in declared
+        else f"There is no target {name} in {ws.home}"
+    )
+    raise AlmanacError(f"{wrong}. Here are: {_nearest(name, list(known))}.\nSee them: ml targets")
+
+
+def relation(node: Mapping[str, Any]) -> str:
+    """Return the quoted `"schema"."table"` of a manifest node."""
+    return f'"{node["schema"]}"."{node["alias"]}"'
+
+
+def nodes(ws: Workspace, key: str) -> list[dict[str, Any]]:
+    """Return the manifest's models that declare `key` in their `meta`, by their id.
+
+    Raises:
+        AlmanacError: there is no manifest, or it cannot be read.
+    """
+    every = _manifest(ws).get("nodes", {})
+    return [
+        node
+        for _, node in sorted(every.items())
+        if node.get("resource_type") == "model" and key in (node["config"].get("meta") or {})
+    ]
+
+
+def manifest_hash(ws: Workspace) -> str:
+    """Return the SHA-256 of the models' own checksums: what was built, not when."""
+    models = {
+        key: node.get("checksum", {}).get("checksum", "")
+        for key, node in _manifest(ws).get("nodes", {}).items()
+    }
+    return hashlib.sha256(json.dumps(models, sort_keys=True).encode()).hexdigest()
+
+
+def _manifest(ws: Workspace) -> dict[str, Any]:
+    try:
+        manifest = json.loads(ws.manifest.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise AlmanacError(
+            f"No dbt manifest at {ws.manifest}.\nBuild it first: dbt build"
+        ) from error
+    except ValueError as error:
+        raise AlmanacError(
+            f"{ws.manifest} is not a manifest.\nWrite it again: dbt build"
+        ) from error
+    if not isinstance(manifest, dict):
+        raise AlmanacError(f"{ws.manifest} is not a manifest.\nWrite it again: dbt build")
+    return manifest
+
+
+def _declared(ws: Workspace) -> Iterator[tuple[dict[str, Any], tuple[int, int]]]:
+    """Yield each declared target's node with its label rows and positives (0, 0 if not built)."""
+    declared = nodes(ws, "target")
+    with open_warehouse(ws.warehouse) as connection:
+        tables = set(
+            connection.execute(
+                "select table_schema, table_name from information_schema.tables"
+            ).fetchall()
+        )
+        for node in declared:
+            counted = None
+            if (node["schema"], node["alias"]) in tables:
+                count = f"select count(*), coalesce(sum(label), 0) from {relation(node)}"
+                counted = connection.execute(count).fetchone()
+            yield node, (int(counted[0]), int(counted[1])) if counted else (0, 0)
+
+
+def _target(node: Mapping[str, Any], rows: int, positives: int) -> Target:
+    meta = node["config"]["meta"]
+    baseline = meta.get("baseline")
+    return Target(
+        name=str(meta["target"]),
+        relation=relation(node),
+        kind=str(meta.get("kind", "binary")),
+        horizon_months=int(meta.get("horizon_months", 1)),
+        metric=str(meta.get("metric", "roc_auc")),
+        validation=str(meta.get("validation", "temporal")),
+        families=tuple(meta.get("families", ())),
+        baseline=Baseline(baseline["feature"], bool(baseline.get("descending", True)))
+        if baseline
+        else None,
+        description=" ".join(str(node.get("description", "")).split()),
+        rows=rows,
+        positives=positives,
+    )
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=len(known), cutoff=0.0)
+    return ", ".join(near) or "none"

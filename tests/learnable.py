@@ -1,0 +1,142 @@
+"""A workspace with something to learn: 400 customers, six months, and a stand-in for the store.
+
+The stand-in joins by time and customer as Feast does, so that training and scoring can be tested
+without a registry; the store has tests of its own.
+"""
+
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import ml
+from ml.config import Workspace
+
+FEATURES = ["spend_sum__1m", "spend_count__1m", "spend_days_since__all", "spend_noise__1m"]
+
+
+class Name(NamedTuple):
+    name: str
+    view: str
+    dtype: pa.DataType
+
+
+def node(schema: str, alias: str, **meta: object) -> dict:
+    return {
+        "resource_type": "model",
+        "schema": schema,
+        "alias": alias,
+        "description": f"All about {alias}.",
+        "checksum": {"name": "sha256", "checksum": alias},
+        "config": {"meta": meta},
+    }
+
+
+TARGETS = [
+    node("targets", "tgt_spend_next_month", target="spend_next_month", kind="binary",
+         horizon_months=1, metric="roc_auc", validation="temporal", families=["spend"],
+         baseline={"feature": "spend_days_since__all", "descending": False}),
+    node("targets", "tgt_activity", target="activity", kind="binary", horizon_months=3,
+         metric="roc_auc", validation="stratified", families=["spend"]),
+    node("targets", "tgt_rare", target="rare", validation="temporal", families=["spend"]),
+    node("targets", "tgt_absent", target="absent", validation="temporal", families=["geo"]),
+    node("targets", "tgt_never_built", target="never_built", families=["geo"]),
+]  # fmt: skip
+
+
+def customer_months(seed: int = 3) -> pd.DataFrame:
+    """One row a customer and month: features, and labels that follow from two of them."""
+    rng = np.random.default_rng(seed)
+    months = pd.date_range("2023-02-01", periods=6, freq="MS")
+    frame = pd.MultiIndex.from_product(
+        [[f"c{i:03}" for i in range(400)], months], names=["customer_id", "event_timestamp"]
+    ).to_frame(index=False)
+    size = len(frame)
+    frame["feature_month"] = frame["event_timestamp"] - pd.DateOffset(months=1)
+    frame[FEATURES] = rng.lognormal(size=(size, 4))
+    frame.loc[rng.random(size) < 0.1, "spend_sum__1m"] = np.nan
+    wish = np.log(frame["spend_sum__1m"].fillna(1)) - 1.2 * np.log(frame["spend_days_since__all"])
+    frame["truth"] = 1 / (1 + np.exp(1 - wish))
+    frame["label"] = (rng.random(size) < frame["truth"]).astype(int)
+    return frame
+
+
+def learnable(home: Path, frame: pd.DataFrame | None = None) -> Workspace:
+    """Build the workspace from `frame` (by default `customer_months()`)."""
+    frame = customer_months() if frame is None else frame
+    ws = Workspace(home, home / "raw", {})
+    ws.manifest.parent.mkdir(parents=True)
+    nodes = [*TARGETS, node("features", "ftr_spend", family="spend", ttl_months=1)]
+    manifest = {"nodes": {f"model.almanac.{n['alias']}": n for n in nodes}}
+    ws.manifest.write_text(json.dumps(manifest), encoding="utf-8")
+    with duckdb.connect(str(ws.warehouse)) as connection:
+        connection.register("frame", frame)
+        connection.execute(
+            f"""
+            create schema features; create schema targets; create schema intermediate;
+            create schema marts;
+            create table features.ftr_spend as
+            select customer_id, feature_month::date as feature_month,
+                event_timestamp::timestamp as event_timestamp, {", ".join(FEATURES)}
+            from frame;
+            create table intermediate.int_customer_months as
+            select customer_id, feature_month, event_timestamp,
+                feature_month < date '2023-06-01' as is_complete
+            from features.ftr_spend;
+            create table targets.tgt_spend_next_month as
+            select customer_id, event_timestamp::timestamp as event_timestamp,
+                label::integer as label
+            from frame where event_timestamp < '2023-07-01'
+            union all select 'stranger', timestamp '2023-03-01', 1;
+            create table targets.tgt_activity as
+            from targets.tgt_spend_next_month where event_timestamp = '2023-03-01';
+            create table targets.tgt_rare as
+            select * replace ((customer_id < 'c003')::integer as label)
+            from targets.tgt_spend_next_month;
+            create table targets.tgt_absent as from targets.tgt_activity limit 0;
+            create table marts.dim_features as
+            select 'spend_sum__1m' as name, 'Money spent in the month.' as description;
+            """
+        )
+    return ws
+
+
+class FakeStore(ModuleType):
+    """Stands in for `ml.store`: the features of the same instant, from the warehouse."""
+
+    def feature_names(self, ws: Workspace, service: str) -> list[Name]:
+        return [Name(name, "spend", pa.float64()) for name in FEATURES]
+
+    def training_set(self, ws: Workspace, target: str, entities: pa.Table | str) -> pa.Table:
+        with duckdb.connect(str(ws.warehouse), read_only=True) as connection:
+            if isinstance(entities, pa.Table):
+                connection.register("entities", entities)
+            source = "entities" if isinstance(entities, pa.Table) else f"({entities})"
+            return connection.sql(
+                f"select e.*, {', '.join(FEATURES)} from {source} as e "
+                "left join features.ftr_spend as f using (customer_id, event_timestamp)"
+            ).to_arrow_table()
+
+    def online_rows(
+        self, ws: Workspace, service: str, customer_ids: list[str], as_of: datetime
+    ) -> pa.Table:
+        ids = pa.table({"customer_id": customer_ids})
+        times = pa.array([as_of] * len(ids), pa.timestamp("us"))
+        table = self.training_set(ws, service, ids.append_column("event_timestamp", times))
+        return table.drop_columns(["event_timestamp"])
+
+
+@pytest.fixture
+def fake_store(monkeypatch: pytest.MonkeyPatch) -> FakeStore:
+    store = FakeStore("ml.store")
+    monkeypatch.setitem(sys.modules, "ml.store", store)
+    monkeypatch.setattr(ml, "store", store, raising=False)
+    return store

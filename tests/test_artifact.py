@@ -1,0 +1,105 @@
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from ml import artifact
+from ml.config import AlmanacError, Workspace
+from ml.matrix import Feature, matrix_of
+from ml.models import FAMILIES
+from tests.test_models import sample
+
+CARD = {"target": "t", "model_id": "t-1", "family": "lightgbm",
+        "features": [{"name": "a", "dtype": "double", "view": "v"}]}  # fmt: skip
+
+
+@pytest.fixture
+def ws(tmp_path) -> Workspace:
+    return Workspace(tmp_path, tmp_path / "raw", {})
+
+
+def save(ws: Workspace, **changes):
+    card = CARD | changes
+    model = FAMILIES[card["family"]].fit(*sample(), 1)
+    table = pa.table({"probability": [0.5]})
+    return artifact.save(ws, card, model, table, [{"feature": "a", "importance": 1.0}])
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_the_champion_is_read_back(ws, family):
+    save(ws, family=family)
+    artifact.crown(ws, "t", "t-1")
+    found = artifact.champion(ws, "t")
+    assert found.model_id == "t-1"
+    assert found.model.family == family
+    assert found.features == (Feature("a", "double", "v"),)
+    assert found.predictions().num_rows == 1
+
+
+def test_nothing_unfinished_stays_behind(ws):
+    save(ws)
+    save(ws)
+    assert [path.name for path in (ws.models / "t").iterdir()] == ["t-1"]
+
+
+def test_a_failed_write_leaves_the_old_artifact(ws, monkeypatch):
+    save(ws)
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(artifact.pq, "write_table", fail)
+    with pytest.raises(OSError, match="disk full"):
+        save(ws, threshold=1.0)
+    assert "threshold" not in artifact.load(ws.models / "t" / "t-1").card
+    assert len(list((ws.models / "t").iterdir())) == 1
+
+
+def test_before_training_comes_training(ws):
+    with pytest.raises(AlmanacError, match="ml train --target t"):
+        artifact.champion(ws, "t")
+
+
+@pytest.mark.parametrize(
+    "name", ["card.json", "model.txt", "predictions.parquet", "importance.json"]
+)
+def test_a_missing_file_is_named(ws, name):
+    folder = save(ws)
+    (folder / name).unlink()
+    with pytest.raises(AlmanacError, match=f"lacks {name}.*\n.*ml train --target t"):
+        artifact.load(folder)
+
+
+@pytest.mark.parametrize("name", ["card.json", "model.txt"])
+def test_a_spoilt_file_is_told(ws, name):
+    folder = save(ws)
+    (folder / name).write_text("spoilt", encoding="utf-8")
+    with pytest.raises(AlmanacError, match="cannot be read"):
+        artifact.load(folder)
+
+
+def test_a_card_says_nothing_that_json_cannot(ws):
+    with pytest.raises(ValueError, match="JSON compliant"):
+        save(ws, threshold=float("nan"))
+    save(ws)
+    assert json.loads((ws.models / "t" / "t-1" / "card.json").read_text())["family"] == "lightgbm"
+
+
+def test_features_are_taken_by_name_whatever_their_order():
+    table = pa.table({"b": [2.0, None], "x": [9.0, 9.0], "a": [1.0, float("inf")]})
+    matrix = matrix_of(table, [Feature("a", "double", "v"), Feature("b", "double", "v")])
+    np.testing.assert_array_equal(matrix, np.float32([[1, 2], [np.nan, np.nan]]))
+
+
+def test_a_missing_or_changed_feature_is_refused():
+    table = pa.table({"a": [1.0]})
+    with pytest.raises(AlmanacError, match=r"not in the feature store: b.*\n.*ml train"):
+        matrix_of(table, [Feature("a", "double", "v"), Feature("b", "double", "v")])
+    with pytest.raises(AlmanacError, match="a was float, is double"):
+        matrix_of(table, [Feature("a", "float", "v")])
+
+
+def test_a_column_of_nulls_alone_passes():
+    matrix = matrix_of(pa.table({"a": pa.nulls(2)}), [Feature("a", "double", "v")])
+    assert np.isnan(matrix).all()

@@ -1,0 +1,99 @@
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ml.cli import main
+from tests.learnable import fake_store, learnable
+
+__all__ = ["fake_store"]
+pytestmark = pytest.mark.usefixtures("fake_store")
+
+
+@pytest.fixture
+def ml(tmp_path, monkeypatch):
+    def run(*arguments: str) -> Result:
+        monkeypatch.setenv("ALMANAC_HOME", str(tmp_path / "home"))
+        monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path / "home" / "target"))
+        monkeypatch.delenv("ALMANAC_RAW", raising=False)
+        return CliRunner().invoke(main, arguments)
+
+    return run
+
+
+@pytest.fixture
+def built(tmp_path, ml):
+    learnable(tmp_path / "home")
+    return ml
+
+
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_every_command_has_help_with_an_example(ml, command):
+    shown = ml(command, "--help")
+    assert shown.exit_code == 0
+    assert f"ml {command}" in shown.output.split("Examples:")[1]
+    assert all(option.help for option in main.commands[command].params)
+
+
+def test_help_loads_no_heavy_package():
+    code = (
+        "import sys, ml.cli; print([m for m in ('feast', 'numpy', 'duckdb') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() in ("[]", "['duckdb']")
+
+
+def test_an_error_is_a_message_without_a_traceback(ml):
+    failed = ml("train")
+    assert failed.exit_code == 1
+    assert failed.stderr.startswith("Error: No dbt manifest at")
+    assert failed.stderr.rstrip().endswith("dbt build")
+    assert failed.stdout == ""
+
+
+def test_an_unknown_target_is_an_error(built):
+    failed = built("score", "--target", "activty")
+    assert failed.exit_code == 1
+    assert "Here are: activity," in failed.stderr
+
+
+def test_targets_are_listed(built):
+    lines = built("targets").stdout.splitlines()
+    assert lines[0].split()[:3] == ["target", "rows", "positives"]
+    assert [line.split()[0] for line in lines[2:]] == ["activity", "rare", "spend_next_month"]
+
+
+def test_from_training_to_publishing(built):
+    trained = built("train", "--model", "logistic")
+    assert trained.exit_code == 0
+    assert [line.split()[0] for line in trained.stdout.splitlines()[2:]] == [
+        "activity",
+        "spend_next_month",
+    ]
+    assert trained.stderr.startswith("Left out: ")
+    assert "rare" in trained.stderr
+    judged = built("evaluate", "--target", "spend_next_month").stdout
+    assert "roc_auc" in judged
+    assert judged.rstrip().endswith("(horizon in months: 1).")
+    assert "400 new, 0 already there" in built("score", "-t", "activity").stdout
+    assert "0 new, 400 already there (scored offline)" in built("score", "-t", "activity").stdout
+    assert "scores.scores" in built("publish").stdout
+
+
+def test_months_of_a_backtest_end_with_their_mean(built):
+    built("train", "-t", "spend_next_month", "--model", "logistic")
+    shown = built("evaluate", "-t", "spend_next_month", "--months", "2").stdout
+    names = [line.split()[0] for line in shown.splitlines()[3:6]]
+    assert names == ["2023-05", "2023-06", "mean"]
+    assert "over 2 runs" in shown
+
+
+def test_a_target_asked_for_by_name_must_succeed(built):
+    failed = built("train", "--target", "rare")
+    assert failed.exit_code == 1
+    assert failed.stderr.startswith("Error: ")
+
+
+def test_options_that_exclude_each_other_are_a_usage_error(built):
+    assert built("evaluate", "--repeats", "2", "--months", "2").exit_code == 2

@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+
+from ml.models import FAMILIES, importance
+from tests.workspaces import real_data
+
+
+def sample(rows: int = 600, seed: int = 2):
+    rng = np.random.default_rng(seed)
+    matrix = rng.normal(size=(rows, 4)).astype(np.float32)
+    wish = 2 * matrix[:, 0] - matrix[:, 1]
+    labels = (rng.random(rows) < 1 / (1 + np.exp(-wish))).astype(np.int8)
+    matrix[rng.random((rows, 4)) < 0.1] = np.nan
+    return matrix, labels, np.ones(rows)
+
+
+@pytest.fixture(params=sorted(FAMILIES))
+def family(request):
+    return FAMILIES[request.param]
+
+
+def test_a_model_comes_back_from_its_file_as_it_was(family, tmp_path):
+    model = family.fit(*sample(), 1)
+    model.save(tmp_path / family.file)
+    again = family.load(tmp_path / family.file)
+    matrix, _, _ = sample(seed=3)
+    assert (again.predict(matrix) == model.predict(matrix)).all()
+    assert again.text() == model.text()
+
+
+def test_the_same_rows_give_the_same_model(family):
+    assert family.fit(*sample(), 1).text() == family.fit(*sample(), 1).text()
+    assert family.fit(*sample(), 1).text() != family.fit(*sample(seed=4), 1).text()
+
+
+def test_probabilities_are_calibrated_under_weights(family):
+    matrix, labels, _ = sample(4000)
+    kept = (labels == 1) | (np.arange(len(labels)) % 4 == 0)
+    stand_for = np.where(labels == 1, 1.0, 4.0)
+    model = family.fit(matrix[kept], labels[kept], stand_for[kept], 1)
+    assert model.predict(matrix).mean() == pytest.approx(labels.mean(), abs=0.03)
+
+
+def test_contributions_and_importance_find_what_matters(family):
+    matrix, labels, weights = sample()
+    model = family.fit(matrix, labels, weights, 1)
+    assert model.contributions(matrix).shape == matrix.shape
+    found = importance(model, matrix, ["much", "less", "noise", "other"])
+    assert [entry["feature"] for entry in found[:2]] == ["much", "less"]
+    assert [entry["direction"] for entry in found[:2]] == ["up", "down"]
+    assert sum(entry["importance"] for entry in found) == pytest.approx(1)
+
+
+def test_contributions_add_up_to_the_log_odds(family):
+    matrix, labels, weights = sample()
+    model = family.fit(matrix, labels, weights, 1)
+    p = model.predict(matrix)
+    rest = np.log(p / (1 - p)) - model.contributions(matrix).sum(axis=1)
+    assert np.ptp(rest) < 1e-6
+
+
+def test_columns_of_nulls_and_infinite_tails_are_survived(family):
+    matrix, labels, weights = sample()
+    matrix[:, 2] = np.nan
+    matrix[0, 3] = 3e38
+    assert np.isfinite(family.fit(matrix, labels, weights, 1).predict(matrix)).all()
+
+
+def test_no_rows_give_no_predictions(family):
+    assert len(family.fit(*sample(), 1).predict(np.empty((0, 4), np.float32))) == 0
+
+
+def test_a_skops_file_with_a_strange_type_is_refused(tmp_path):
+    import skops.io
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    strange = Pipeline([("run", FunctionTransformer(np.testing.assert_equal))])
+    skops.io.dump(strange, tmp_path / "model.skops")
+    with pytest.raises(Exception, match=r"Untrusted types.*assert_equal"):
+        FAMILIES["logistic"].load(tmp_path / "model.skops")
+
+
+def one_click_frame():
+    import pandas as pd
+
+    folder = real_data("one_click")
+    market = pd.read_csv(folder / "market_file.csv")
+    money = pd.read_csv(folder / "market_money.csv").pivot(
+        index="id", columns="Период", values="Выручка"
+    )
+    minutes = pd.read_csv(folder / "market_time.csv").pivot(
+        index="id", columns="Период", values="минут"
+    )
+    labels = (market.pop("Покупательская активность") == "Снизилась").to_numpy(np.int8)
+    market["Тип сервиса"] = market["Тип сервиса"].replace("стандартт", "стандарт")
+    wide = market.join(money, on="id").join(minutes, on="id", rsuffix="_минут").drop(columns="id")
+    return pd.get_dummies(wide, dtype=float).to_numpy(np.float32), labels
+
+
+def test_the_genuine_shop_is_learnt_without_its_ids():
+    from tqdm import tqdm
+
+    from ml.learn import out_of_fold
+    from ml.metrics import roc_auc
+    from ml.split import folds
+    from tests.test_split import data
+
+    matrix, labels = one_click_frame()
+    rows = data(np.arange(len(labels)), labels, matrix)
+    with tqdm(disable=True) as progress:
+        fold_of = folds(rows, 5, 7, merge_equals=True)
+        auc, _ = roc_auc(labels, out_of_fold("lightgbm", rows, fold_of, progress))
+    assert auc > 0.90

@@ -1,0 +1,49 @@
+import pytest
+
+from ml.config import AlmanacError, Workspace
+from ml.targets import Baseline, target, targets
+from tests.learnable import learnable
+
+
+def test_only_targets_with_rows_exist(tmp_path):
+    found = targets(learnable(tmp_path))
+    assert [t.name for t in found] == ["activity", "rare", "spend_next_month"]
+
+
+def test_a_target_is_what_its_model_declares(tmp_path):
+    spend = target(learnable(tmp_path), "spend_next_month")
+    assert spend.temporal
+    assert spend.horizon_months == 1
+    assert spend.baseline == Baseline("spend_days_since__all", descending=False)
+    assert spend.description == "All about tgt_spend_next_month."
+    assert spend.rows == 400 * 5 + 1
+    assert 0 < spend.positives < spend.rows
+
+
+def test_an_unknown_target_names_the_nearest_first(tmp_path):
+    with pytest.raises(
+        AlmanacError, match=r"no target spend_nxt.*: spend_next_month,.*\nSee"
+    ) as told:
+        target(learnable(tmp_path), "spend_nxt")
+    assert "ml targets" in str(told.value)
+
+
+def test_a_declared_target_without_rows_says_so(tmp_path):
+    with pytest.raises(AlmanacError, match="Target absent has no label rows"):
+        target(learnable(tmp_path), "absent")
+
+
+def test_without_a_manifest_or_a_warehouse_dbt_build_comes_next(tmp_path):
+    with pytest.raises(AlmanacError, match="dbt build"):
+        targets(Workspace(tmp_path, tmp_path / "raw", {}))
+    ws = learnable(tmp_path / "built")
+    ws.warehouse.unlink()
+    with pytest.raises(AlmanacError, match=r"No warehouse.*\n.*dbt build"):
+        targets(ws)
+
+
+def test_a_spoilt_manifest_is_told(tmp_path):
+    ws = learnable(tmp_path)
+    ws.manifest.write_text("{", encoding="utf-8")
+    with pytest.raises(AlmanacError, match="not a manifest"):
+        targets(ws)

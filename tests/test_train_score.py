@@ -1,0 +1,220 @@
+from datetime import datetime
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ml import artifact
+from ml.config import AlmanacError, Workspace
+from ml.evaluate import backtest, evaluate, repeat
+from ml.metrics import roc_auc
+from ml.publish import publish
+from ml.score import append, parse_as_of, score
+from ml.targets import target
+from ml.train import train
+from ml.warehouse import open_warehouse
+from tests.learnable import FEATURES, customer_months, fake_store, learnable
+
+__all__ = ["fake_store"]
+pytestmark = pytest.mark.usefixtures("fake_store")
+AS_OF = datetime(2023, 6, 1)
+
+
+@pytest.fixture
+def ws(tmp_path) -> Workspace:
+    return learnable(tmp_path)
+
+
+def scores(ws: Workspace) -> list[tuple]:
+    with open_warehouse(ws.warehouse) as connection:
+        return connection.execute("from scores.scores order by all").fetchall()
+
+
+def value(card, part, name):
+    return next(m for m in card["metrics"][part]["metrics"] if m["name"] == name)
+
+
+def test_the_newest_label_month_is_the_test_and_the_card_says_what_was_done(ws):
+    trained = train(ws, target(ws, "spend_next_month"))
+    card = trained.card
+    assert card["training_rows"] == 4 * 400
+    assert card["metrics"]["test"]["rows"] == 400
+    auc = value(card, "test", "roc_auc")
+    assert auc["value"] > auc["trivial"] > 0.6
+    assert [f["name"] for f in card["features"]] == FEATURES
+    assert card["protocol"][0].startswith("Tested on label month 2023-06, trained on 2023-02 to")
+    assert artifact.champion(ws, "spend_next_month").model_id == card["model_id"]
+    assert card["model_id"].startswith("spend_next_month-")
+
+
+def test_predictions_are_kept_for_every_judged_row_and_strangers_are_dropped(ws):
+    train(ws, target(ws, "spend_next_month"), "logistic")
+    table = artifact.champion(ws, "spend_next_month").predictions().to_pandas()
+    assert dict(table["part"].value_counts()) == {"cv": 1600, "test": 400}
+    assert "stranger" not in set(table["customer_id"])
+    folds = table[table["part"] == "cv"].groupby("customer_id")["fold"].nunique()
+    assert (folds == 1).all()
+    test = table[table["part"] == "test"]
+    auc, _ = roc_auc(test["label"].to_numpy(np.int8), test["baseline"].to_numpy())
+    assert auc > 0.6
+
+
+def test_training_again_gives_the_same_model(ws):
+    wanted = target(ws, "activity")
+    assert train(ws, wanted).card == train(ws, wanted).card
+
+
+def test_ids_and_row_order_change_no_prediction(tmp_path):
+    frame = customer_months()
+    order = np.random.default_rng(1).permutation(len(frame))
+    renamed = frame.iloc[order].assign(
+        customer_id=lambda f: "n" + (999 - f["customer_id"].str[1:].astype(int)).astype(str)
+    )
+    ids, found = [], []
+    for name, rows in (("as_is", frame), ("renamed", renamed)):
+        ws = learnable(tmp_path / name, rows)
+        ids.append(train(ws, target(ws, "activity")).card["model_id"])
+        table = artifact.champion(ws, "activity").predictions().to_pandas()
+        found.append(table.set_index("customer_id")["probability"])
+    back = found[1].rename(lambda name: f"c{999 - int(name[1:]):03}")
+    pd.testing.assert_series_equal(found[0].sort_index(), back.sort_index())
+    assert ids[0] == ids[1]
+
+
+def test_too_few_positives_are_refused(ws):
+    with pytest.raises(AlmanacError, match="those of 3 customers"):
+        train(ws, target(ws, "rare"))
+
+
+def test_a_column_that_never_varies_is_no_feature(tmp_path):
+    ws = learnable(tmp_path, customer_months().assign(spend_noise__1m=1.0))
+    card = train(ws, target(ws, "activity"), "logistic").card
+    assert [f["name"] for f in card["features"]] == FEATURES[:3]
+
+
+def test_evaluation_shows_trivial_answers_and_no_limit_for_real_data(ws):
+    train(ws, target(ws, "activity"), "logistic")
+    found = evaluate(ws, target(ws, "activity"))
+    assert (found.part, found.rows) == ("cv", 400)
+    assert found.limits == {}
+    trivial = {m.name: m.trivial for m in found.metrics}
+    assert trivial["pr_auc"] == pytest.approx(found.positives / 400)
+    assert trivial["f1"] == pytest.approx(2 * found.positives / (400 + found.positives))
+
+
+def test_the_limit_is_that_of_the_truth_on_the_same_rows(ws):
+    train(ws, target(ws, "spend_next_month"), "logistic")
+    frame = customer_months()
+    known = pa.table(
+        {
+            "customer_id": frame["customer_id"],
+            "event_timestamp": pa.array(frame["event_timestamp"], pa.timestamp("us")),
+            "target": ["spend_next_month"] * len(frame),
+            "probability": frame["truth"],
+        }
+    )
+    ws.truth.parent.mkdir()
+    pq.write_table(known, ws.truth)
+    june = frame[frame["event_timestamp"] == "2023-06-01"]
+    limit, _ = roc_auc(june["label"].to_numpy(np.int8), june["truth"].to_numpy())
+    assert evaluate(ws, target(ws, "spend_next_month")).limits["roc_auc"] == pytest.approx(limit)
+    pq.write_table(known.slice(0, 2000), ws.truth)
+    assert evaluate(ws, target(ws, "spend_next_month")).limits == {}
+
+
+def test_repeats_and_months_are_for_their_own_kind_of_target(ws):
+    for name in ("activity", "spend_next_month"):
+        train(ws, target(ws, name), "logistic")
+    repeated = repeat(ws, target(ws, "activity"), 2)
+    assert [run.rows for run in repeated.runs] == [400, 400]
+    assert repeated.runs[0].roc_auc != repeated.runs[1].roc_auc
+    walked = backtest(ws, target(ws, "spend_next_month"), 3)
+    assert [run.name for run in walked.runs] == ["2023-04", "2023-05", "2023-06"]
+    assert all(run.roc_auc > run.baseline for run in walked.runs)
+    with pytest.raises(AlmanacError, match="--months 3"):
+        repeat(ws, target(ws, "spend_next_month"), 2)
+    with pytest.raises(AlmanacError, match="--repeats 5"):
+        backtest(ws, target(ws, "activity"), 2)
+
+
+def test_scoring_twice_changes_nothing(ws):
+    train(ws, target(ws, "spend_next_month"), "logistic")
+    first = score(ws, target(ws, "spend_next_month"), None, online=False)
+    assert (first.new, first.already, first.as_of) == (400, 0, AS_OF)
+    written = scores(ws)
+    again = score(ws, target(ws, "spend_next_month"), None, online=True)
+    assert (again.new, again.already, again.earlier_from) == (0, 400, ("offline",))
+    assert scores(ws) == written
+
+
+def test_scores_are_probabilities_ranked_among_those_scored_together(ws):
+    train(ws, target(ws, "spend_next_month"), "logistic")
+    score(ws, target(ws, "spend_next_month"), None, online=True)
+    rows = sorted(scores(ws), key=lambda row: row[4])
+    assert all(0 < row[4] < 1 for row in rows)
+    assert rows[-1][5] == 1
+    assert [row[5] for row in rows] == sorted(row[5] for row in rows)
+    assert {row[6] for row in rows} == {"online"}
+
+
+def test_an_earlier_instant_uses_what_was_known_then(ws):
+    train(ws, target(ws, "spend_next_month"), "logistic")
+    early = score(ws, target(ws, "spend_next_month"), datetime(2023, 3, 1), online=False)
+    assert (early.new, early.as_of) == (400, datetime(2023, 3, 1))
+
+
+def test_impossible_instants_are_refused(ws):
+    train(ws, target(ws, "spend_next_month"), "logistic")
+    wanted = target(ws, "spend_next_month")
+    with pytest.raises(AlmanacError, match=r"first are of 2023-02-01.*\n.*--as-of 2023-06-01"):
+        score(ws, wanted, datetime(2022, 1, 1), online=False)
+    with pytest.raises(AlmanacError, match="still valid on 2030-01-01"):
+        score(ws, wanted, datetime(2030, 1, 1), online=False)
+    for text in ("yesterday", "2023-02-30", "2023-02"):
+        with pytest.raises(AlmanacError, match="is not a date"):
+            parse_as_of(text)
+
+
+def test_scoring_comes_after_training(ws):
+    with pytest.raises(AlmanacError, match="ml train --target activity"):
+        score(ws, target(ws, "activity"), None, online=False)
+
+
+def test_a_failed_append_leaves_no_row(ws):
+    train(ws, target(ws, "activity"), "logistic")
+    score(ws, target(ws, "activity"), None, online=False)
+    before = scores(ws)
+    row = dict(zip(["customer_id", "target", "model_id", "as_of", "score", "percentile",
+                    "scored_from"], before[0], strict=True))  # fmt: skip
+    batch = pa.Table.from_pylist([row | {"customer_id": "x"}, row | {"customer_id": None}])
+    with open_warehouse(ws.warehouse, read_only=False) as connection:
+        with pytest.raises(duckdb.ConstraintException):
+            append(connection, batch)
+        assert connection.execute("select 1").fetchone() == (1,)
+    assert scores(ws) == before
+
+
+def test_publishing_swaps_a_whole_copy_in_and_readers_go_on(ws):
+    first = publish(ws)
+    assert first.tables["features.ftr_spend"] == 2400
+    with duckdb.connect(str(ws.published), read_only=True) as reader:
+        with open_warehouse(ws.warehouse, read_only=False) as connection:
+            connection.execute("create view marts.spenders as from features.ftr_spend limit 5")
+        assert publish(ws).tables["marts.spenders"] == 5
+        assert reader.execute("select count(*) from features.ftr_spend").fetchone() == (2400,)
+    with duckdb.connect(str(ws.published), read_only=True) as reader:
+        kind = "select table_type from information_schema.tables where table_name = 'spenders'"
+        assert reader.execute(kind).fetchone() == ("BASE TABLE",)
+    assert [p.name for p in ws.home.iterdir() if p.name.startswith(".")] == []
+
+
+def test_publishing_nothing_is_refused_and_leaves_the_old_copy(ws):
+    publish(ws)
+    with open_warehouse(ws.warehouse, read_only=False) as connection:
+        connection.execute("drop schema marts cascade")
+    with pytest.raises(AlmanacError, match="no marts to publish"):
+        publish(ws)
+    assert ws.published.exists()
