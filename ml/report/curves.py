@@ -1,0 +1,137 @@
+"""The numbers behind the pictures: curves, lift, calibration and campaign sizes of one ranking."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+Floats = NDArray[np.float64]
+DECILES = 10
+FEWEST = 20
+CAMPAIGNS = (0.01, 0.05, 0.10, 0.20, 0.30)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line to draw."""
+
+    x: Floats
+    y: Floats
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What contacting the best-ranked `share` of the rows would have brought."""
+
+    share: float
+    contacted: int
+    found: float
+    precision: float
+    recall: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Groups of rows of like probability: what was promised, what came, and its 95 % interval."""
+
+    promised: Floats
+    came: Floats
+    low: Floats
+    high: Floats
+
+
+def roc(label: Floats, score: Floats) -> Curve:
+    """Return false-positive rate against true-positive rate; needs both classes."""
+    false_rate, true_rate, _ = roc_curve(label, score)
+    return Curve(false_rate, true_rate)
+
+
+def precision_recall(label: Floats, score: Floats) -> Curve:
+    """Return recall against precision, recall rising; needs a positive.
+
+    Selections of fewer than FEWEST rows are left out: one row more or less would move them far.
+    """
+    precision, recall, _ = precision_recall_curve(label, score)
+    found = recall[:-1] * label.sum()
+    enough = found >= np.minimum(FEWEST, len(label)) * precision[:-1]
+    return Curve(recall[:-1][enough][::-1], precision[:-1][enough][::-1])
+
+
+def positives_by_rank(label: Floats, score: Floats) -> Floats:
+    """Return the expected label at each rank, best score first.
+
+    Rows of equal score share their positives evenly, so the order of the input cannot flatter a
+    coarse score.
+    """
+    _, group, size = np.unique(-score, return_inverse=True, return_counts=True)
+    mean = np.bincount(group, weights=label) / size
+    return np.asarray(np.repeat(mean, size), dtype=np.float64)
+
+
+def lift_by_decile(label: Floats, score: Floats) -> Floats:
+    """Return each tenth's share of positives over the overall share, best tenth first.
+
+    With fewer than ten rows there are as many groups as rows. Needs a positive.
+    """
+    parts = np.array_split(positives_by_rank(label, score), min(DECILES, len(label)))
+    shares = np.array([float(part.mean()) for part in parts], dtype=np.float64)
+    return np.asarray(shares / label.mean())
+
+
+def campaigns(label: Floats, score: Floats) -> list[Campaign]:
+    """Return what campaigns of several sizes would have found; needs a positive."""
+    found = np.cumsum(positives_by_rank(label, score))
+    rows = []
+    for share in CAMPAIGNS:
+        contacted = max(1, round(share * len(label)))
+        reached = float(found[contacted - 1])
+        rows.append(
+            Campaign(share, contacted, reached, reached / contacted, reached / float(found[-1]))
+        )
+    return rows
+
+
+def calibration(label: Floats, probability: Floats) -> Calibration:
+    """Return promised against observed shares in up to ten groups of equal size.
+
+    The interval is Wilson's, which stays inside 0..1 for rare positives.
+    """
+    order = np.argsort(probability, kind="stable")
+    parts = np.array_split(order, min(DECILES, len(order)))
+    promised = np.array([probability[part].mean() for part in parts])
+    came = np.array([label[part].mean() for part in parts])
+    size = np.array([len(part) for part in parts], dtype=float)
+    z = 1.96
+    centre = (came + z**2 / (2 * size)) / (1 + z**2 / size)
+    half = z / (1 + z**2 / size) * np.sqrt(came * (1 - came) / size + z**2 / (4 * size**2))
+    return Calibration(
+        promised, came, np.minimum(centre - half, came), np.maximum(centre + half, came)
+    )
+
+
+def auc_gain(label: Floats, score: Floats, other: Floats) -> tuple[float, float]:
+    """Return how much ROC-AUC `score` gains on `other`, and that gain's standard error.
+
+    Both rank the same rows, so DeLong's placements are subtracted row by row (DeLong, 1988).
+    Needs both classes; the error is infinite where a class has one row.
+    """
+    positive = label == 1
+    few, many = int(positive.sum()), int((~positive).sum())
+    difference = _placements(label, score) - _placements(label, other)
+    gain = float(difference[positive].mean())
+    if min(few, many) < 2:
+        return gain, float("inf")
+    variance = difference[positive].var(ddof=1) / few + difference[~positive].var(ddof=1) / many
+    return gain, float(np.sqrt(variance))
+
+
+def _placements(label: Floats, score: Floats) -> Floats:
+    """Return for each row the share of the other class that it is rightly ranked against."""
+    positive = label == 1
+    placed = np.empty(len(label))
+    ranks = rankdata(score)
+    placed[positive] = (ranks[positive] - rankdata(score[positive])) / (~positive).sum()
+    placed[~positive] = 1 - (ranks[~positive] - rankdata(score[~positive])) / positive.sum()
+    return placed
