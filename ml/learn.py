@@ -15,7 +15,7 @@ FOLDS = 5
 SEED = 7
 LEAST_OF_A_CLASS = 10
 # Beyond this many negatives, or twenty a positive, more of them cost time and teach nothing.
-LEAST_NEGATIVES_KEPT = 20_000
+LEAST_NEGATIVES_KEPT = 10_000
 NEGATIVES_A_POSITIVE = 20
 
 

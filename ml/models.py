@@ -151,7 +151,7 @@ class Logistic:
                 ("impute", SimpleImputer(strategy="median", add_indicator=True,
                                          keep_empty_features=True)),
                 ("scale", StandardScaler()),
-                ("classify", LogisticRegression(C=0.1, max_iter=500, random_state=seed)),
+                ("classify", LogisticRegression(C=0.1, solver="newton-cholesky")),
             ]
         )  # fmt: skip
         with warnings.catch_warnings():

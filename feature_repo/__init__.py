@@ -1,0 +1,1 @@
+"""The Feast repository: definitions built from the dbt manifest, and the DuckDB offline store."""

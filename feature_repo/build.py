@@ -1,0 +1,172 @@
+"""Feast's objects, read from the dbt manifest and the warehouse.
+
+A family with rows is a feature view, a target with rows a feature service of its families' views.
+No feature is named here: a family's features are the columns of its table.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import yaml
+from feast import Entity, FeatureService, FeatureView, Field, Project, ValueType
+from feast.types import from_value_type
+
+from feature_repo.stores.duckdb_source import DuckDBSource
+from feature_repo.stores.duckdb_types import feast_type
+from feature_repo.stores.relations import Relation, read_relation
+from ml.config import AlmanacError, Workspace
+from ml.warehouse import open_warehouse
+
+JOIN_KEY = "customer_id"
+TIMESTAMP = "event_timestamp"
+NOT_FEATURES = (JOIN_KEY, TIMESTAMP, "feature_month", "month_version")
+CATALOGUE = "marts.dim_features"
+SETTINGS = Path(__file__).with_name("feature_store.yaml")
+LONGEST_MONTH = timedelta(days=31)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A dbt model that declares a family or a target: its relation, its words and its meta."""
+
+    relation: str
+    description: str
+    meta: Mapping[str, Any]
+
+
+def feast_objects(ws: Workspace) -> list[Project | Entity | FeatureView | FeatureService]:
+    """Return the project, the entity, a view a family and a service a target that have rows.
+
+    Raises:
+        AlmanacError: the manifest, the warehouse or a relation is missing, a column's type has no
+            equal in Feast, or two families share a feature name.
+    """
+    models = read_models(ws.manifest)
+    customer = Entity(
+        name="customer",
+        join_keys=[JOIN_KEY],
+        value_type=ValueType.STRING,
+        description="A customer of the company.",
+    )
+    with open_warehouse(ws.warehouse) as connection:
+        views = _views(connection, models, customer)
+        services = _services(connection, models, views)
+    project = Project(name=yaml.safe_load(SETTINGS.read_text(encoding="utf-8"))["project"])
+    return [project, customer, *views.values(), *services]
+
+
+def read_models(manifest: Path) -> list[Model]:
+    """Return the models of the dbt manifest, in the order of their relations.
+
+    Raises:
+        AlmanacError: there is no manifest, or it is not one.
+    """
+    if not manifest.exists():
+        raise AlmanacError(f"No dbt manifest at {manifest}.\nBuild it first: dbt build")
+    try:
+        nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
+        models = [_model(node) for node in nodes if node["resource_type"] == "model"]
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise AlmanacError(
+            f"{manifest} is not a dbt manifest: {error!r}\nRebuild it: dbt build"
+        ) from error
+    return sorted(models, key=lambda model: model.relation)
+
+
+def _model(node: Mapping[str, Any]) -> Model:
+    relation = f"{node['schema']}.{node['alias']}"
+    return Model(relation, node["description"], node["config"]["meta"])
+
+
+def _views(
+    connection: duckdb.DuckDBPyConnection, models: Sequence[Model], customer: Entity
+) -> dict[str, FeatureView]:
+    described = _descriptions(connection)
+    views: dict[str, FeatureView] = {}
+    owners: dict[str, str] = {}
+    for model, relation, first in _with_rows(connection, models, "family"):
+        view = _view(model, relation, described, customer)
+        # A fresh view counts as published up to its first row, so that the first incremental
+        # materialization starts there; Feast's own guess is one time to live before today.
+        view.materialization_intervals = [(first, first)]
+        views[view.name] = view
+        _claim(view, owners)
+    return views
+
+
+def _with_rows(
+    connection: duckdb.DuckDBPyConnection, models: Sequence[Model], kind: str
+) -> Iterator[tuple[Model, Relation, datetime]]:
+    for model in models:
+        if model.meta.get(kind):
+            relation = read_relation(connection, model.relation)
+            moment = relation.require(TIMESTAMP)
+            row = connection.execute(f"select min({moment}) from {relation.sql}").fetchone()
+            if row and row[0] is not None:
+                yield model, relation, row[0].replace(tzinfo=UTC)
+
+
+def _view(
+    model: Model, relation: Relation, described: Mapping[str, str], customer: Entity
+) -> FeatureView:
+    months = int(model.meta.get("ttl_months", 1))
+    source = DuckDBSource(relation=model.relation, timestamp_field=TIMESTAMP)
+    return FeatureView(
+        name=model.meta["family"],
+        description=model.description,
+        entities=[customer],
+        ttl=months * LONGEST_MONTH + timedelta(days=1),
+        schema=[
+            _field(relation, column, described)
+            for column in relation.columns
+            if column == relation.require(JOIN_KEY) or column not in NOT_FEATURES
+        ],
+        source=source,
+    )
+
+
+def _field(relation: Relation, column: str, described: Mapping[str, str]) -> Field:
+    try:
+        kind = feast_type(relation.columns[column])
+    except AlmanacError as error:
+        raise AlmanacError(f"{relation.name}.{column}: {error}") from error
+    return Field(name=column, dtype=from_value_type(kind), description=described.get(column, ""))
+
+
+def _claim(view: FeatureView, owners: dict[str, str]) -> None:
+    for feature in view.features:
+        other = owners.setdefault(feature.name, view.name)
+        if other != view.name:
+            raise AlmanacError(
+                f"Both families {other} and {view.name} have a feature {feature.name}.\n"
+                "Rename one in its model, then: dbt build"
+            )
+
+
+def _descriptions(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    catalogue = read_relation(connection, CATALOGUE)
+    rows = connection.execute(f"select name, description from {catalogue.sql}").fetchall()
+    return {name: description or "" for name, description in rows}
+
+
+def _services(
+    connection: duckdb.DuckDBPyConnection,
+    models: Sequence[Model],
+    views: Mapping[str, FeatureView],
+) -> list[FeatureService]:
+    services = []
+    for model, _, _ in _with_rows(connection, models, "target"):
+        families = model.meta.get("families", [])
+        used = [views[family] for family in families if family in views]
+        if used:
+            services.append(
+                FeatureService(
+                    name=model.meta["target"], features=[*used], description=model.description
+                )
+            )
+    return services

@@ -1,0 +1,87 @@
+"""The rows whose features are asked for, as pandas, Arrow or SQL give them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from feature_repo.stores.point_in_time import MOMENT, ROW
+from ml.config import AlmanacError
+
+EVENT_TIMESTAMP = "event_timestamp"
+_MICROSECONDS = pa.timestamp("us")
+
+
+def read_entities(
+    entities: pd.DataFrame | pa.Table | str, connection: duckdb.DuckDBPyConnection
+) -> pa.Table:
+    """Return the entity rows in their order; a string is SQL over the warehouse.
+
+    Raises:
+        AlmanacError: the SQL fails, or there is no timestamp column `event_timestamp`.
+    """
+    if isinstance(entities, str):
+        table = _query(entities, connection)
+    elif isinstance(entities, pd.DataFrame):
+        table = pa.Table.from_pandas(entities, preserve_index=False)
+    else:
+        table = entities
+    require_columns(table, [EVENT_TIMESTAMP])
+    kind = table.schema.field(EVENT_TIMESTAMP).type
+    if not (pa.types.is_temporal(kind) or pa.types.is_null(kind)) or pa.types.is_time(kind):
+        raise AlmanacError(
+            f"The entity rows' {EVENT_TIMESTAMP} must be a timestamp, but it is {kind}.\n"
+            "Convert it (pandas.to_datetime, or cast(… as timestamp) in SQL), then ask again."
+        )
+    return table
+
+
+def _query(sql: str, connection: duckdb.DuckDBPyConnection) -> pa.Table:
+    try:
+        return connection.sql(sql.strip().rstrip(";")).to_arrow_table()
+    except duckdb.Error as error:
+        raise AlmanacError(
+            f"The entity rows' SQL fails in the warehouse: {error}\n"
+            "Correct it; if a relation is missing, build it: dbt build"
+        ) from error
+
+
+def require_columns(table: pa.Table, columns: Sequence[str]) -> None:
+    """Check that the entity rows have `columns`.
+
+    Raises:
+        AlmanacError: one is missing; the message says what there is.
+    """
+    missing = [column for column in columns if column not in table.column_names]
+    if missing:
+        raise AlmanacError(
+            f"The entity rows lack {', '.join(missing)}; they have "
+            f"{', '.join(table.column_names) or 'no columns'}.\n"
+            "Add the missing columns to the entity rows, then ask again."
+        )
+
+
+def moments(table: pa.Table) -> pa.ChunkedArray:
+    """Return the entities' timestamps as naive UTC in microseconds, finer parts cut off."""
+    values = table[EVENT_TIMESTAMP]
+    if pa.types.is_timestamp(values.type) and values.type.unit == "ns":
+        values = pc.floor_temporal(values, unit="microsecond")
+    # Arrow keeps every zoned timestamp in UTC: without its zone it is the naive UTC moment.
+    zone = getattr(values.type, "tz", None)
+    return values.cast(pa.timestamp("us", zone)).cast(_MICROSECONDS)
+
+
+def bounds(table: pa.Table) -> tuple[datetime | None, datetime | None]:
+    """Return the first and last moment of the entities, naive UTC; None where there is none."""
+    ends = pc.min_max(moments(table))
+    return ends["min"].as_py(), ends["max"].as_py()
+
+
+def join_rows(table: pa.Table, keys: Sequence[str]) -> pa.Table:
+    """Return what joins need of the entities: row number, moment and the key columns."""
+    columns = {ROW: pa.array(np.arange(table.num_rows)), MOMENT: moments(table)}
+    return pa.table(columns | {key: table[key] for key in dict.fromkeys(keys)})

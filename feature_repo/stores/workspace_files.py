@@ -1,0 +1,41 @@
+"""Feast's stock registry file and stock SQLite online store, kept in the workspace.
+
+Feast reads relative paths from the folder of `feature_store.yaml`, and knows no default for an
+environment variable that is not set; these read them from the workspace's folder. Nothing else
+differs from the stock stores.
+"""
+
+from pathlib import Path
+
+from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStoreConfig
+from feast.infra.registry.file import FileRegistryStore
+from feast.repo_config import RegistryConfig
+from pydantic import field_validator
+
+from ml.config import workspace
+
+
+class WorkspaceRegistryStore(FileRegistryStore):
+    """Feast's registry in one file; a relative `path` starts in the workspace."""
+
+    def __init__(self, registry_config: RegistryConfig, repo_path: Path) -> None:
+        super().__init__(registry_config, workspace().home)
+
+
+class WorkspaceSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):
+    """Feast's SQLite settings; a relative `path` starts in the workspace."""
+
+    @field_validator("type", mode="before")
+    @classmethod
+    def _stock(cls, _: str) -> str:
+        # By this name Feast knows the stores whose changes `feast apply` can show beforehand.
+        return "sqlite"
+
+    @field_validator("path")
+    @classmethod
+    def _in_workspace(cls, path: str) -> str:
+        return str(workspace().home / path)
+
+
+# Feast finds the store by its settings' module and name.
+WorkspaceSqliteOnlineStore = SqliteOnlineStore

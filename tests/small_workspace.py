@@ -1,0 +1,89 @@
+"""A workspace made by hand: two families with rows, one without, two targets, one without rows."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ml.config import Workspace
+
+FEATURES = [
+    ("trx_amount_sum__1m", "Sum of amounts in the last month."),
+    ("trx_count__1m", "Number of transactions in the last month."),
+    ("geo_count__1m", "Number of positions in the last month."),
+    ("spend_sum__1m", "Money spent in the last month."),
+]
+
+
+def make_workspace(home: Path) -> Workspace:
+    """Return a workspace in `home` with a warehouse and a manifest; nothing is registered."""
+    home.mkdir(parents=True, exist_ok=True)
+    ws = Workspace(home, home / "raw", {})
+    with duckdb.connect(str(ws.warehouse)) as connection:
+        fill_warehouse(connection)
+    ws.manifest.parent.mkdir(exist_ok=True)
+    write_manifest(ws, [*FAMILIES, *TARGETS])
+    return ws
+
+
+def write_manifest(ws: Workspace, nodes: list[dict[str, Any]]) -> None:
+    content = {"nodes": {f"model.almanac.{node['alias']}": node for node in nodes}}
+    ws.manifest.write_text(json.dumps(content), encoding="utf-8")
+
+
+def node(schema: str, alias: str, **meta: Any) -> dict[str, Any]:
+    return {
+        "resource_type": "model",
+        "schema": schema,
+        "alias": alias,
+        "description": f"All about {alias}.",
+        "config": {"meta": meta},
+    }
+
+
+FAMILIES = [
+    node("features", "ftr_trx", family="trx", ttl_months=1),
+    node("features", "ftr_geo", family="geo", ttl_months=2),
+    node("features", "ftr_spend", family="spend"),
+    node("intermediate", "int_customer_months"),
+]
+TARGETS = [
+    node("targets", "tgt_purchase_any", target="purchase_any", families=["trx", "geo", "spend"]),
+    node("targets", "tgt_spend_decline", target="spend_decline", families=["spend"]),
+    node("targets", "tgt_empty", target="empty", families=["trx"]),
+]
+
+
+def fill_warehouse(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(
+        """
+        create schema features;
+        create schema targets;
+        create schema marts;
+        create table features.ftr_trx as
+        select * from (values
+            ('a', date '2022-11-01', timestamp '2022-12-01', 10.5::double, 3::double),
+            ('a', date '2022-12-01', timestamp '2023-01-01', 20.5, null),
+            ('a', date '2023-01-01', timestamp '2023-02-01', 30.5, 5),
+            ('b', date '2022-11-01', timestamp '2022-12-01', 40.5, 7)
+        ) t (customer_id, feature_month, event_timestamp, trx_amount_sum__1m, trx_count__1m);
+        create table features.ftr_geo as
+        select * from (values
+            ('a', date '2022-12-01', timestamp '2023-01-01', 100::double),
+            ('c', date '2022-12-01', timestamp '2023-01-01', 300)
+        ) t (customer_id, feature_month, event_timestamp, geo_count__1m);
+        create table features.ftr_spend (
+            customer_id varchar, feature_month date, event_timestamp timestamp, spend_sum__1m double
+        );
+        create table targets.tgt_purchase_any as
+        select * from (values
+            ('b', timestamp '2023-01-01', 1), ('a', timestamp '2023-01-01', 0),
+            ('a', timestamp '2023-02-01', 1), ('c', timestamp '2022-12-01', 0)
+        ) t (customer_id, event_timestamp, label);
+        create table targets.tgt_spend_decline as from targets.tgt_purchase_any limit 2;
+        create table targets.tgt_empty as from targets.tgt_purchase_any limit 0;
+        create table marts.dim_features (name varchar, description varchar);
+        """
+    )
+    connection.executemany("insert into marts.dim_features values (?, ?)", FEATURES)
