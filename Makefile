@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := demo
 PYTHON ?= python3
-CUSTOMERS ?= 10000
+CUSTOMERS ?= 8000
 MONTHS ?= 18
 IN_ENV := source .envrc &&
 
@@ -19,13 +19,16 @@ demo: setup
 	$(IN_ENV) ml simulate --customers $(CUSTOMERS) --months $(MONTHS)
 	$(IN_ENV) dbt build --quiet
 	$(IN_ENV) feast apply
-	$(IN_ENV) feast materialize-incremental "$$(ml as-of)"
+	$(IN_ENV) feast materialize-incremental 2023-01-01T00:00:00
 	$(IN_ENV) ml train
 	$(IN_ENV) ml evaluate
 	$(IN_ENV) ml score
 	$(IN_ENV) dbt build --quiet --select source:scores+
 	$(IN_ENV) ml publish
 	$(IN_ENV) ml report
+	@$(IN_ENV) echo && echo "Scores:  $$ALMANAC_HOME/warehouse.duckdb  (scores.scores, marts.fct_scores)" \
+	  && echo "Marts:   $$ALMANAC_HOME/published.duckdb  (mart_segments, mart_offers, …)" \
+	  && echo "Report:  $$ALMANAC_HOME/report.html"
 
 test: setup
 	$(IN_ENV) pytest

@@ -30,17 +30,10 @@ FIRST_STEPS = _examples(
 
 
 class _Commands(click.Group):
-    """Lists commands in the order of use and turns an AlmanacError into a message."""
+    """Lists commands in the order of use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
-
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
-        try:
-            return super().invoke(ctx)
-        except AlmanacError as error:
-            click.echo(f"Error: {error}", err=True)
-            ctx.exit(1)
 
 
 @click.group(
@@ -146,13 +139,17 @@ def train(names: tuple[str, ...], model: str) -> None:
 def evaluate(names: tuple[str, ...], repeats: int | None, months: int | None) -> None:
     """Show how good the champions are, beside trivial answers.
 
-    The limit is what the simulator's own probabilities reach on the same rows; n/a for real data.
+    One line a target; with --target every metric of it. The limit is what the simulator's own
+    probabilities reach on the same rows; n/a for real data.
     """
     from ml import evaluate as judge
 
     if repeats and months:
         raise click.UsageError("--repeats and --months exclude each other.")
     ws = workspace()
+    if not (names or repeats or months):
+        click.echo(text.summary(_each(ws, names, lambda target: judge.evaluate(ws, target))))
+        return
 
     def shown(target: "Target") -> str:
         if repeats:

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import yaml
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DBT_PROJECT = REPOSITORY / "dbt_project"
 
 
-class AlmanacError(Exception):
-    """A mistake a person can mend: the message names the thing, the place and the next command."""
+class AlmanacError(click.ClickException):
+    """A mistake a person can mend: the message names the thing, the place and the next command.
+
+    Every command line it reaches, Feast's too, prints the message alone.
+    """
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Workspace:
     @property
     def published(self) -> Path:
         """The copy of marts, features and scores that BI tools open."""
-        return self.home / "marts.duckdb"
+        return self.home / "published.duckdb"
 
     @property
     def manifest(self) -> Path:
@@ -62,11 +66,18 @@ def workspace() -> Workspace:
     Raises:
         AlmanacError: the settings file is not a YAML mapping.
     """
-    home = Path(os.environ.setdefault("ALMANAC_HOME", str(REPOSITORY / "data"))).resolve()
+    home = Path(os.environ.get("ALMANAC_HOME") or REPOSITORY / "data").resolve()
+    # Feast changes the folder before it reads the repository: a relative path would move with it.
+    os.environ["ALMANAC_HOME"] = str(home)
+    return workspace_at(home, os.environ.get("ALMANAC_RAW", ""))
+
+
+def workspace_at(home: Path, raw: str = "") -> Workspace:
+    """Return the workspace at `home`; `raw`, where not empty, goes before its settings."""
     settings = read_settings(home / "workspace.yml")
-    raw = os.environ.get("ALMANAC_RAW") or settings.get("raw") or "raw"
+    folder = raw or settings.get("raw") or "raw"
     target = DBT_PROJECT / os.environ.get("DBT_TARGET_PATH", "target")
-    return Workspace(home, (home / raw).resolve(), settings, target)
+    return Workspace(home, (home / folder).resolve(), settings, target)
 
 
 def read_settings(path: Path) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from ml.targets import Target
 FOLDS = 5
 SEED = 7
 LEAST_OF_A_CLASS = 10
-# Beyond this many negatives, or twenty a positive, more of them cost time and teach nothing.
+# Beyond this many negatives, or five a positive, more of them cost time and teach nothing.
 LEAST_NEGATIVES_KEPT = 10_000
-NEGATIVES_A_POSITIVE = 20
+NEGATIVES_A_POSITIVE = 5
 
 
 def labelled_rows(ws: Workspace, target: Target) -> TrainingSet:

@@ -32,6 +32,35 @@ def number(value: float | None, why: str = "") -> str:
     return f"{value:.4f}"
 
 
+def summary(found: Sequence["Evaluation"]) -> str:
+    """Return one line a champion: its ROC-AUC and PR-AUC beside the trivial and the limit."""
+    headers = ["target", "judged on", "rows", "positives", "roc_auc", "baseline", "limit",
+               "pr_auc", "prevalence"]  # fmt: skip
+    rows: list[list[Cell]] = []
+    for each in found:
+        why = _absent(each.rows, each.positives)
+        metrics = {metric.name: metric for metric in each.metrics}
+        roc, precision = metrics["roc_auc"], metrics["pr_auc"]
+        rows.append(
+            [
+                each.target,
+                {"test": "newest month", "cv": "5 folds"}[each.part],
+                each.rows,
+                each.positives,
+                number(roc.value, why) + (f" ± {roc.error:.4f}" if roc.error else ""),
+                number(roc.trivial, why),
+                number(each.limits.get("roc_auc")),
+                number(precision.value, why),
+                number(precision.trivial, why),
+            ]
+        )
+    return (
+        f"{table(headers, rows)}\n"
+        "Judged on rows that no fit saw: the newest label month, or 5 folds where time is one.\n"
+        "baseline: one telling feature alone; limit: what the simulator's probabilities reach."
+    )
+
+
 def evaluation(found: "Evaluation") -> str:
     """Return a champion's metrics as a table with its protocol underneath."""
     why = _absent(found.rows, found.positives)

@@ -1,5 +1,6 @@
 """Opening the warehouse: briefly, read-only by default, waiting while another process holds it."""
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,9 +40,10 @@ def _connect(path: Path, read_only: bool, patience: float) -> duckdb.DuckDBPyCon
         try:
             return duckdb.connect(str(path), read_only=read_only)
         except duckdb.IOException as error:
-            if "lock" not in str(error):
+            if "Could not set lock" not in str(error):
                 raise AlmanacError(
-                    f"{path} is not a warehouse: {error}\nRebuild it: dbt build"
+                    f"{path} cannot be opened as a warehouse: {error}\n"
+                    "Move it away, then build a new one: dbt build"
                 ) from error
             if time.monotonic() >= deadline:
                 raise AlmanacError(
@@ -49,6 +51,6 @@ def _connect(path: Path, read_only: bool, patience: float) -> duckdb.DuckDBPyCon
                     "Wait for it (a dbt build?) or stop it, then run the command again."
                 ) from error
             if not told:
-                tqdm.write(f"Waiting for {path}: another process holds it.")
+                tqdm.write(f"Waiting for {path}: another process holds it.", file=sys.stderr)
                 told = True
             time.sleep(0.2)

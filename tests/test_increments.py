@@ -1,4 +1,4 @@
-"""Building again, one more month, late events: only what changed is built, the rows are the same."""
+"""Building again, one more month, late events: only what changed is built, to the same rows."""
 
 from pathlib import Path
 

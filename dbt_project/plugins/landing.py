@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.events.logging import AdapterLogger
 from dbt_common.exceptions import DbtRuntimeError
@@ -17,7 +18,8 @@ from landing_csv import literal, quoted
 from landing_plan import MEMORY, Relation, plan
 from landing_sources import SCHEMA
 
-from ml.config import AlmanacError, Workspace, read_settings
+from ml.config import AlmanacError, Workspace, workspace_at
+from ml.warehouse import open_warehouse
 
 LOGGER = AdapterLogger("Almanac")
 
@@ -29,6 +31,13 @@ class Plugin(BasePlugin):
         """Take `home`, `raw` and `project`; relative ones start at the current folder."""
         self._config = plugin_config
         self._told: set[str] = set()
+
+    def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
+        """Wait for whoever holds the warehouse, and say so: dbt's own retries are silent."""
+        try:
+            _await_warehouse(Path(creds.path))
+        except AlmanacError as error:
+            raise DbtRuntimeError(str(error)) from error
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Bring schema `landed` up to date, or stop dbt with one message."""
@@ -156,11 +165,19 @@ def _named_errors(name: str) -> Iterator[None]:
         ) from error
 
 
+def _await_warehouse(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise AlmanacError(
+            f"No workspace folder at {path.parent}.\n"
+            "Name another in ALMANAC_HOME, or make it with a made-up company: ml simulate"
+        )
+    if path.exists():
+        with open_warehouse(path, read_only=False):
+            pass
+
+
 def _workspace(config: dict[str, Any]) -> Workspace:
-    home = Path(config.get("home") or "data").resolve()
-    settings = read_settings(home / "workspace.yml")
-    raw = config.get("raw") or settings.get("raw") or "raw"
-    return Workspace(home, (home / raw).resolve(), settings)
+    return workspace_at(Path(config.get("home") or "data").resolve(), config.get("raw") or "")
 
 
 def _project(config: dict[str, Any]) -> Path:

@@ -153,7 +153,8 @@ def _prepare_mapped(
 def _note_broken(table: Table, broken: int) -> list[str]:
     if not broken:
         return []
-    return [f"{table.source}: {broken} lines of {table.name} cannot be read; see `_error` there."]
+    lines = "1 line" if broken == 1 else f"{broken} lines"
+    return [f"{table.source}: {lines} of {table.name} cannot be read; staging.rejects says why."]
 
 
 def _listing(table: str, columns: Mapping[str, str], rows: list[tuple[Any, ...]]) -> Relation:

@@ -96,9 +96,9 @@ def digest(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
     """Return ` (did you mean x?)` for the closest of `known`, or nothing where none is close."""
-    close = get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    close = get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" (did you mean {close[0]}?)" if close else ""
 
 

@@ -12,6 +12,8 @@ from landing_sources import Column, Source, Table, nearest
 from ml.config import AlmanacError, Workspace
 
 IDENTITIES = "identities.csv"
+# The one setting that is no source's: where the raw files lie.
+RAW = "raw"
 IDENTITY_COLUMNS = ("source", "source_id", "customer_id")
 
 
@@ -22,7 +24,7 @@ def settings_in_force(sources: Iterable[Source], workspace: Workspace) -> dict[s
         AlmanacError: workspace.yml sets what no source declares, or a value of the wrong kind.
     """
     sources = list(sources)
-    _check_source_names(sources, workspace)
+    _check_names(sources, workspace)
     values = {}
     for source in sources:
         given = _given(source, workspace)
@@ -116,11 +118,13 @@ def _choices(source: Source) -> list[str]:
     return (["form"] if source.forms else []) + (["mapping"] if mapped else [])
 
 
-def _check_source_names(sources: list[Source], workspace: Workspace) -> None:
+def _check_names(sources: list[Source], workspace: Workspace) -> None:
     names = [source.name for source in sources]
     for name, value in workspace.settings.items():
-        if isinstance(value, dict) and name not in names and nearest(str(name), names, 0.8):
-            raise _mistake(workspace, f"no source `{name}`{nearest(str(name), names)}", names)
+        if name not in (RAW, *names):
+            kind = "source" if isinstance(value, dict) else "setting"
+            hint = nearest(str(name), (RAW, *names))
+            raise _mistake(workspace, f"no {kind} `{name}`{hint}", [RAW, *names])
 
 
 def _value(source: Source, name: str, given: Mapping[str, Any], workspace: Workspace) -> str:

@@ -17,8 +17,8 @@
     {%- endfor %}
     {%- endfor %}
     {%- endif %}
-    select * from (
+    select declared.* from (
         values
         {{ rows | join(',\n        ') or "(null, null, null, null, null, null, null, null)" }}
     ) as declared (name, family, source, table_name, relation, description, aggregation, time_window)
-{% endmacro %}
+{%- endmacro %}

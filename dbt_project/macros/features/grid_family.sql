@@ -2,13 +2,24 @@
     The model of a grid family: dense customer-months, windows, features; built month by month.
     in:  the spec's model, the partial it is made from, the source whose lag says when a month is known
     out: customer_id, feature_month, event_timestamp, the features, month_version
-    Empty while the source is absent: the features of an absent source do not exist.
+    One row a customer whom the source knows, each month since; none while the partial is empty: the features of an
+    absent source do not exist.
 -#}
 {% macro grid_family(model_name, partial, source_name) -%}
 {%- set declared = spec(model_name) -%}
-with spine as (
-    select * from {{ ref('int_customer_months') }}
-    where (select count(*) from {{ ref(partial) }}) > 0
+with known as (
+    select
+        customer_id,
+        min(first_month) as first_month,
+    from {{ ref('int_customer_sources') }}
+    where source = '{{ source_name }}' and (select count(*) from {{ ref(partial) }}) > 0
+    group by customer_id
+),
+
+spine as (
+    select spine.*
+    from {{ ref('int_customer_months') }} as spine
+    inner join known on spine.customer_id = known.customer_id and spine.feature_month >= known.first_month
 ),
 
 partials as (
@@ -30,15 +41,22 @@ windowed as (
     select
         customer_id,
         feature_month,
-        {{ grid_windows(declared) }}
+        {{- grid_windows(declared) }}
+),
+
+due as (
+    select
+        windowed.*,
+        changed.month_version,
+    from windowed
+    inner join changed on windowed.feature_month = changed.feature_month
 )
 
 select
-    windowed.customer_id,
-    windowed.feature_month,
-    {{ known_at('windowed.feature_month', source_name) }} as event_timestamp,
-    {{ feature_columns(declared) }}
-    changed.month_version,
-from windowed
-inner join changed using (feature_month)
+    customer_id,
+    feature_month,
+    {{ known_at('feature_month', source_name) }} as event_timestamp,
+    {{- feature_columns(declared) }}
+    month_version,
+from due
 {%- endmacro %}

@@ -11,7 +11,7 @@
         {% set words = dimension | replace('_', ' ') %}
         {% set literals = [] %}
         {% for value in values %}
-            {% set literal = "'" ~ value ~ "'" if value is string else value | string %}
+            {% set literal = "'" ~ value ~ "'" if value is string else value | string | lower %}
             {% do literals.append(literal) %}
             {% do slices.append({
                 'name': '__' ~ dimension ~ '_' ~ value | string | lower,

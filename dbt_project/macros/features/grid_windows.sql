@@ -10,16 +10,18 @@
     {%- for window in cell.windows %}
     {%- if window not in used %}{% do used.append(window) %}{% endif %}
     {%- for part in partial_parts(cell) %}
-    {{ merge_function(part) }}({{ cell.column }}__{{ part }}) over w{{ window }} as {{ cell.column }}__{{ part }}__{{ window_name(window) }},
+        {{ merge_function(part) }}({{ cell.column }}__{{ part }}) over w{{ window }} as {{ cell.column }}__{{ part }}__{{ window_name(window) }},
     {%- endfor %}
     {%- endfor %}
     {%- endfor %}
     from months
+    window
     {%- for window in used %}
-    {{ 'window' if loop.first else ',' }} w{{ window }} as (
-        partition by customer_id order by feature_month
-        rows between {{ 'unbounded' if window == 'all' else window - 1 }} preceding and current row
-    )
+        w{{ window }} as (
+            partition by customer_id
+            order by feature_month
+            rows between {{ 'unbounded' if window == 'all' else window - 1 }} preceding and current row
+        ){{ '' if loop.last else ',' }}
     {%- endfor %}
 {% endmacro %}
 

@@ -6,7 +6,10 @@
 {% macro partial_family(model_name, staging) -%}
 {%- set declared = spec(model_name) -%}
 with events as (
-    select *, {{ month_start('event_time') }} as feature_month from {{ ref(staging) }}
+    select
+        *,
+        {{ month_start('event_time') }} as feature_month,
+    from {{ ref(staging) }}
 ),
 
 {{ changed_months('events', declared) }}
@@ -14,7 +17,7 @@ with events as (
 select
     events.customer_id,
     events.feature_month,
-    {{ partial_columns(declared) }}
+    {{- partial_columns(declared) }}
     any_value(changed.month_version) as month_version,
 from events
 inner join changed on events.feature_month = changed.feature_month

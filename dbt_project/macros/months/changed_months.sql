@@ -24,7 +24,9 @@ versions as (
 -#}
 {% macro changed_feature_months(spec) -%}
 partial_months as (
-    select feature_month, any_value(month_version) as month_version
+    select
+        feature_month,
+        any_value(month_version) as month_version,
     from partials
     group by feature_month
 ),

@@ -10,5 +10,5 @@
 
 {% macro join_identities(source_name, source_id) -%}
     left join {{ source('workspace', 'identities') }} as identities
-        on identities.source = '{{ source_name }}' and identities.source_id = {{ source_id }}
+    on identities.source = '{{ source_name }}' and {{ source_id }} = identities.source_id
 {%- endmacro %}

@@ -9,15 +9,14 @@ with source as (
         trim(id) as source_id,
         try_cast({{ code('period', '"Период"') }} as integer) as months_ago,
         {{ decimal_number('"' ~ column ~ '"') }} as {{ name }},
-        _file,
-        _row,
-        _error,
-        _line,
-    from {{ source('one_click', table_name) }}
+        {{ marks('landed') }},
+    from {{ source('one_click', table_name) }} as landed
 ),
 
 numbered as (
-    select *, row_number() over (partition by source_id, months_ago order by _file, _row) as repetition,
+    select
+        *,
+        row_number() over (partition by source_id, months_ago order by _file, _row) as repetition,
     from source
 )
 

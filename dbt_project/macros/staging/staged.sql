@@ -16,7 +16,7 @@
             _file as file,
             _row as row_number,
             reject_reason as reason,
-            coalesce(_line, cast(to_json(rows) as varchar)) as raw_row
+            _line as raw_row
         from ({{ sql }}) as rows
         where reject_reason is not null
     {% endset %}

@@ -1,9 +1,15 @@
 -- one row a dated source with events; key: source
 -- The last month is partial, and no label is read from it, unless events reach its last days.
 with last_days as (
-    select 'mbd' as source, max(cast(event_time as date)) as last_day from {{ ref('stg_mbd__trx') }}
+    select
+        'mbd' as source,
+        max(cast(event_time as date)) as last_day,
+    from {{ ref('stg_mbd__trx') }}
     union all
-    select 'transactions' as source, max(cast(event_time as date)) as last_day from {{ ref('stg_transactions__events') }}
+    select
+        'transactions' as source,
+        max(cast(event_time as date)) as last_day,
+    from {{ ref('stg_transactions__events') }}
 )
 
 select

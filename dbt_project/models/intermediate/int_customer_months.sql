@@ -1,6 +1,8 @@
 -- one row a customer and calendar month since first seen, without gaps; key: customer_id, feature_month
 with customers as (
-    select customer_id, min(first_month) as first_month
+    select
+        customer_id,
+        min(first_month) as first_month,
     from {{ ref('int_customer_sources') }}
     group by customer_id
 ),

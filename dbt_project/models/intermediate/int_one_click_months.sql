@@ -9,11 +9,20 @@ minutes as (
 
 -- A customer without revenue or minutes is in the shop's file all the same.
 listed as (
-    select customer_id, snapshot_month as feature_month from {{ ref('stg_one_click__market_file') }}
+    select
+        customer_id,
+        snapshot_month as feature_month,
+    from {{ ref('stg_one_click__market_file') }}
     union
-    select customer_id, feature_month from money
+    select
+        customer_id,
+        feature_month,
+    from money
     union
-    select customer_id, feature_month from minutes
+    select
+        customer_id,
+        feature_month,
+    from minutes
 )
 
 select

@@ -13,7 +13,14 @@ scored as (
 )
 
 select
-    * exclude (time_score, page_score),
+    customer_id,
+    snapshot_month,
+    time_spent,
+    pages_viewed,
+    basket_value,
+    device_type,
+    customer_type,
+    purchase,
     (time_score + page_score) / 2 as engagement_score,
     case
         when time_score >= 0.5 and page_score >= 0.5 then 'high_engagement'

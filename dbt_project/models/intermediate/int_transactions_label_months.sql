@@ -5,11 +5,13 @@ with spine as (
 ),
 
 customers as (
-    select * from {{ ref('int_customer_sources') }} where source = 'transactions'
+    select * from {{ ref('int_customer_sources') }}
+    where source = 'transactions'
 ),
 
 complete as (
-    select * from {{ ref('int_complete_months') }} where source = 'transactions'
+    select * from {{ ref('int_complete_months') }}
+    where source = 'transactions'
 ),
 
 first_months as (

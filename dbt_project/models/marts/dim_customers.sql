@@ -16,7 +16,7 @@ known as (
         customer_id,
         min(first_month) as first_month,
         max(last_month) as last_month,
-        string_agg(source, ', ' order by source) as sources,
+        string_agg(distinct source, ', ' order by source) as sources,
     from sources
     group by customer_id
 )
@@ -28,7 +28,7 @@ select
     known.sources,
     shop.service,
     shop.favourite_category,
-    shop.consent is distinct from 'no' as is_contactable,
+    (shop.consent is distinct from 'no') as is_contactable,
     money.profit as monthly_profit,
 from known
 left join shop on known.customer_id = shop.customer_id

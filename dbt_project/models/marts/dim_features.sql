@@ -1,10 +1,14 @@
 -- one row a feature that exists in this workspace; key: name
 with declared as (
-    {{ feature_rows() }}
+    {{- feature_rows() }}
 ),
 
 landed as (
-    select distinct source, table_name from {{ source('workspace', 'files') }} where bytes > 0
+    select distinct
+        source,
+        table_name,
+    from {{ source('workspace', 'files') }}
+    where bytes > 0
 )
 
 select

@@ -26,11 +26,13 @@ risks as (
 ),
 
 spends as (
-    select risks.customer_id, sum(months.amount) / 12 as monthly_spend
+    select
+        risks.customer_id,
+        sum(months.amount) / 12 as monthly_spend,
     from risks
     inner join months
         on risks.customer_id = months.customer_id
-        and months.feature_month < risks.as_of
+        and risks.as_of > months.feature_month
         and months.feature_month >= risks.as_of - interval 12 month
     group by risks.customer_id
 ),
@@ -50,7 +52,9 @@ valued as (
 
 -- Profit and spend are not in one unit: each is ranked among its own.
 ranked as (
-    select *, percent_rank() over (partition by profit_basis order by profit) as profit_percentile
+    select
+        *,
+        percent_rank() over (partition by profit_basis order by profit) as profit_percentile,
     from valued
 )
 

@@ -1,6 +1,9 @@
 -- one row a customer and target: its newest score; key: customer_id, target
 with scores as (
-    select *, rowid as appended from {{ source('scores', 'scores') }}
+    select
+        *,
+        rowid as appended,
+    from {{ source('scores', 'scores') }}
 )
 
 select

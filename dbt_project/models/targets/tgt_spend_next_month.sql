@@ -4,7 +4,9 @@ with months as (
 ),
 
 bought as (
-    select distinct customer_id, {{ month_start('event_time') }} as label_month
+    select distinct
+        customer_id,
+        {{ month_start('event_time') }} as label_month,
     from {{ ref('stg_transactions__events') }}
     where not is_cancellation
 )

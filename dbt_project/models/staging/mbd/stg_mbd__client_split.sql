@@ -1,7 +1,10 @@
 -- one row a customer of the bank, with the fold it belongs to; key: customer_id
 with source as (
-    select *, row_number() over (partition by client_id order by _file, _row) as repetition,
-    from {{ source('mbd', 'client_split') }}
+    select
+        landed.* exclude (_file, _row, _error, _line),
+        {{ marks('landed') }},
+        row_number() over (partition by client_id order by _file, _row) as repetition,
+    from {{ source('mbd', 'client_split') }} as landed
 )
 
 select

@@ -1,6 +1,9 @@
 -- one row a dialogue with the bank's support; no key
 with source as (
-    select * from {{ source('mbd', 'dialog') }}
+    select
+        landed.* exclude (_file, _row, _error, _line),
+        {{ marks('landed') }},
+    from {{ source('mbd', 'dialog') }} as landed
 )
 
 select

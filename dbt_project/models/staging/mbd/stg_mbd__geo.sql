@@ -1,6 +1,9 @@
 -- one row a position of a customer's device; no key
 with source as (
-    select * from {{ source('mbd', 'geo') }}
+    select
+        landed.* exclude (_file, _row, _error, _line),
+        {{ marks('landed') }},
+    from {{ source('mbd', 'geo') }} as landed
 )
 
 select

@@ -1,10 +1,11 @@
 -- one row a customer and purchase month; key: customer_id, label_month
 with source as (
     select
-        *,
+        landed.* exclude (_file, _row, _error, _line),
+        {{ marks('landed') }},
         {{ month_start('mon') }} as label_month,
         row_number() over (partition by client_id, {{ month_start('mon') }} order by _file, _row) as repetition,
-    from {{ source('mbd', 'targets') }}
+    from {{ source('mbd', 'targets') }} as landed
 )
 
 select

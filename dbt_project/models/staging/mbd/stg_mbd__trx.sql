@@ -1,6 +1,9 @@
 -- one row a card or account transaction; no key (two equal transactions are two)
 with source as (
-    select * from {{ source('mbd', 'trx') }}
+    select
+        landed.* exclude (_file, _row, _error, _line),
+        {{ marks('landed') }},
+    from {{ source('mbd', 'trx') }} as landed
 )
 
 select

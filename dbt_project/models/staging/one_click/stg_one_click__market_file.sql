@@ -1,9 +1,10 @@
 -- one row a customer of the shop at the snapshot; key: customer_id
 with source as (
     select
-        *,
+        landed.* exclude (_file, _row, _error, _line),
+        {{ marks('landed') }},
         row_number() over (partition by id order by _file, _row) as repetition,
-    from {{ source('one_click', 'market_file') }}
+    from {{ source('one_click', 'market_file') }} as landed
 ),
 
 renamed as (

@@ -4,11 +4,8 @@ with source as (
         trim(id) as source_id,
         {{ decimal_number('"Прибыль"') }} as profit,
         row_number() over (partition by trim(id) order by _file, _row) as repetition,
-        _file,
-        _row,
-        _error,
-        _line,
-    from {{ source('one_click', 'money') }}
+        {{ marks('landed') }},
+    from {{ source('one_click', 'money') }} as landed
 )
 
 select

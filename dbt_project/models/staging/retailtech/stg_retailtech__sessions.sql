@@ -13,11 +13,8 @@ with source as (
         {{ unreadable('pages_viewed') }} as is_pages_viewed_unreadable,
         {{ unreadable('basket_value') }} as is_basket_value_unreadable,
         row_number() over (partition by trim(customer_id) order by _file, _row) as repetition,
-        _file,
-        _row,
-        _error,
-        _line,
-    from {{ source('retailtech', 'sessions') }}
+        {{ marks('landed') }},
+    from {{ source('retailtech', 'sessions') }} as landed
 )
 
 select

@@ -10,11 +10,8 @@ with source as (
         nullif(trim(category), '') as category,
         coalesce(try_cast(is_cancellation as boolean), false) as is_cancellation,
         is_duplicate,
-        _file,
-        _row,
-        _error,
-        _line,
-    from {{ source('transactions', 'events') }}
+        {{ marks('landed') }},
+    from {{ source('transactions', 'events') }} as landed
 )
 
 select

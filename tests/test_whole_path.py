@@ -1,0 +1,105 @@
+"""The whole path on a simulated company: registered, trained, scored, segmented, offered."""
+
+import duckdb
+import pytest
+
+from tests.workspaces import TestWorkspace
+
+SCORES = "select customer_id, target, score from scores.scores order by all"
+
+
+@pytest.fixture(scope="module")
+def scored(company: TestWorkspace) -> TestWorkspace:
+    company.must("feast", "apply")
+    company.must("feast", "materialize-incremental", "2023-01-01T00:00:00")
+    company.must("ml", "train", "--target", "activity_decline", "--target", "spend_next_month")
+    company.must("ml", "score", "--target", "activity_decline", "--target", "spend_next_month")
+    company.must("dbt", "build", "--quiet", "--select", "source:scores+")
+    return company
+
+
+def test_every_source_is_there(company: TestWorkspace) -> None:
+    present = company.query("select source from landed.workspace__sources where is_present")
+    assert {source for (source,) in present} == {"mbd", "one_click", "retailtech", "transactions"}
+    assert company.value("select count(*) from staging.rejects") > 0
+    families = company.query("select distinct family from marts.dim_features")
+    assert {f for (f,) in families} == {"trx", "geo", "dialog", "market", "session", "spend"}
+
+
+def test_the_same_customers_appear_in_every_source(company: TestWorkspace) -> None:
+    both = "select count(*) from marts.dim_customers where sources = "
+    assert company.value(f"{both} 'mbd, one_click, retailtech, transactions'") > 0
+
+
+def test_scoring_twice_changes_nothing(scored: TestWorkspace) -> None:
+    before = scored.query(SCORES)
+    told = scored.must("ml", "score", "--target", "activity_decline")
+    assert "0 new" in told
+    assert scored.query(SCORES) == before
+
+
+def test_online_features_give_the_offline_scores(scored: TestWorkspace) -> None:
+    offline = dict(
+        scored.query(
+            "select customer_id, score from scores.scores where target = 'spend_next_month'"
+        )
+    )
+    scored.change("create table kept as from scores.scores; delete from scores.scores")
+    try:
+        scored.must("ml", "score", "--target", "spend_next_month", "--online")
+        online = dict(scored.query("select customer_id, score from scores.scores"))
+        sources = scored.query("select distinct scored_from from scores.scores")
+    finally:
+        scored.change(
+            "delete from scores.scores; insert into scores.scores from kept; drop table kept"
+        )
+    assert sources == [("online",)]
+    assert online.keys() == offline.keys()
+    assert online == pytest.approx(offline, rel=1e-6)
+
+
+def test_segments_split_by_risk_and_profit(scored: TestWorkspace) -> None:
+    segments = {s for (s,) in scored.query("select distinct segment from marts.mart_segments")}
+    assert segments == {
+        "high_risk_high_profit",
+        "high_risk_low_profit",
+        "low_risk_high_profit",
+        "low_risk_low_profit",
+    }
+
+
+def test_offers_go_to_those_who_may_be_contacted(scored: TestWorkspace) -> None:
+    refused = (
+        "select count(*) from marts.mart_offers join staging.stg_one_click__market_file "
+        "using (customer_id) where consent = 'no'"
+    )
+    assert scored.value("select count(*) from marts.mart_offers") > 0
+    assert scored.value(refused) == 0
+    would_fit = (
+        "select count(*) from marts.mart_segments join marts.dim_customers using (customer_id) "
+        "where segment = 'high_risk_high_profit' and not is_contactable"
+    )
+    assert scored.value(would_fit) > 0
+    own_category = (
+        "select count(*) from marts.mart_offers join marts.dim_customers using (customer_id) "
+        "where category is distinct from favourite_category"
+    )
+    assert scored.value(own_category) == 0
+
+
+def test_the_published_copy_is_for_older_clients_too(scored: TestWorkspace) -> None:
+    scored.must("ml", "publish")
+    published = scored.home / "published.duckdb"
+    with duckdb.connect(str(published), read_only=True) as marts:
+        marts.execute("select count(*) from marts.mart_offers").fetchone()
+        (tags,) = marts.execute(
+            "select tags from duckdb_databases() where database_name = 'published'"
+        ).fetchone()
+    assert tags["storage_version"].startswith("v1.0.0")
+
+
+def test_the_report_names_what_was_trained(scored: TestWorkspace) -> None:
+    scored.must("ml", "report")
+    page = (scored.home / "report.html").read_text(encoding="utf-8")
+    assert "Activity decline" in page
+    assert "Spend next month" in page
