@@ -75,7 +75,7 @@ def workspace() -> Workspace:
 def workspace_at(home: Path, raw: str = "") -> Workspace:
     """Return the workspace at `home`; `raw`, where not empty, goes before its settings."""
     settings = read_settings(home / "workspace.yml")
-    folder = raw or settings.get("raw") or "raw"
+    folder = raw or str(settings.get("raw") or "raw")
     target = DBT_PROJECT / os.environ.get("DBT_TARGET_PATH", "target")
     return Workspace(home, (home / folder).resolve(), settings, target)
 
@@ -86,7 +86,7 @@ def read_settings(path: Path) -> dict[str, Any]:
         return {}
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise AlmanacError(
             f"{path} is not YAML: {error}\nCorrect it, then run the command again."
         ) from error

@@ -42,7 +42,7 @@
     } %}
     {{ return({
         'name': family ~ '_' ~ cell.measure ~ '_' ~ aggregation ~ cell.slice.name ~ suffix,
-        'sql': of_nothing(aggregation, grid_expression(cell, aggregation, suffix)),
+        'sql': grid_expression(cell, aggregation, suffix),
         'description': words[aggregation] ~ ' ' ~ cell.words ~ cell.slice.words ~ ', ' ~ window_words(window) ~ '.',
         'aggregation': aggregation,
         'window': window_name(window),
@@ -56,7 +56,7 @@
     {%- if aggregation == 'mean' -%}
         {{ sum }} / nullif({{ count }}, 0)
     {%- elif aggregation == 'std' -%}
-        sqrt(greatest(0, {{ squares }} - {{ sum }} * {{ sum }} / nullif({{ count }}, 0)) / nullif({{ count }} - 1, 0))
+        sqrt(greatest(0, {{ squares }} - {{ sum }} * {{ sum }} / nullif({{ count }}, 0)) / nullif(greatest({{ count }} - 1, 0), 0))
     {%- elif aggregation == 'share' -%}
         {{ sum }} / nullif({{ cell.measure }}__sum{{ suffix }}, 0)
     {%- elif aggregation == 'days_since' -%}

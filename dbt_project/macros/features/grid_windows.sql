@@ -10,7 +10,7 @@
     {%- for window in cell.windows %}
     {%- if window not in used %}{% do used.append(window) %}{% endif %}
     {%- for part in partial_parts(cell) %}
-        {{ merge_function(part) }}({{ cell.column }}__{{ part }}) over w{{ window }} as {{ cell.column }}__{{ part }}__{{ window_name(window) }},
+        {{ of_nothing(part, merge_function(part) ~ '(' ~ cell.column ~ '__' ~ part ~ ') over w' ~ window) }} as {{ cell.column }}__{{ part }}__{{ window_name(window) }},
     {%- endfor %}
     {%- endfor %}
     {%- endfor %}
