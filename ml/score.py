@@ -16,20 +16,6 @@ from ml.targets import Target, nodes, relation
 from ml.warehouse import open_warehouse
 
 SPINE = "intermediate.int_customer_months"
-# The same statement as the dbt project's: whichever comes first creates the table.
-TABLE = """
-    create schema if not exists scores;
-    create table if not exists scores.scores (
-        customer_id varchar not null,
-        target varchar not null,
-        model_id varchar not null,
-        as_of timestamp not null,
-        score double not null,
-        percentile double not null,
-        scored_from varchar not null,
-        primary key (customer_id, target, model_id, as_of)
-    )
-"""
 KEY = "customer_id, target, model_id, as_of"
 
 
@@ -76,12 +62,14 @@ def score(ws: Workspace, target: Target, as_of: datetime | None, *, online: bool
 
 
 def append(connection: duckdb.DuckDBPyConnection, batch: pa.Table) -> tuple[int, tuple[str, ...]]:
-    """Insert the rows whose key is new, all or none.
+    """Insert the rows whose key is new into the table that dbt made, all or none.
 
     Returns:
         How many were new, and from which store the others had been scored.
+
+    Raises:
+        AlmanacError: the warehouse has no such table.
     """
-    connection.execute(TABLE)
     connection.register("batch", batch)
     connection.begin()
     try:
@@ -93,6 +81,11 @@ def append(connection: duckdb.DuckDBPyConnection, batch: pa.Table) -> tuple[int,
             f"insert into scores.scores by name from batch anti join scores.scores using ({KEY})"
         ).fetchone()
         connection.commit()
+    except duckdb.CatalogException as error:
+        connection.rollback()
+        raise AlmanacError(
+            "The warehouse has no table scores.scores.\nBuild it first: dbt build"
+        ) from error
     except BaseException:
         connection.rollback()
         raise

@@ -82,7 +82,12 @@ def learnable(home: Path, frame: pd.DataFrame | None = None) -> Workspace:
         connection.execute(
             f"""
             create schema features; create schema targets; create schema intermediate;
-            create schema marts;
+            create schema marts; create schema scores;
+            create table scores.scores (
+                customer_id varchar not null, target varchar, model_id varchar, as_of timestamp,
+                score double, percentile double, scored_from varchar,
+                primary key (customer_id, target, model_id, as_of)
+            );
             create table features.ftr_spend as
             select customer_id, feature_month::date as feature_month,
                 event_timestamp::timestamp as event_timestamp, {", ".join(FEATURES)}
