@@ -56,7 +56,7 @@ def summary(found: Sequence["Evaluation"]) -> str:
         )
     return (
         f"{table(headers, rows)}\n"
-        "Judged on rows that no fit saw: the newest label month, or 5 folds where time is one.\n"
+        "Judged on rows that no fit saw: the newest label month, or 5 folds of undated data.\n"
         "baseline: one telling feature alone; limit: what the simulator's probabilities reach."
     )
 
