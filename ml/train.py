@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from ml import artifact
 from ml.card import Fitted, Judged, card, described, predictions_table
-from ml.config import Workspace
+from ml.config import AlmanacError, Workspace
 from ml.learn import (
     FOLDS,
     SEED,
@@ -46,7 +46,8 @@ def train(ws: Workspace, target: Target, family: str = "auto") -> Trained:
         family: a name in `ml.models.FAMILIES`, or `auto` for the better one in cross-validation.
 
     Raises:
-        AlmanacError: the labels cannot carry a model, or the warehouse is not ready.
+        AlmanacError: there is no such family, the labels cannot carry a model, or the warehouse is
+            not ready.
     """
     rows = labelled_rows(ws, target)
     split = split_of(rows, target)
@@ -70,9 +71,18 @@ def train(ws: Workspace, target: Target, family: str = "auto") -> Trained:
 
 
 def _trials(training: TrainingSet, fold_of: Rows, family: str, name: str) -> dict[str, Vector]:
-    families = list(FAMILIES) if family == "auto" else [family]
+    families = list(FAMILIES) if family == "auto" else [_known(family)]
     with tqdm(total=FOLDS * len(families), desc=name, unit="fit", disable=None) as progress:
         return {each: out_of_fold(each, training, fold_of, progress) for each in families}
+
+
+def _known(family: str) -> str:
+    if family in FAMILIES:
+        return family
+    raise AlmanacError(
+        f"There is no model family {family}; there are {', '.join(FAMILIES)}.\n"
+        "Leave --model out to take the better one: ml train"
+    )
 
 
 def _judged_cv(data: TrainingSet, probabilities: Vector, baseline: Vector, fold_of: Rows) -> Judged:

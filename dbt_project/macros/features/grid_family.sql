@@ -7,38 +7,7 @@
 -#}
 {% macro grid_family(model_name, partial, source_name) -%}
 {%- set declared = spec(model_name) -%}
-with partials as (
-    select * from {{ ref(partial) }}
-),
-
--- Who has no event of this kind may be known from the source's other tables.
-sightings as (
-    select
-        customer_id,
-        feature_month as first_month,
-    from partials
-    union all
-    select
-        customer_id,
-        first_month,
-    from {{ ref('int_customer_sources') }}
-    where source = '{{ source_name }}'
-),
-
-known as (
-    select
-        customer_id,
-        min(first_month) as first_month,
-    from sightings
-    where (select count(*) from partials) > 0
-    group by customer_id
-),
-
-spine as (
-    select spine.*
-    from {{ ref('int_customer_months') }} as spine
-    inner join known on spine.customer_id = known.customer_id and spine.feature_month >= known.first_month
-),
+with {{ family_spine(partial, source_name) }},
 
 {{ changed_feature_months(declared) }},
 

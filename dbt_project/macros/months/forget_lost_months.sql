@@ -6,3 +6,16 @@
 {% macro forget_lost_months(relation, month) %}
     delete from {{ this }} where feature_month not in (select {{ month }} from {{ relation }})
 {% endmacro %}
+
+{#-
+    Drops the months of a grid family in which its source no longer knows any customer.
+    in:  the family's partial, its source
+    out: a delete statement, for a post-hook
+-#}
+{% macro forget_lost_feature_months(partial, source_name) %}
+    delete from {{ this }} where feature_month not in (
+        with {{ family_spine(partial, source_name) }}
+
+        select feature_month from spine
+    )
+{% endmacro %}

@@ -2,7 +2,7 @@
 with source as (
     select
         nullif(trim(customer_id), '') as source_id,
-        try_cast(trim(event_time) as timestamp) as event_time,
+        {{ utc_timestamp('event_time') }} as event_time,
         {{ decimal_number('amount') }} as amount,
         {{ decimal_number('quantity') }} as quantity,
         nullif(trim(order_id), '') as order_id,

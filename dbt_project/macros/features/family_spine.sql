@@ -1,0 +1,39 @@
+{#-
+    The customer-months that a grid family has rows for: every customer whom its source knows, each month since.
+    in:  the family's partial, its source
+    out: the CTEs `partials`, `sightings`, `known` and `spine`; no rows while the partial is empty
+-#}
+{% macro family_spine(partial, source_name) -%}
+partials as (
+    select * from {{ ref(partial) }}
+),
+
+-- Who has no event of this kind may be known from the source's other tables.
+sightings as (
+    select
+        customer_id,
+        feature_month as first_month,
+    from partials
+    union all
+    select
+        customer_id,
+        first_month,
+    from {{ ref('int_customer_sources') }}
+    where source = '{{ source_name }}'
+),
+
+known as (
+    select
+        customer_id,
+        min(first_month) as first_month,
+    from sightings
+    where (select count(*) from partials) > 0
+    group by customer_id
+),
+
+spine as (
+    select spine.*
+    from {{ ref('int_customer_months') }} as spine
+    inner join known on spine.customer_id = known.customer_id and spine.feature_month >= known.first_month
+)
+{%- endmacro %}
