@@ -13,29 +13,21 @@ def built(home: Path, raw: Path, **settings: object) -> TestWorkspace:
     return ws
 
 
-@pytest.fixture(scope="session")
-def one_click(tmp_path_factory: pytest.TempPathFactory) -> TestWorkspace:
-    return built(tmp_path_factory.mktemp("one_click"), real_data("one_click"))
+def genuine(name: str) -> object:
+    """The fixture of a workspace over the genuine files of `name`."""
+
+    @pytest.fixture(scope="session", name=name)
+    def build(tmp_path_factory: pytest.TempPathFactory) -> TestWorkspace:
+        return built(tmp_path_factory.mktemp(name), real_data(name))
+
+    return build
 
 
-@pytest.fixture(scope="session")
-def retailtech(tmp_path_factory: pytest.TempPathFactory) -> TestWorkspace:
-    return built(tmp_path_factory.mktemp("retailtech"), real_data("retailtech"))
-
-
-@pytest.fixture(scope="session")
-def cdnow(tmp_path_factory: pytest.TempPathFactory) -> TestWorkspace:
-    return built(tmp_path_factory.mktemp("cdnow"), real_data("cdnow"))
-
-
-@pytest.fixture(scope="session")
-def online_retail(tmp_path_factory: pytest.TempPathFactory) -> TestWorkspace:
-    return built(tmp_path_factory.mktemp("online_retail"), real_data("online_retail"))
-
-
-@pytest.fixture(scope="session")
-def mbd_sample(tmp_path_factory: pytest.TempPathFactory) -> TestWorkspace:
-    return built(tmp_path_factory.mktemp("mbd_sample"), real_data("mbd_sample"))
+one_click = genuine("one_click")
+retailtech = genuine("retailtech")
+cdnow = genuine("cdnow")
+online_retail = genuine("online_retail")
+mbd_sample = genuine("mbd_sample")
 
 
 @pytest.fixture(scope="session")
