@@ -2,9 +2,14 @@
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.workspaces import TestWorkspace, make_workspace, real_data
+
+# A busy machine is no failure.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 def built(home: Path, raw: Path, **settings: object) -> TestWorkspace:

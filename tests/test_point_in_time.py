@@ -120,7 +120,7 @@ def answer(place: Place, case: Case) -> list[dict[str, Any]]:
     return job.to_arrow().to_pylist()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(cases)
 def test_every_row_has_the_features_of_its_moment(place, case):
     rows = answer(place, case)
