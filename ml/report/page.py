@@ -116,5 +116,6 @@ def _of(curve: Callable[[Floats, Floats], Curve], rows: Rows) -> Curve | None:
 def _scatter(found: Segmentation) -> Markup | None:
     if found.dots is None:
         return None
-    order = [each.name for each in found.segments if each.name in found.dots.segment]
+    # By name, so that a segment has one colour in all pictures.
+    order = sorted(set(found.dots.segment))
     return figures.segments(found.basis, found.dots, order)
