@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from ml.config import REPOSITORY, AlmanacError, read_settings
+from ml.config import AlmanacError, read_settings
 from ml.simulate import Simulation, simulate
 from ml.simulate.latent import (
     PREVALENCE,
@@ -25,13 +25,12 @@ from ml.simulate.latent import (
 from ml.simulate.market import COPIED_TO, GENUINE_ROWS
 from ml.simulate.orders import spoil
 from ml.simulate.plan import Plan, make_plan
+from tests.workspaces import real_data
 
-REAL = REPOSITORY.parent / "shared" / "data"
 PART = "part-00000.snappy.parquet"
 CUSTOMERS, MONTHS = 500, 7
 TRX = ["amount", "event_type", "event_subtype", "currency", "src_type11", "src_type12"]
 TRX += ["dst_type11", "dst_type12", "src_type21", "src_type22", "src_type31", "src_type32"]
-needs_real = pytest.mark.skipif(not REAL.exists(), reason="no real data beside the repository")
 
 
 @pytest.fixture(scope="module")
@@ -374,7 +373,6 @@ def test_untimed_sessions_buy_less_and_the_clean_file_has_no_gaps(tmp_path: Path
     assert {"Unknown"} == set(clean["device_type"]) - set(raw["device_type"].dropna())
 
 
-@needs_real
 def test_csv_files_read_like_the_genuine_ones(detail: Simulation) -> None:
     for folder, name in (
         *(("one_click", f"{n}.csv") for n in ("market_file", "market_money", "market_time")),
@@ -382,7 +380,7 @@ def test_csv_files_read_like_the_genuine_ones(detail: Simulation) -> None:
         ("retailtech", "raw_customer_data.csv"),
         ("retailtech", "model_data.csv"),
     ):
-        real = (REAL / folder / name).read_text(encoding="utf-8")
+        real = (real_data(folder) / name).read_text(encoding="utf-8")
         ours = (detail.home / "raw" / name).read_text(encoding="utf-8")
         assert ours.splitlines()[0] == real.splitlines()[0]
         assert "\r" not in ours
@@ -398,12 +396,12 @@ def test_csv_files_read_like_the_genuine_ones(detail: Simulation) -> None:
             assert shapes[0] <= shapes[1], name
 
 
-@needs_real
 def test_parquet_files_have_the_genuine_schema(detail: Simulation, ptls: Simulation) -> None:
+    sample = real_data("mbd_sample")
     for stream in ("trx", "dialog"):
-        real = schema(REAL / "mbd_sample" / "ptls" / stream / "fold=0" / PART)
+        real = schema(sample / "ptls" / stream / "fold=0" / PART)
         assert schema(ptls.home / "raw" / "ptls" / stream / "fold=0" / PART) == real
-    real = schema(REAL / "mbd_sample" / "targets" / "fold=0" / PART)
+    real = schema(sample / "targets" / "fold=0" / PART)
     ours = schema(detail.home / "raw" / "targets" / "fold=0" / PART)
     assert {name: ours[name] for name in real} == real
 
