@@ -18,6 +18,7 @@ LAYERS = (
     ("cli",),
     ("text",),
     ("train", "evaluate", "score", "publish", "report", "simulate"),
+    ("profile", "audit", "refit", "catalogue"),
     ("card",),
     ("learn", "artifact"),
     ("split", "models", "metrics"),
@@ -149,7 +150,7 @@ def test_the_feature_repository_takes_only_settings_and_the_warehouse_from_ml():
 def test_only_the_command_line_prints():
     assert_none(
         [
-            f"{place(path, node.lineno)}: {dotted(node.func)}(); only ml/cli.py prints"
+            f"{place(path, node.lineno)}: {dotted(node.func)}(); only ml/cli/ prints"
             for path in python_files(*PACKAGES)
             if module_of(path) != "cli"
             for node in ast.walk(tree(path))
@@ -224,6 +225,6 @@ def test_models_fit_in_their_length():
 
 @pytest.mark.parametrize("command", sorted(main.commands))
 def test_every_command_is_explained_and_in_the_readme(command):
-    assert (main.commands[command].help or "").strip(), f"ml/cli.py: `ml {command}` has no help"
+    assert (main.commands[command].help or "").strip(), f"ml/cli/: `ml {command}` has no help"
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     assert re.search(rf"\bml {command}\b", readme), f"README.md:1: does not name `ml {command}`"

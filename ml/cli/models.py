@@ -1,4 +1,4 @@
-"""The command line: `ml simulate | targets | train | evaluate | score | publish | report`."""
+"""Commands about models: `ml targets | train | evaluate | score`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ml import text
+from ml.cli.group import examples
 from ml.config import AlmanacError, Workspace, workspace
 
 if TYPE_CHECKING:
@@ -13,65 +14,10 @@ if TYPE_CHECKING:
 
 
 Result = TypeVar("Result")
-
-
-def _examples(*lines: str) -> str:
-    """Return a command's epilog; the control character keeps click from joining the lines."""
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
-
-
 TARGET = click.option("--target", "-t", "names", multiple=True, help="Only this one; repeatable.")
-FIRST_STEPS = _examples(
-    "ml simulate                        a made-up company's raw files",
-    "dbt build && feast apply           features in the warehouse, registered",
-    "ml train && ml evaluate            models, and how good they are",
-    "ml score && dbt build && ml publish   scores, marts, the file for BI",
-)
 
 
-class _Commands(click.Group):
-    """Lists commands in the order of use."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-
-@click.group(
-    cls=_Commands,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=FIRST_STEPS,
-)
-@click.version_option(package_name="almanac")
-def main() -> None:
-    """Train, judge and apply models on the workspace's features.
-
-    The workspace is the folder that ALMANAC_HOME names (default: data/).
-    """
-
-
-@main.command(
-    epilog=_examples("ml simulate", "ml simulate --customers 2000 --months 12 --seed 1 --form ptls")
-)
-@click.option("--customers", default=10_000, show_default=True, help="How many customers.")
-@click.option("--months", default=18, show_default=True, help="How many months of records.")
-@click.option("--seed", default=7, show_default=True, help="The same seed writes the same files.")
-@click.option(
-    "--form",
-    type=click.Choice(["detail", "ptls"]),
-    default="detail",
-    show_default=True,
-    help="The bank's layout: one row an event, or arrays a customer.",
-)
-def simulate(customers: int, months: int, seed: int, form: str) -> None:
-    """Write a made-up company's raw files, dirt included, into the workspace."""
-    from ml.simulate import simulate as write
-
-    ws = workspace()
-    write(ws.home, customers=customers, months=months, seed=seed, form=form)
-    click.echo(f"Wrote {customers} customers over {months} months to {ws.home}.\nNext: dbt build")
-
-
-@main.command("targets", epilog=_examples("ml targets"))
+@click.command("targets", epilog=examples("ml targets"))
 def list_targets() -> None:
     """List what can be predicted here."""
     headers = ["target", "rows", "positives", "share", "validation", "horizon", "description"]
@@ -90,8 +36,8 @@ def list_targets() -> None:
     click.echo(text.table(headers, rows))
 
 
-@main.command(
-    epilog=_examples("ml train", "ml train --target purchase_any --model lightgbm"),
+@click.command(
+    epilog=examples("ml train", "ml train --target purchase_any --model lightgbm"),
 )
 @TARGET
 @click.option(
@@ -125,8 +71,8 @@ def train(names: tuple[str, ...], model: str) -> None:
     click.echo(text.table(headers, rows))
 
 
-@main.command(
-    epilog=_examples(
+@click.command(
+    epilog=examples(
         "ml evaluate",
         "ml evaluate --target activity_decline --repeats 5",
         "ml evaluate --target purchase_any --months 3",
@@ -160,8 +106,8 @@ def evaluate(names: tuple[str, ...], repeats: int | None, months: int | None) ->
     _each(ws, names, lambda target: click.echo(f"{shown(target)}\n"))
 
 
-@main.command(
-    epilog=_examples(
+@click.command(
+    epilog=examples(
         "ml score", "ml score --target purchase_any --as-of 2024-01-01", "ml score --online"
     )
 )
@@ -187,24 +133,6 @@ def score(names: tuple[str, ...], as_of: str | None, online: bool) -> None:
         )
 
     _each(ws, names, written)
-
-
-@main.command(epilog=_examples("ml publish"))
-def publish() -> None:
-    """Write marts, features, scores and targets to the file that BI tools open."""
-    from ml.publish import publish as write
-
-    done = write(workspace())
-    click.echo(text.table(["table", "rows"], list(done.tables.items())))
-    click.echo(f"{done.path} ({done.size / 1e6:.1f} MB)")
-
-
-@main.command(epilog=_examples("ml report"))
-def report() -> None:
-    """Write the page of results that a browser opens."""
-    from ml.report import write_report
-
-    click.echo(write_report(workspace()))
 
 
 def _chosen(ws: Workspace, names: Sequence[str]) -> "list[Target]":
