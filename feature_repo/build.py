@@ -161,8 +161,7 @@ def _services(
 ) -> list[FeatureService]:
     services = []
     for model, _, _ in _with_rows(connection, models, "target"):
-        families = model.meta.get("families", [])
-        used = [views[family] for family in families if family in views]
+        used = _families_of(model, models, views)
         if used:
             services.append(
                 FeatureService(
@@ -170,3 +169,21 @@ def _services(
                 )
             )
     return services
+
+
+def _families_of(
+    target: Model, models: Sequence[Model], views: Mapping[str, FeatureView]
+) -> list[FeatureView]:
+    """Return the views that `families` of a target names; a domain stands for its families."""
+    names = {
+        model.meta["family"]: {model.meta["family"], model.meta.get("domain")}
+        for model in models
+        if model.meta.get("family") in views
+    }
+    wanted = target.meta.get("families", [])
+    return [
+        views[family]
+        for family in dict.fromkeys(
+            name for each in wanted for name in names if each in names[name]
+        )
+    ]

@@ -23,7 +23,7 @@ LAYERS = (
     ("learn", "artifact"),
     ("split", "models", "metrics"),
     ("store", "targets", "matrix"),
-    ("warehouse",),
+    ("warehouse", "pages"),
     ("config",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -106,7 +106,7 @@ def test_imports_of_ml_run_one_way():
 def test_imports_inside_a_package_of_ml_have_no_circle():
     files = {
         ".".join(path.relative_to(REPOSITORY).with_suffix("").parts): path
-        for path in python_files("ml/report", "ml/simulate")
+        for path in python_files("ml/report", "ml/simulate", "ml/profile", "ml/pages")
     }
     lines = {
         (path, files[owner]): line

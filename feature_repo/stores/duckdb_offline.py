@@ -251,11 +251,11 @@ def _pull(
 
 
 def _rows_sql(relation: Relation, columns: Sequence[str], where: str) -> str:
-    selected = ", ".join(map(quote, columns))
     if not relation.has_rowid:
-        return f"select {selected} from {relation.sql} where {where}"
+        return f"select {', '.join(map(quote, columns))} from {relation.sql} where {where}"
     # The window sees row numbers only: hundreds of columns do not go through its sort.
+    selected = ", ".join(f"{relation.value(column, 't')} as {quote(column)}" for column in columns)
     return (
-        f"select {selected} from {relation.sql} where rowid in"
-        f" (select rowid from {relation.sql} where {where})"
+        f"select {selected} from {relation.rows} t where t.rowid in"
+        f" (select rowid from {relation.rows} where {where})"
     )

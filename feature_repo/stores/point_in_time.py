@@ -43,8 +43,11 @@ def lookup_sql(lookup: Lookup, first: datetime | None, last: datetime | None) ->
     moments, naive UTC, or None where no entity has one.
     """
     if lookup.relation.has_rowid:
-        join = f"\nleft join {lookup.relation.sql} t on t.rowid = m.id"
-        columns = [f"t.{quote(c)} as {quote(name)}" for c, name in lookup.features]
+        join = f"\nleft join {lookup.relation.rows} t on t.rowid = m.id"
+        columns = [
+            f"{lookup.relation.value(column, 't')} as {quote(name)}"
+            for column, name in lookup.features
+        ]
     else:
         join = ""
         columns = [f"m.v{i} as {quote(name)}" for i, (_, name) in enumerate(lookup.features)]
@@ -68,7 +71,7 @@ def _candidates(lookup: Lookup, first: datetime | None, last: datetime | None) -
     newest = f"partition by {ties} order by {created} desc nulls last"
     rank = f"\n    qualify row_number() over ({newest}) = 1" if lookup.created else ""
     return (
-        f"    select {', '.join(columns)}\n    from {lookup.relation.sql} s\n"
+        f"    select {', '.join(columns)}\n    from {lookup.relation.rows} s\n"
         f"    where {_within(moment, lookup.ttl, first, last)}{'' if lookup.by_then else rank}"
     )
 

@@ -7,16 +7,24 @@ import duckdb
 from ml.config import AlmanacError
 
 DEFAULT_SCHEMA = "main"
+# What the name of the table below a view of names ends with.
+VECTORS = "__vectors"
 
 
 @dataclass(frozen=True)
 class Relation:
-    """A table or view: its name as SQL reads it, and each column's DuckDB type in order."""
+    """A table or view: its name as SQL reads it, and each column's DuckDB type in order.
+
+    A family of vectors is a view of names above a table of vectors: `rows` is then that table,
+    whose rows have numbers, and `positions` says which element of the vector a column is, from 1.
+    """
 
     name: str
     sql: str
     columns: dict[str, str]
     has_rowid: bool
+    rows: str
+    positions: dict[str, int]
 
     def require(self, column: str) -> str:
         """Return `column`.
@@ -30,6 +38,12 @@ class Relation:
             f"{self.name} has no column {column}; it has {', '.join(self.columns)}.\n"
             "Bring both sides in line: dbt build, then feast apply"
         )
+
+    def value(self, column: str, alias: str) -> str:
+        """Return the SQL of `column` in a row of `rows` that goes by `alias`."""
+        if column in self.positions:
+            return f"nullif({alias}.vector[{self.positions[column]}], 'nan'::float)"
+        return f"{alias}.{quote(column)}"
 
 
 def quote(name: str) -> str:
@@ -58,7 +72,26 @@ def read_relation(connection: duckdb.DuckDBPyConnection, relation: str) -> Relat
     ).fetchall()
     if not found:
         raise AlmanacError(f"The warehouse has no relation {relation}.\nBuild it: dbt build")
-    columns = {row[0]: row[1] for row in connection.execute(f"describe {sql}").fetchall()}
+    columns = _columns(connection, sql)
+    below = f"{quote(schema)}.{quote(table + VECTORS)}"
+    if found[0][0] == "VIEW" and _exists(connection, schema, table + VECTORS):
+        own = _columns(connection, below)
+        named = [column for column in columns if column not in own]
+        positions = {column: place for place, column in enumerate(named, start=1)}
+        return Relation(relation, sql, columns, True, below, positions)
     # A column of that name would hide the row number that DuckDB gives every table.
     hidden = any(column.lower() == "rowid" for column in columns)
-    return Relation(relation, sql, columns, found[0][0] == "BASE TABLE" and not hidden)
+    return Relation(relation, sql, columns, found[0][0] == "BASE TABLE" and not hidden, sql, {})
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, str]:
+    return {row[0]: row[1] for row in connection.execute(f"describe {sql}").fetchall()}
+
+
+def _exists(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
+    found = connection.execute(
+        "select 1 from information_schema.tables"
+        " where table_catalog = current_database() and table_schema = ? and table_name = ?",
+        [schema, table],
+    )
+    return bool(found.fetchall())

@@ -22,7 +22,7 @@ sightings as (
     where source = '{{ source_name }}'
 ),
 
-known as (
+known_customers as (
     select
         customer_id,
         min(first_month) as first_month,
@@ -34,6 +34,7 @@ known as (
 spine as (
     select spine.*
     from {{ ref('int_customer_months') }} as spine
-    inner join known on spine.customer_id = known.customer_id and spine.feature_month >= known.first_month
+    inner join known_customers
+        on spine.customer_id = known_customers.customer_id and spine.feature_month >= known_customers.first_month
 )
 {%- endmacro %}

@@ -7,8 +7,8 @@
     {% set listed = [] %}
     {% for cell in grid_cells(spec) %}
         {% for aggregation in cell.aggregations %}
-            {% for window in cell.windows %}
-                {% do listed.append(grid_feature(spec.family, cell, aggregation, window)) %}
+            {% for window in aggregation_windows(cell, aggregation) %}
+                {% do listed.append(grid_feature(spec.get('domain', spec.family), cell, aggregation, window)) %}
             {% endfor %}
         {% endfor %}
     {% endfor %}
@@ -34,34 +34,46 @@
     {% do exceptions.raise_compiler_error("The feature " ~ name ~ " names no aggregation before its first `__`.") %}
 {% endmacro %}
 
-{% macro grid_feature(family, cell, aggregation, window) %}
-    {% set suffix = '__' ~ window_name(window) %}
+{#- in: a cell, an aggregation. out: the windows in which it has an answer; one month and all of time have no slope. -#}
+{% macro aggregation_windows(cell, aggregation) %}
+    {{ return(cell.windows | reject('in', [1, 'all']) | list if aggregation == 'trend' else cell.windows) }}
+{% endmacro %}
+
+{% macro grid_feature(domain, cell, aggregation, window) %}
     {% set words = {
         'sum': 'Sum of', 'mean': 'Mean of', 'min': 'Smallest of', 'max': 'Largest of', 'std': 'Standard deviation of',
-        'count': 'Number of', 'nunique': 'Number of different', 'share': 'Share of the sum of', 'days_since': 'Days since the',
+        'count': 'Number of', 'nunique': 'Number of different', 'last': 'Last of', 'days_since': 'Days since the',
+        'share': 'Share of the ' ~ ('sum' if cell.expression else 'number') ~ ' of',
+        'trend': 'Monthly trend of the ' ~ ('sum' if cell.expression else 'number') ~ ' of',
     } %}
     {{ return({
-        'name': family ~ '_' ~ cell.measure ~ '_' ~ aggregation ~ cell.slice.name ~ suffix,
-        'sql': grid_expression(cell, aggregation, suffix),
+        'name': domain ~ '_' ~ cell.measure ~ '_' ~ aggregation ~ cell.slice.name ~ '__' ~ window_name(window),
+        'sql': grid_expression(cell, aggregation, window),
         'description': words[aggregation] ~ ' ' ~ cell.words ~ cell.slice.words ~ ', ' ~ window_words(window) ~ '.',
         'aggregation': aggregation,
         'window': window_name(window),
     }) }}
 {% endmacro %}
 
-{#- in: a cell, an aggregation, '__3m'. out: the statistic made from the window's parts. -#}
-{% macro grid_expression(cell, aggregation, suffix) -%}
-    {%- set sum, count = cell.column ~ '__sum' ~ suffix, cell.column ~ '__count' ~ suffix -%}
-    {%- set squares = cell.column ~ '__squares' ~ suffix -%}
+{#- in: a cell, an aggregation, 3. out: the statistic made from the window's parts. -#}
+{% macro grid_expression(cell, aggregation, window) -%}
+    {%- set suffix = '__' ~ window_name(window) -%}
+    {%- set count = cell.counted ~ cell.slice.name ~ '__count' -%}
+    {%- set main = cell.column ~ '__sum' if cell.expression else count -%}
+    {%- set whole = cell.measure ~ '__sum' if cell.expression else cell.counted ~ '__count' -%}
     {%- if aggregation == 'mean' -%}
-        {{ sum }} / nullif({{ count }}, 0)
+        {{ main ~ suffix }} / nullif({{ count ~ suffix }}, 0)
     {%- elif aggregation == 'std' -%}
-        sqrt(greatest(0, {{ squares }} - {{ sum }} * {{ sum }} / nullif({{ count }}, 0)) / nullif(greatest({{ count }} - 1, 0), 0))
+        sqrt(greatest(0, {{ cell.column }}__squares{{ suffix }} - {{ main ~ suffix }} * {{ main ~ suffix }} / nullif({{ count ~ suffix }}, 0)) / nullif(greatest({{ count ~ suffix }} - 1, 0), 0))
     {%- elif aggregation == 'share' -%}
-        {{ sum }} / nullif({{ cell.measure }}__sum{{ suffix }}, 0)
+        {{ main ~ suffix }} / nullif({{ whole ~ suffix }}, 0)
+    {%- elif aggregation == 'count' -%}
+        {{ count ~ suffix }}
+    {%- elif aggregation == 'trend' -%}
+        ({{ (window - 1) / 2 }} * {{ main ~ suffix }} - {{ main }}__aged_{{ window_name(window) }}) / {{ window * (window * window - 1) / 12 }}
     {%- elif aggregation == 'days_since' -%}
         date_diff('day', cast({{ cell.column }}__{{ cell.edge }}_time{{ suffix }} as date), cast(feature_month + interval 1 month as date))
     {%- else -%}
-        {{ cell.column }}__{{ aggregation }}{{ suffix }}
+        {{ cell.column }}__{{ aggregation ~ suffix }}
     {%- endif -%}
 {%- endmacro %}

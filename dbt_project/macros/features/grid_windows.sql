@@ -1,28 +1,91 @@
 {#-
-    The parts of every cell over every window that it is asked for, from dense customer-months.
-    in:  a spec; a relation `months` dense in (customer_id, feature_month) with the partial's columns
-    out: sum(amount__sum) over w3 as amount__sum__3m, …, then the named windows that they need
-    A window of n months ends with feature_month and includes it; `all` reaches back to the first month.
+    The parts of a grid over every window that is asked for, from dense customer-months.
+    in:  a spec; relations `months` (the months needed for windows of months) and `history` (all), both dense in
+         (customer_id, feature_month), with the partial's columns
+    out: the CTEs `windows_1m`, `windows_3m`, …, `to_date` for windows that reach back to the first month, and `windowed`
+         with amount__sum__1m, amount__sum__3m, amount__sum__all, amount__sum__1m_lag12, amount__sum__aged_3m, …
+    A window of n months ends with feature_month and includes it. Each is made of a shorter one: 3 = 1 + 1 + 1,
+    6 = 3 + 3, 12 = 6 + 6, by LAG over whole months, so that a column is touched a few times and not twelve.
 -#}
 {% macro grid_windows(spec) %}
-    {%- set used = [] %}
-    {%- for cell in grid_cells(spec) %}
-    {%- for window in cell.windows %}
-    {%- if window not in used %}{% do used.append(window) %}{% endif %}
-    {%- for part in partial_parts(cell) %}
-        {{ of_nothing(part, merge_function(part) ~ '(' ~ cell.column ~ '__' ~ part ~ ') over w' ~ window) }} as {{ cell.column }}__{{ part }}__{{ window_name(window) }},
-    {%- endfor %}
-    {%- endfor %}
+{%- set parts = grid_parts(spec) %}
+{%- set ever = parts | selectattr('ever') | list %}
+{%- set lengths = ([1] + parts | map(attribute='longest') | list + spec.get('grid', {}).get('windows', []) | reject('equalto', 'all') | list) | unique | sort %}
+windows_1m as (
+    select
+        customer_id,
+        feature_month,
+    {%- for part in parts %}
+        {{ of_month(part, part.name) }} as {{ part.name }}__1m,
+        {%- if part.aged %}
+        cast(0 as double) as {{ part.name }}__aged_1m,
+        {%- endif %}
+        {%- for lag in part.lags %}
+        {{ earlier(part, part.name, lag) }} as {{ part.name }}__1m_lag{{ lag }},
+        {%- endfor %}
     {%- endfor %}
     from months
-    window
-    {%- for window in used %}
-        w{{ window }} as (
-            partition by customer_id
-            order by feature_month
-            rows between {{ 'unbounded' if window == 'all' else window - 1 }} preceding and current row
-        ){{ '' if loop.last else ',' }}
+    window months_of_customer as (partition by customer_id order by feature_month)
+),
+{%- for length in lengths[1:] %}
+{%- set shorter = lengths[loop.index0] %}
+{%- set below = shorter if length % shorter == 0 else 1 %}
+
+windows_{{ length }}m as (
+    select
+        *,
+    {%- for part in parts if part.longest >= length %}
+        {{ merged_window(part, below, length) }} as {{ part.name }}__{{ length }}m,
+        {%- if part.aged %}
+        {{ merged_age(part, below, length) }} as {{ part.name }}__aged_{{ length }}m,
+        {%- endif %}
     {%- endfor %}
+    from windows_{{ shorter }}m
+    window months_of_customer as (partition by customer_id order by feature_month)
+),
+{%- endfor %}
+
+{%- if ever %}
+
+to_date as (
+    select
+        customer_id,
+        feature_month,
+    {%- for part in ever %}
+        {{ merged_ever(part) }} as {{ part.name }}__all,
+    {%- endfor %}
+    from history
+    window to_now as (partition by customer_id order by feature_month rows between unbounded preceding and current row)
+),
+{%- endif %}
+
+-- The sum of nothing is null, not 0.
+windowed as (
+    select
+        longest.* replace (
+            customer_id as customer_id,
+    {%- for part in parts if part.part == 'sum' %}
+        {%- for suffix in part_suffixes(part, lengths) %}
+            case when {{ part.counted ~ suffix }} > 0 then {{ part.name ~ suffix }} end as {{ part.name ~ suffix }},
+        {%- endfor %}
+    {%- endfor %}
+        ),
+    {%- for part in ever %}
+        {{ 'case when ' ~ part.counted ~ '__all > 0 then ' ~ part.name ~ '__all end' if part.part == 'sum' else part.name ~ '__all' }} as {{ part.name }}__all,
+    {%- endfor %}
+    from windows_{{ lengths | last }}m as longest
+    {%- if ever %}
+    inner join to_date using (customer_id, feature_month)
+    {%- endif %}
+)
+{%- endmacro %}
+
+{#- in: a part, the lengths of windows. out: what its columns of single months and windows end with. -#}
+{% macro part_suffixes(part, lengths) %}
+    {% set suffixes = [] %}
+    {% for length in lengths if length <= part.longest %}{% do suffixes.append('__' ~ window_name(length)) %}{% endfor %}
+    {% for lag in part.lags %}{% do suffixes.append('__1m_lag' ~ lag) %}{% endfor %}
+    {{ return(suffixes) }}
 {% endmacro %}
 
 {#- in: 3 or 'all'. out: 3m or all, the last clause of a feature's name. -#}

@@ -1,16 +1,16 @@
 {#-
-    Which months a customer-month partial must build: those whose events or grid are not the ones it was built from.
+    Which months a customer-month partial must build: those whose events or grids are not the ones it was built from.
     A month's version is a hash of both, so late events and changed specs rebuild their months and nothing else.
-    in:  the name of a CTE of events with `feature_month`; the spec
+    in:  the relation of a model of `event_files`, the specs of the partial's families
     out: the CTEs `versions` and `changed (feature_month, month_version)`
 -#}
-{% macro changed_months(events, spec) -%}
+{% macro changed_months(files, specs) -%}
 versions as (
     select
-        events.feature_month,
-        hash(count(*), sum(hash(events)), '{{ local_md5(tojson(spec.get("grid", {}))) }}') as month_version,
-    from {{ events }} as events
-    group by events.feature_month
+        feature_month,
+        hash(sum(events), sum(content), '{{ local_md5(tojson(specs | map(attribute="grid") | list)) }}') as month_version,
+    from {{ files }}
+    group by feature_month
 ),
 
 {{ changed_versions() }}
@@ -64,9 +64,9 @@ versions as (
 {% macro changed_versions() -%}
 changed as (
     select versions.* from versions
-    {%- if is_incremental() %}
+    {%- if is_increment() %}
     where not exists (
-        select 1 from {{ this }} as built
+        select 1 from {{ built() }} as built
         where built.feature_month = versions.feature_month and built.month_version = versions.month_version
     )
     {%- endif %}

@@ -1,13 +1,13 @@
 {#-
     Materialization of staging models: accepted rows become the view, every other row goes to `staging.rejects`.
     in:  a query whose rows carry `_file`, `_row`, `_line` and `reject_reason` (null accepts)
-    out: a view of the accepted rows without those columns; rejects replaced for this model
+    out: a view of the accepted rows, of these columns with `_file` alone; rejects replaced for this model
     Refuses the whole input where not one row of it is acceptable: that is a wrong file, not a dirty row.
 -#}
 {% materialization staged, adapter='duckdb' %}
     {%- set target_relation = this.incorporate(type='view') -%}
     {%- set existing = load_cached_relation(this) -%}
-    {%- set marks = 'exclude (_file, _row, _line, reject_reason)' -%}
+    {%- set marks = 'exclude (_row, _line, reject_reason)' -%}
 
     {{ run_hooks(pre_hooks) }}
     {% set rejected %}

@@ -1,3 +1,2 @@
 -- one row a customer and month; key: customer_id, feature_month
-{{ config(post_hook="{{ forget_lost_feature_months('int_mbd_geo_months', 'mbd') }}") }}
-{{ grid_family('ftr_geo', 'int_mbd_geo_months', 'mbd') }}
+{{ grid_family('int_mbd_geo_months') }}

@@ -1,9 +1,2 @@
 -- one row a customer and month with transactions; key: customer_id, feature_month
-{{ config(
-    materialized='incremental',
-    incremental_strategy='delete+insert',
-    unique_key='feature_month',
-    on_schema_change='sync_all_columns',
-    post_hook="{{ forget_lost_months(ref('stg_mbd__trx'), month_start('event_time')) }}",
-) }}
-{{ partial_family('ftr_trx', 'stg_mbd__trx') }}
+{{ partial_family('stg_mbd__trx', 'int_mbd_trx_files') }}
