@@ -1,18 +1,19 @@
 {#-
     The model that knows which months of events each raw file holds, and in which version: a build reads the files that
     changed, and no other, to find out what it must do.
-    in:  the source, its table, the staging model of its events
+    in:  the source, its table, the staging model of its events; `together` where what one file holds decides which rows of
+         another are accepted (repeated rows): then a changed file is one more reason to read the others
     out: file, feature_month, stamp (of file, its declaration and the company's identities), events, customers, content
 -#}
-{% macro event_files(source_name, table_name, staging) -%}
+{% macro event_files(source_name, table_name, staging, together=false) -%}
 {{ config(
     materialized='incremental',
     incremental_strategy='delete+insert',
     unique_key='file',
-    post_hook="{{ forget_lost_files('" ~ source_name ~ "', '" ~ table_name ~ "') }}",
+    post_hook="{{ forget_lost_files('" ~ source_name ~ "', '" ~ table_name ~ "', " ~ together ~ ") }}",
 ) }}
 with stamps as (
-    {{ file_stamps(source_name, table_name) }}
+    {{ file_stamps(source_name, table_name, together) }}
 ),
 
 events as (
@@ -20,7 +21,7 @@ events as (
         *,
         {{ month_start('event_time') }} as feature_month,
     from {{ ref(staging) }}
-    where {{ in_files(new_files(file_stamps(source_name, table_name))) }}
+    where {{ in_files(new_files(file_stamps(source_name, table_name, together))) }}
 )
 
 select
@@ -36,17 +37,20 @@ group by events._file, events.feature_month
 {%- endmacro %}
 
 {#- in: a source, its table. out: a select of its raw files with a hash of all that decides what they say. -#}
-{% macro file_stamps(source_name, table_name) -%}
+{% macro file_stamps(source_name, table_name, together) -%}
 select
         files.file,
-        hash(files.bytes, files.modified_ns, files.declaration_hash, whose.identities) as stamp,
+        hash(
+            files.bytes, files.modified_ns, files.declaration_hash, whose.identities
+            {%- if together %}, sum(hash(files.file, files.bytes, files.modified_ns)) over (){% endif %}
+        ) as stamp,
     from {{ source('workspace', 'files') }} as files
     cross join (select hash(count(*), sum(hash(known))) as identities from {{ source('workspace', 'identities') }} as known) as whose
     where files.source = '{{ source_name }}' and files.table_name = '{{ table_name }}' and files.bytes > 0
 {%- endmacro %}
 
-{% macro forget_lost_files(source_name, table_name) %}
-    delete from {{ this }} where (file, stamp) not in ({{ file_stamps(source_name, table_name) }})
+{% macro forget_lost_files(source_name, table_name, together) %}
+    delete from {{ this }} where (file, stamp) not in ({{ file_stamps(source_name, table_name, together) }})
 {% endmacro %}
 
 {#- in: a select of files with stamps. out: those that this model has not read yet; none means all. -#}
@@ -54,6 +58,7 @@ select
     {% if execute and is_incremental() %}
         {{ return(run_query('select file from (' ~ stamps ~ ') where (file, stamp) not in (select file, stamp from ' ~ this ~ ')').columns[0].values() | list) }}
     {% endif %}
+    {{ return(none) }}
 {% endmacro %}
 
 {#- in: a list of files, or none for all. out: a condition on `_file` that lets the reader leave the other files closed. -#}
