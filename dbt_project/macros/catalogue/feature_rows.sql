@@ -1,6 +1,6 @@
 {#-
     The catalogue of all families, from their specs.
-    out: a select of one row a feature whose source table was landed: name, family, relation, description, …
+    out: a select of one row a feature: name, family, domain, source, table_name, relation, spec, position, …
 -#}
 {% macro feature_rows() %}
     {%- set rows = [] %}
@@ -10,15 +10,33 @@
     {%- for feature in features(meta) %}
     {%- do rows.append(
         "('" ~ [
-            feature.name, meta.family, meta.source, meta.table, node.schema ~ '.' ~ node.alias,
+            feature.name, meta.family, meta.get('domain', meta.family), meta.source, meta.table,
+            node.schema ~ '.' ~ node.alias, (node.patch_path or node.original_file_path).split('://')[-1],
             feature.description | replace("'", "''"), feature.aggregation, feature.window,
-        ] | join("', '") ~ "')"
+            'float' if node.config.materialized == 'vectors' else 'double',
+        ] | join("', '") ~ "', " ~ loop.index ~ ')'
     ) %}
     {%- endfor %}
     {%- endfor %}
     {%- endif %}
-    select declared.* from (
+    select
+        declared.name,
+        declared.family,
+        declared.domain,
+        declared.source,
+        declared.table_name,
+        declared.relation,
+        declared.spec,
+        cast(declared.position as integer) as position,
+        declared.description,
+        declared.aggregation,
+        declared.time_window,
+        declared.dtype,
+    from (
         values
-        {{ rows | join(',\n        ') or "(null, null, null, null, null, null, null, null)" }}
-    ) as declared (name, family, source, table_name, relation, description, aggregation, time_window)
+        {{ rows | join(',\n        ') or '(' ~ (['null'] * 12) | join(', ') ~ ')' }}
+    ) as declared (
+        name, family, domain, source, table_name, relation, spec, description, aggregation, time_window, dtype, position
+    )
+    where declared.name is not null
 {%- endmacro %}

@@ -1,0 +1,217 @@
+"""Commands that look things up: `ml features | trace`."""
+
+import shutil
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from ml import text
+from ml.cli.group import examples
+from ml.config import AlmanacError, Workspace, workspace
+
+if TYPE_CHECKING:
+    from ml.catalogue.lineage import Step
+    from ml.catalogue.lookup import Feature
+    from ml.catalogue.stops import Stop
+
+LONGEST_CELL = 36
+# Cut off, these could not be looked up.
+NEVER_SHORTENED = ("file", "id", "reason", "model_id")
+
+
+@click.command(
+    epilog=examples(
+        "ml features",
+        "ml features 'trx_amount_*__3m'",
+        "ml features days since --family spend",
+        "ml features spend_amount_sum__3m",
+        "ml features --cost",
+    )
+)
+@click.argument("pattern", nargs=-1)
+@click.option("--family", help="Only this family.")
+@click.option("--cost", is_flag=True, help="What each family costs: rows, bytes, seconds.")
+def features(pattern: tuple[str, ...], family: str | None, cost: bool) -> None:
+    """List the features that match PATTERN, or tell everything about one.
+
+    PATTERN is a glob over names, or words of name and description; a feature's whole name shows
+    how it is made, from the raw files on.
+    """
+    from ml.catalogue import lookup
+
+    ws = workspace()
+    every = lookup.read_features(ws)
+    wanted = " ".join(pattern)
+    one = None if cost or not wanted else lookup.exact(every, wanted)
+    if one:
+        click.echo(_about(ws, one))
+        return
+    found = lookup.search(every, wanted, family)
+    click.echo(_costs(ws, found) if cost else _listed(found, len(every)))
+
+
+@click.command(
+    epilog=examples("ml trace c0000704", "ml trace 215418", "ml trace c0000704 --as-of 2022-10-01")
+)
+@click.argument("customer")
+@click.option(
+    "--as-of",
+    type=click.DateTime(formats=["%Y-%m-%d"]),
+    help="YYYY-MM-DD: only what was known then (UTC).",
+)
+def trace(customer: str, as_of: datetime | None) -> None:
+    """Follow CUSTOMER through the eight stops from raw files to marts.
+
+    CUSTOMER is the company-wide id or the id of any source. Nothing is written.
+    """
+    from ml.catalogue.trace import trace as follow
+
+    found = follow(workspace(), customer, as_of)
+    asked = "" if found.asked == found.customer else f" (asked for as {found.asked})"
+    then = f", as of {found.as_of:%Y-%m-%d}" if found.as_of else ""
+    click.echo(f"Customer {found.customer}{asked}{then}")
+    for stop in found.stops:
+        click.echo(_stop(stop))
+
+
+def _listed(found: "Sequence[Feature]", every: int) -> str:
+    headers = ["feature", "family", "window", "null share", "mean", "drift", "description"]
+    rows: list[list[text.Cell]] = [
+        [
+            each.name,
+            each.family,
+            each.time_window,
+            text.number(each.null_share),
+            _amount(each.mean),
+            text.number(each.drift),
+            "",
+        ]
+        for each in found
+    ]
+    taken = len(text.table(headers, rows).split("\n")[0]) - len(headers[-1])
+    room = max(shutil.get_terminal_size().columns - taken, 20)
+    for row, each in zip(rows, found, strict=True):
+        row[-1] = _shortened(each.description, room)
+    families = len({each.family for each in found})
+    return f"{text.table(headers, rows)}\n{len(found)} of {every} features, {families} families."
+
+
+def _about(ws: Workspace, feature: "Feature") -> str:
+    from ml.catalogue.lineage import lineage
+
+    facts: list[list[text.Cell]] = [
+        ["family", f"{feature.family} (domain {feature.domain}, feature {feature.position})"],
+        ["declared in", f"dbt_project/{feature.spec}"],
+        ["aggregation", feature.aggregation],
+        ["window", feature.time_window],
+        ["type", feature.dtype],
+        *_statistics(feature),
+    ]
+    try:
+        made = _made(lineage(ws, feature.relation, feature.name))
+    except AlmanacError as error:
+        # Statistics are worth showing where the SQL is not at hand.
+        made = str(error)
+    table = "\n".join(text.table(["", ""], facts).split("\n")[2:])
+    return f"{feature.name}\n{feature.description}\n\n{table}\n\n{made}"
+
+
+def _statistics(feature: "Feature") -> list[list[text.Cell]]:
+    if not feature.measured_rows:
+        return [["statistics", "none: the family has no rows, or was not built since"]]
+    return [
+        ["null share", text.number(feature.null_share)],
+        ["distinct values", f"about {feature.distinct_values}"],
+        ["mean", _amount(feature.mean)],
+        ["minimum", _amount(feature.minimum)],
+        ["maximum", _amount(feature.maximum)],
+        ["drift", text.number(feature.drift, "one month only")],
+        ["measured on", f"{feature.measured_rows} customer-months of the newest two"],
+    ]
+
+
+def _made(steps: "Sequence[Step]") -> str:
+    """Return the way down from the feature, one paragraph a relation, the raw files last."""
+    blocks = ["How it is made, from the feature down to the raw files:"]
+    for step in steps:
+        columns = ", ".join(step.columns) or "rows, whatever their columns"
+        lines = [f"{step.layer}  {step.relation}: {columns}"]
+        lines += [f"    {each.name} = {' '.join(each.sql.split())}" for each in step.expressions]
+        if step.files:
+            more = f" and {len(step.files) - 3} more" if len(step.files) > 3 else ""
+            lines.append(f"raw files  {', '.join(step.files[:3])}{more}")
+        blocks.append("\n".join(lines))
+    return "\n".join(blocks)
+
+
+def _costs(ws: Workspace, found: "Sequence[Feature]") -> str:
+    from ml.catalogue.cost import costs
+
+    headers = ["family", "features", "rows", "MB", "bytes a row", "seconds", "partial",
+               "partial seconds"]  # fmt: skip
+    every = costs(ws, found)
+    rows: list[list[text.Cell]] = [
+        [
+            each.family,
+            each.features,
+            each.rows,
+            f"{each.bytes / 1e6:.1f}",
+            f"{each.bytes_per_row:.0f}" if each.bytes_per_row else "n/a",
+            _seconds(each.seconds),
+            each.partial or "n/a",
+            _seconds(each.partial_seconds),
+        ]
+        for each in every
+    ]
+    return (
+        f"{text.table(headers, rows)}\n{len(found)} features, {len(every)} families, "
+        f"{sum(each.bytes for each in every) / 1e6:.1f} MB.\n"
+        "MB: the whole blocks of the warehouse file that hold a family's columns. Seconds: of the\n"
+        "last dbt command, where it built the model; families of one partial share its seconds."
+    )
+
+
+def _stop(stop: "Stop") -> str:
+    lines = [f"\n{stop.number}. {stop.title}"]
+    for each in stop.found:
+        lines.append(f"{each.relation}: {each.rows} rows")
+        cells = [
+            [_cell(value, column) for value, column in zip(row, each.columns, strict=True)]
+            for row in each.values
+        ]
+        lines += [f"  {line}" for line in text.table(each.columns, cells).split("\n")]
+        hidden = each.rows - len(each.values)
+        if hidden > 0 and "rows" not in each.columns:
+            lines.append(f"  … {hidden} older")
+    lines += [f"absent: {reason}" for reason in stop.absent]
+    return "\n".join(lines)
+
+
+def _cell(value: object, column: str) -> text.Cell:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return _amount(value)
+    if isinstance(value, date):
+        return str(value)
+    if value is None:
+        return "null"
+    return str(value) if column in NEVER_SHORTENED else _shortened(str(value), LONGEST_CELL)
+
+
+def _amount(value: float | None) -> str:
+    """Return a number of any size in few characters."""
+    return "n/a" if value is None else f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+
+
+def _seconds(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.1f}"
+
+
+def _shortened(value: str, room: int) -> str:
+    flat = " ".join(value.split())
+    return flat if len(flat) <= room else f"{flat[: room - 1]}…"
