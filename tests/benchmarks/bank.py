@@ -73,15 +73,16 @@ def _queries(bank: Bank, month: int) -> dict[str, str]:
         f"cast(floor({count} * pow({_uniform(place)}, 2)) + 1 as integer) as {name}"
         for place, (name, count) in enumerate(CODES.items(), start=10)
     )
-    client = f"sha256(cast(cast(floor({bank.customers} * pow({_uniform(1)}, 1.5)) as bigint) as varchar))"
-    time = (
-        f"timestamp '{month_name(month)}-01' + to_milliseconds(cast(floor({_uniform(2)} * 1000 * "
-        f"epoch(timestamp '{month_name(month + 1)}-01' - timestamp '{month_name(month)}-01')) as bigint))"
-    )
+    number = f"cast(floor({bank.customers} * pow({_uniform(1)}, 1.5)) as bigint)"
+    client = f"sha256(cast({number} as varchar))"
+    start, end = (f"timestamp '{month_name(month + n)}-01'" for n in (0, 1))
+    span = f"1000 * epoch({end} - {start})"
+    time = f"{start} + to_milliseconds(cast(floor({_uniform(2)} * {span}) as bigint))"
     amount = f"round(exp(2 + 6 * {_uniform(3)}), 2)"
     place = f"cast(floor(12 * pow({_uniform(4)}, 3)) as integer)"
     cell = f"translate(left(md5(concat(left({client}, 8), {place})), 6), 'a', 'z')"
-    values = f"list_transform(range({EMBEDDING}), lambda x: cast(cast(hash(i * {EMBEDDING} + x) % 256 as integer) / 64.0 - 2 as float))"
+    level = f"cast(cast(hash(i * {EMBEDDING} + x) % 256 as integer) / 64.0 - 2 as float)"
+    values = f"list_transform(range({EMBEDDING}), lambda x: {level})"
     common = f"{client} as client_id, {time} as event_time"
     return {
         "trx": rows(bank.transactions, f"{common}, {amount} as amount, {codes}"),

@@ -1,0 +1,217 @@
+"""How fast a bank's features are built: python -m tests.benchmarks.features.
+
+First the whole bank: raw files are generated, every model is built, the figures are printed. Then a
+tenth of it: the features by code columns in Polars, in pandas and here, outputs checked equal. Then
+what a month more, twice the customers and twice the months cost.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from tests.benchmarks.bank import Bank, write_bank
+from tests.benchmarks.rivals import families
+from tests.workspaces import BIN, REPOSITORY
+
+PART = 10
+# What a feature's last bits may differ by: sums in another order, kept as 32-bit floats.
+TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class Ran:
+    """Seconds on the clock, processor seconds and peak memory (bytes) of a command."""
+
+    seconds: float
+    busy: float
+    peak: int
+
+
+def main() -> None:
+    """Build the bank and a tenth of it, and print what it took."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--customers", type=int, default=100_000)
+    parser.add_argument("--months", type=int, default=24)
+    parser.add_argument("--only", choices=("whole", "rivals", "growth"))
+    parser.add_argument("--folder", type=Path, help="Where to work; a temporary one unless given.")
+    chosen = parser.parse_args()
+    size = chosen.customers * chosen.months
+    bank = Bank(chosen.customers, chosen.months, size * 125 // 6, size * 125 // 6, size * 5 // 24)
+    with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
+        steps = {"whole": build_whole, "rivals": race, "growth": grow}
+        for name, step in steps.items():
+            if chosen.only in (None, name):
+                step(bank, Path(folder) / name)
+
+
+def build_whole(bank: Bank, home: Path) -> None:
+    """Build every feature of the bank and print seconds, rows a second, memory and bytes."""
+    write_bank(bank, home / "raw")
+    took = dbt(home, "build", "--exclude", "resource_type:test", "resource_type:unit_test")
+    rows = bank.transactions + bank.positions + bank.dialogues
+    print(f"{bank}\nbuilt in {took.seconds:,.0f} s, {rows / took.seconds:,.0f} rows a second")
+    print(f"peak memory {took.peak / 2**30:.2f} GiB")
+    print(f"raw files {size_of(home / 'raw'):.1f} GB")
+    print(f"warehouse {size_of(home / 'warehouse.duckdb'):.1f} GB")
+    counted = query(
+        home,
+        "select count(*), count(*) filter (where domain in ('trx', 'dialog')) "
+        "from marts.dim_features",
+    )
+    print(f"{counted[0][0]:,} features, {counted[0][1]:,} of transactions and dialogues")
+    seconds = model_seconds(home)
+    for name in sorted(seconds, key=lambda name: -seconds[name])[:12]:
+        print(f"  {seconds[name]:7.1f} s  {name}")
+    print(f"data tests: {dbt(home, 'test').seconds:,.0f} s", flush=True)
+
+
+def race(bank: Bank, home: Path) -> None:
+    """Build the features by code columns of a tenth of the bank in three ways and compare them."""
+    part = bank.share(PART)
+    write_bank(part, home / "raw")
+    rivals = {}
+    for rival in ("polars", "pandas"):
+        out = home / f"{rival}.parquet"
+        rivals[rival] = run(
+            [sys.executable, "-m", "tests.benchmarks.rivals", rival, str(home / "raw"), str(out)]
+        )
+    wanted = [family.name for family in families()]
+    ours = dbt(
+        home, "run", "--select", *(f"+{name}" for name in wanted), "--exclude", "*geo*", "*dialog*"
+    )
+    for name, took in (("almanac", ours), *rivals.items()):
+        print(
+            f"{name:8} {took.seconds:7.1f} s, {took.seconds / ours.seconds:5.2f} x, processor "
+            f"{took.busy:7.1f} s, peak memory {took.peak / 2**30:.2f} GiB"
+        )
+    for rival in rivals:
+        print(f"{rival}: {compare(home, wanted, home / f'{rival}.parquet')}", flush=True)
+
+
+def grow(bank: Bank, home: Path) -> None:
+    """Print what a month more, twice the customers and twice the months cost, on a tenth."""
+    part = bank.share(PART)
+    monthly = home / "monthly"
+    took: dict[int, Ran] = {}
+    for last in (1, 2, part.months - 1, part.months):
+        built = max(took, default=0)
+        write_bank(part, monthly / "raw", range(built, last))
+        took[last] = dbt(monthly, "run")
+    second, newest = took[2].seconds, took[part.months].seconds
+    print(
+        f"second month {second:.1f} s, month {part.months} {newest:.1f} s, {newest / second:.2f} x"
+    )
+    whole = full_build(part, home / "whole")
+    half = Bank(
+        part.customers // 2,
+        part.months,
+        part.transactions // 2,
+        part.positions // 2,
+        part.dialogues // 2,
+    )
+    print(f"twice the customers: {whole / full_build(half, home / 'customers'):.2f} x")
+    early = Bank(
+        part.customers,
+        part.months // 2,
+        part.transactions // 2,
+        part.positions // 2,
+        part.dialogues // 2,
+    )
+    print(f"twice the months: {whole / full_build(early, home / 'months'):.2f} x", flush=True)
+
+
+def full_build(bank: Bank, home: Path) -> float:
+    """Return the seconds of building the bank from nothing."""
+    write_bank(bank, home / "raw")
+    return dbt(home, "run").seconds
+
+
+def dbt(home: Path, *arguments: str) -> Ran:
+    """Run dbt on the workspace at `home`."""
+    if arguments[0] == "run" and not (home / "warehouse.duckdb").exists():
+        run([str(BIN / "dbt"), "seed", "--quiet"], home)
+    return run([str(BIN / "dbt"), *arguments, "--quiet"], home)
+
+
+def run(command: Sequence[str], home: Path | None = None) -> Ran:
+    """Run the command in a process of its own and return what it took.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    environment = dict(os.environ)
+    if home:
+        environment |= {
+            "ALMANAC_HOME": str(home),
+            "DBT_PROJECT_DIR": str(REPOSITORY / "dbt_project"),
+            "DBT_PROFILES_DIR": str(REPOSITORY / "dbt_project"),
+            "DBT_TARGET_PATH": str(home / "target"),
+            "DBT_LOG_PATH": str(home / "logs"),
+        }
+    began = time.perf_counter()
+    process = subprocess.Popen(command, cwd=REPOSITORY, env=environment)
+    _, status, used = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed")
+    # macOS counts bytes, Linux kilobytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return Ran(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * unit)
+
+
+def model_seconds(home: Path) -> dict[str, float]:
+    """Return the seconds of each model in the last dbt command."""
+    results = json.loads((home / "target" / "run_results.json").read_text("utf-8"))["results"]
+    return {each["unique_id"].split(".")[-1]: each["execution_time"] for each in results}
+
+
+def query(home: Path, sql: str) -> list[tuple[int, ...]]:
+    """Return the rows of a query on the workspace's warehouse."""
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as warehouse:
+        return warehouse.execute(sql).fetchall()
+
+
+def compare(home: Path, relations: Sequence[str], theirs: Path) -> str:
+    """Return how many values of the relations were compared with the Parquet file, and differ."""
+    compared = different = 0
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as warehouse:
+        for relation in relations:
+            columns = [
+                row[0]
+                for row in warehouse.execute(f"describe features.{relation}").fetchall()
+                if row[0].startswith("trx_")
+            ]
+            differs = " + ".join(f"count(*) filter (where {_differs(name)})" for name in columns)
+            rows, wrong = warehouse.execute(
+                f"select count(*), {differs} from features.{relation} as ours "
+                f"full join '{theirs}' as theirs "
+                "on ours.customer_id = theirs.client_id and ours.feature_month = theirs.month"
+            ).fetchall()[0]
+            compared += rows * len(columns)
+            different += wrong
+    return f"{compared:,} values compared, {different:,} differ"
+
+
+def _differs(name: str) -> str:
+    ours, theirs = f"ours.{name}", f"case when isfinite(theirs.{name}) then theirs.{name} end"
+    near = f"abs({ours} - {theirs}) <= {TOLERANCE} * greatest(1, abs({ours}))"
+    return f"({ours} is null) <> ({theirs} is null) or not coalesce({near}, true)"
+
+
+def size_of(path: Path) -> float:
+    """Return the gigabytes of a file or of all files in a folder."""
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file()) / 1e9
+
+
+if __name__ == "__main__":
+    main()
