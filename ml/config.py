@@ -59,6 +59,16 @@ class Workspace:
         """The page that `ml report` writes."""
         return self.home / "report.html"
 
+    @property
+    def profile(self) -> Path:
+        """The page that `ml profile` writes."""
+        return self.home / "profile.html"
+
+    @property
+    def slices(self) -> Path:
+        """The values that `ml profile` proposes to declare."""
+        return self.home / "slices.yml"
+
 
 def workspace() -> Workspace:
     """Return the workspace that `ALMANAC_HOME` (and, where set, `ALMANAC_RAW`) names.
@@ -78,6 +88,16 @@ def workspace_at(home: Path, raw: str = "") -> Workspace:
     folder = raw or str(settings.get("raw") or "raw")
     target = DBT_PROJECT / os.environ.get("DBT_TARGET_PATH", "target")
     return Workspace(home, (home / folder).resolve(), settings, target)
+
+
+def dbt_project() -> Path:
+    """Return the dbt project's folder: the one that `DBT_PROJECT_DIR` names, or this one's."""
+    return Path(os.environ.get("DBT_PROJECT_DIR") or DBT_PROJECT).resolve()
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Return this process's environment with `changes`, for a command that it starts."""
+    return {**os.environ, **changes}
 
 
 def read_settings(path: Path) -> dict[str, Any]:
