@@ -1,10 +1,27 @@
 """The command line; commands are listed in the order of use."""
 
+from ml.cli.audit import audit
+from ml.cli.catalogue import features, trace
 from ml.cli.files import publish, report, simulate
 from ml.cli.group import main
 from ml.cli.models import evaluate, list_targets, score, train
+from ml.cli.profile import profile
+from ml.cli.refit import refit
 
 __all__ = ["main"]
 
-for command in (simulate, list_targets, train, evaluate, score, publish, report):
+for command in (
+    simulate,
+    profile,
+    list_targets,
+    features,
+    train,
+    evaluate,
+    score,
+    trace,
+    publish,
+    report,
+    refit,
+    audit,
+):
     main.add_command(command)

@@ -1,29 +1,30 @@
-"""Drawing: every function returns one inline SVG, the same bytes for the same numbers."""
+"""The report's pictures; every function returns one inline SVG."""
 
-import re
-from collections.abc import Callable, Sequence
-from io import StringIO
+from collections.abc import Sequence
 from textwrap import shorten
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter
 
+from ml.pages.drawing import (
+    BASELINE,
+    CHANCE,
+    GROUPS,
+    LIMIT,
+    MARKERS,
+    MODEL,
+    PALE,
+    SMALL,
+    draw,
+    percent_axis,
+)
+from ml.pages.words import plain
 from ml.report.curves import Calibration, Curve, Floats
 from ml.report.facts import Target
 from ml.report.marts import Dots
-from ml.report.words import plain
-
-# Okabe and Ito's colours keep apart for colour-blind readers; each also has its own dash or marker.
-MODEL, BASELINE, LIMIT, CHANCE = "#0072b2", "#b84a00", "#007a5a", "#8a8f98"
-PALE, INK, FAINT = "#6fb1d8", "#3a3f47", "#e6e8eb"
-GROUPS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6b6f76")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-SMALL = (3.15, 2.6)
 
 # The limit is drawn first, so that the model's dot lies on top.
 LIMIT_MARK = {
@@ -36,82 +37,12 @@ LIMIT_MARK = {
 BASELINE_MARK = {"color": BASELINE, "marker": "D", "markersize": 4.5, "label": "baseline"}
 MODEL_MARK = {"color": MODEL, "marker": "o", "markersize": 6, "label": "model (95 % interval)"}
 
-STYLE: dict[str, Any] = {
-    "svg.fonttype": "none",
-    "font.family": "DejaVu Sans",
-    "font.size": 8.0,
-    "text.color": INK,
-    "axes.edgecolor": "#b9bdc4",
-    "axes.labelcolor": INK,
-    "axes.labelsize": 8.0,
-    "axes.linewidth": 0.7,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": FAINT,
-    "grid.linewidth": 0.7,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.labelsize": 7.5,
-    "ytick.labelsize": 7.5,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "legend.frameon": False,
-    "legend.fontsize": 7.5,
-    "legend.handlelength": 1.8,
-    "lines.linewidth": 1.5,
-    "lines.solid_capstyle": "round",
-    "path.simplify_threshold": 0.3,
-    "text.parse_math": False,
-}
-
-
-def draw(name: str, alt: str, paint: Callable[[Axes], None], size: tuple[float, float]) -> Markup:
-    """Return what `paint` draws as an SVG that scales with its column.
-
-    Args:
-        name: salts the SVG's ids, so that two pictures of one page never share one.
-        alt: what a reader who cannot see the picture is told.
-        paint: draws on the axes it is given.
-        size: width and height in inches, which set the proportions and the size of the text.
-    """
-    buffer = StringIO()
-    style: Any = STYLE | {"svg.hashsalt": name}
-    with mpl.rc_context(style):
-        figure = Figure(figsize=size, layout="constrained")
-        paint(figure.subplots())
-        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(buffer, format="svg", metadata=nothing, transparent=True)
-    return _inline(buffer.getvalue(), alt)
-
-
-def _inline(svg: str, alt: str) -> Markup:
-    """Make a file an element: no prologue, no fixed size, no fonts, no group ids, two decimals."""
-    found = re.search(r'viewBox="([^"]+)"', svg)
-    box = found.group(1) if found else "0 0 0 0"
-    body = svg[svg.index(">", svg.index("<svg")) + 1 :]
-    body = re.sub(r"<g id=\"[^\"]*\"", "<g", body)
-    body = re.sub(r"(\d+\.\d\d)\d+", r"\1", body)
-    body = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", body)
-    body = re.sub(r"\s*<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    return Markup(f'<svg viewBox="{box}" role="img" aria-label="{escape(alt)}">{body.strip()}')
-
-
-def _percent_axis(axis: mpl.axis.Axis, top: float) -> None:
-    step = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10])
-    ticks = step.tick_values(0, 100 * top)
-    digits = max(0, min(4, int(np.ceil(-np.log10(ticks[1] - ticks[0]) - 1e-9))))
-    digits += int(np.any(np.abs(np.round(ticks, digits) - ticks) > 1e-9))
-    axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.{digits}f}%"))
-
 
 def _unit_square(axes: Axes) -> None:
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(-0.01, 1.03)
-    _percent_axis(axes.xaxis, 1)
-    _percent_axis(axes.yaxis, 1)
+    percent_axis(axes.xaxis, 1)
+    percent_axis(axes.yaxis, 1)
 
 
 def overview(targets: Sequence[Target]) -> Markup:
@@ -176,7 +107,7 @@ def precision_recall(name: str, model: Curve, baseline: Curve | None, prevalence
         _unit_square(axes)
         top = _headroom(model, baseline, prevalence)
         axes.set_ylim(-0.01 * top, 1.03 * top)
-        _percent_axis(axes.yaxis, top)
+        percent_axis(axes.yaxis, top)
         axes.set_xlabel("share of the positives found (recall)")
         axes.set_ylabel("share that is positive (precision)")
         axes.legend(loc="best", reverse=True)
@@ -206,8 +137,8 @@ def calibration(name: str, groups: Calibration) -> Markup:
         )  # fmt: skip
         axes.set_xlim(-0.02 * top, 1.02 * top)
         axes.set_ylim(-0.02 * top, 1.02 * top)
-        _percent_axis(axes.xaxis, top)
-        _percent_axis(axes.yaxis, top)
+        percent_axis(axes.xaxis, top)
+        percent_axis(axes.yaxis, top)
         axes.set_xlabel("probability promised by the model")
         axes.set_ylabel("share of positives that came")
         axes.legend(loc="upper left", reverse=True)
@@ -253,7 +184,7 @@ def scores(name: str, values: Floats, threshold: float | None) -> Markup:
             axes.legend(loc="upper right")
         axes.set_xlim(-0.01 * top, 1.01 * top)
         axes.grid(axis="x", visible=False)
-        _percent_axis(axes.xaxis, top)
+        percent_axis(axes.xaxis, top)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.set_xlabel("predicted probability")
         axes.set_ylabel("customers (log scale)" if steep else "customers")
@@ -284,7 +215,7 @@ def segments(basis: str, dots: Dots, order: Sequence[str]) -> Markup:
         margin = max(0.04 * (high - low), 1e-9)
         axes.set_ylim(low - margin, high + margin)
         axes.set_xlim(left=min(0.0, float(dots.risk.min())))
-        _percent_axis(axes.xaxis, max(float(dots.risk.max()), 1e-9))
+        percent_axis(axes.xaxis, max(float(dots.risk.max()), 1e-9))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
         axes.set_xlabel("risk: probability of decline")
         axes.set_ylabel(f"{basis} a customer and month")

@@ -1,15 +1,13 @@
 """Assembling the page: facts and pictures into the template, then onto the disk in one step."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ml.config import Workspace
+from ml.pages import fill, replace_file
 from ml.report import curves, figures, words
 from ml.report.curves import Campaign, Curve, Floats
 from ml.report.facts import Rows, Target, read_targets
@@ -40,32 +38,14 @@ def write_report(ws: Workspace) -> Path:
     Raises:
         AlmanacError: no target has a champion, an artifact is unreadable, or the warehouse is held.
     """
-    page = render(read_targets(ws), read_marts(ws))
-    part = ws.report.with_suffix(f".{os.getpid()}.part")
-    try:
-        part.write_text(page, encoding="utf-8")
-        part.replace(ws.report)
-    finally:
-        part.unlink(missing_ok=True)
-    return ws.report
+    return replace_file(ws.report, render(read_targets(ws), read_marts(ws)))
 
 
 def render(targets: tuple[Target, ...], marts: Marts) -> str:
     """Return the page as HTML."""
-    environment = Environment(
-        loader=PackageLoader("ml.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        slug=words.slug, plain=words.plain, count=words.count, money=words.money, auc=words.auc,
-        small=words.small, share=words.share, month=words.month, day=words.day,
-        breakable=words.breakable,
-    )  # fmt: skip
-    return environment.get_template("page.html").render(
-        css=Markup(files("ml.report").joinpath("page.css").read_text(encoding="utf-8")),
+    return fill(
+        "ml.report",
+        filters={"auc": words.auc},
         marts=marts,
         chapters=[chapter(target, marts) for target in targets],
         overview=figures.overview(targets) if any(t.rows.judged for t in targets) else None,

@@ -1,0 +1,19 @@
+"""The command that looks at raw data: `ml profile`."""
+
+import click
+
+from ml.cli.group import examples
+from ml.config import workspace
+
+
+@click.command(epilog=examples("dbt build --select staging", "ml profile"))
+def profile() -> None:
+    """Write a page on the raw data as staged, and the slices that it proposes.
+
+    Needs nothing but staged tables; features and models may come later.
+    """
+    from ml.profile import write_profile
+
+    written = write_profile(workspace())
+    click.echo(written.page)
+    click.echo(written.slices)

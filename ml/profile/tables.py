@@ -1,0 +1,184 @@
+"""What was staged: the tables, the roles of their columns, and the sources that are absent."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from ml.config import AlmanacError, Workspace
+from ml.targets import nodes
+
+TIME = "event_time"
+CUSTOMER = "customer_id"
+FRACTIONS = ("DOUBLE", "FLOAT", "DECIMAL", "REAL")
+CODES = ("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "VARCHAR", "BOOLEAN", "HUGEINT")
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A staging view `stg_<source>__<table>`: its columns with their types, and its rows."""
+
+    name: str
+    columns: Mapping[str, str]
+    rows: int
+    description: str = ""
+
+    @property
+    def relation(self) -> str:
+        """The view as SQL names it."""
+        return f"staging.{quoted(self.name)}"
+
+    @property
+    def source(self) -> str:
+        """The source it is of."""
+        return self.name.removeprefix("stg_").partition("__")[0]
+
+    @property
+    def table(self) -> str:
+        """Its name within the source."""
+        return self.name.removeprefix("stg_").partition("__")[2]
+
+    @property
+    def is_events(self) -> bool:
+        """Whether its rows happened at a time of their own."""
+        return self.columns.get(TIME, "").startswith("TIMESTAMP")
+
+    @property
+    def months(self) -> str | None:
+        """The column that says a row's month, where rows have no time."""
+        dated = [name for name, kind in self.columns.items() if kind == "DATE"]
+        return None if self.is_events or not dated else dated[0]
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Columns that measure."""
+        return tuple(
+            name
+            for name, kind in self.columns.items()
+            if kind.startswith(FRACTIONS) and name not in self.vectors
+        )
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Columns that sort rows into kinds; neither ids nor cells of a map."""
+        return tuple(
+            name
+            for name, kind in self.columns.items()
+            if kind in CODES and not name.endswith("_id") and name not in self.cells
+        )
+
+    @property
+    def vectors(self) -> tuple[str, ...]:
+        """Columns that hold a list of numbers."""
+        return tuple(name for name, kind in self.columns.items() if kind.endswith("]"))
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Columns that name a cell of a map, coarse to fine."""
+        return tuple(sorted(name for name in self.columns if name.startswith("geohash_")))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A declared source: whether its files are here, in which form, and how many."""
+
+    name: str
+    is_present: bool
+    form: str | None
+    files: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Rows of one table that staging set aside for one reason."""
+
+    table: str
+    reason: str
+    rows: int
+
+
+def quoted(name: str) -> str:
+    """Return `name` as SQL quotes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def read_tables(connection: duckdb.DuckDBPyConnection, ws: Workspace) -> tuple[Table, ...]:
+    """Return every staging view with its columns and rows: events first, large ones first.
+
+    Raises:
+        AlmanacError: nothing was staged yet.
+    """
+    found = connection.execute(
+        "select table_name, list(column_name order by ordinal_position),"
+        " list(data_type order by ordinal_position) from information_schema.columns"
+        " where table_schema = 'staging' and starts_with(table_name, 'stg_')"
+        " group by 1 order by 1"
+    ).fetchall()
+    if not found:
+        raise AlmanacError(f"Nothing is staged in {ws.warehouse}.\nStage it: dbt build")
+    texts = _descriptions(ws)
+    tables = [
+        Table(name, _unmarked(names, kinds), _rows(connection, name), texts.get(name, ""))
+        for name, names, kinds in found
+    ]
+    return tuple(sorted(tables, key=lambda table: (not table.is_events, table.source, -table.rows)))
+
+
+def read_sources(connection: duckdb.DuckDBPyConnection) -> tuple[Source, ...]:
+    """Return every declared source, by name."""
+    rows = connection.execute(
+        "select source, is_present, form, files, bytes from landed.workspace__sources order by 1"
+    ).fetchall()
+    return tuple(Source(*row) for row in rows)
+
+
+def read_rejects(connection: duckdb.DuckDBPyConnection) -> tuple[Rejected, ...]:
+    """Return what staging set aside, by table, most rows first."""
+    rows = connection.execute(
+        "select model, reason, count(*) from staging.rejects group by 1, 2 order by 1, 3 desc, 2"
+    ).fetchall()
+    return tuple(Rejected(*row) for row in rows)
+
+
+def declared_slices(ws: Workspace, table: Table) -> dict[str, set[str]]:
+    """Return the values that families built from `table` declare, as text, by dimension."""
+    declared: dict[str, set[str]] = {}
+    for node in nodes(ws, "family") if ws.manifest.exists() else ():
+        meta = node["config"]["meta"]
+        if (meta.get("source"), meta.get("table")) != (table.source, table.table):
+            continue
+        for dimension, values in (meta.get("grid", {}).get("slices") or {}).items():
+            declared.setdefault(dimension, set()).update(map(as_text, values))
+    return declared
+
+
+def _unmarked(names: Sequence[str], kinds: Sequence[str]) -> dict[str, str]:
+    """Return the columns of the data: not the marks of where a row stood, which begin with `_`."""
+    return {name: kind for name, kind in zip(names, kinds, strict=True) if not name.startswith("_")}
+
+
+def as_text(value: object) -> str:
+    """Return a value of a spec as SQL would cast it to text."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, name: str) -> int:
+    [(rows,)] = connection.execute(f"select count(*) from staging.{quoted(name)}").fetchall()
+    return int(rows)
+
+
+def _descriptions(ws: Workspace) -> dict[str, str]:
+    """Return what dbt says of each staging model; nothing where the manifest is not kept."""
+    if not ws.manifest.exists():
+        return {}
+    manifest = json.loads(ws.manifest.read_text(encoding="utf-8"))
+    return {
+        str(node["alias"]): " ".join(str(node.get("description", "")).split())
+        for node in manifest.get("nodes", {}).values()
+        if node.get("resource_type") == "model"
+    }

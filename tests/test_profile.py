@@ -1,0 +1,366 @@
+import re
+import shutil
+
+import duckdb
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ml.config import AlmanacError, Workspace, workspace_at
+from ml.pages.words import count, share
+from ml.profile import write_profile
+from ml.profile.slices import COVERED, MOST, SMALLEST, Proposal, Seen, propose, slices_yaml
+
+CHROMIUM = shutil.which("chromium")
+SIZE_LIMIT = 2_000_000
+
+
+def seen(*shares, months=12):
+    return [Seen(value, share, months) for value, share in enumerate(shares)]
+
+
+def proposed(rows, known=1.0, months=12):
+    return propose("kind", rows, known, months).values
+
+
+def test_the_fewest_values_that_cover_most_events_are_proposed():
+    assert proposed(seen(0.04, 0.6, 0.35, 0.01)) == (1, 2)
+    assert proposed(seen(0.04, 0.6, 0.349, 0.011)) == (1, 2, 0)
+
+
+def test_a_sum_of_shares_that_misses_by_its_last_bit_covers():
+    assert proposed([Seen(place, 0.19, 2) for place in range(5)], months=2) == (0, 1, 2, 3, 4)
+    assert len(proposed(seen(*[0.1] * 7, 0.25, 0.03, 0.02))) == 8
+
+
+def test_no_more_than_so_many_values_are_proposed():
+    assert proposed(seen(*[0.05] * 20)) == tuple(range(MOST))
+
+
+def test_rare_values_are_not_proposed():
+    assert proposed(seen(0.9, SMALLEST, SMALLEST - 1e-6, *[0.004] * 20)) == (0, 1)
+
+
+def test_a_value_of_one_month_is_not_proposed_where_there_are_several():
+    rows = [Seen("a", 0.6, 1), Seen("b", 0.4, 2)]
+    assert proposed(rows, months=2) == ("b",)
+    assert proposed(rows, months=1) == ("a", "b")
+
+
+def test_what_carries_no_value_need_not_be_covered():
+    assert proposed(seen(0.39, 0.1), known=0.4) == (0,)
+    assert propose("kind", [], 0.0, 3) == Proposal("kind", (), 0, 0.0)
+
+
+def test_equal_shares_are_ordered_by_value():
+    assert proposed([Seen(value, 0.25, 2) for value in "dbca"]) == ("a", "b", "c", "d")
+
+
+@given(st.lists(st.tuples(st.floats(0.0001, 1), st.integers(1, 3)), max_size=40), st.integers(1, 3))
+def test_a_proposal_is_a_shortest_allowed_head(parts, months):
+    total = sum(part for part, _ in parts) or 1
+    rows = [Seen(place, part / total, least) for place, (part, least) in enumerate(parts)]
+    found = propose("kind", rows, 1.0, months)
+    chosen = {row.value: row for row in rows if row.value in found.values}
+    assert len(chosen) == len(found.values) <= MOST
+    assert all(row.share >= SMALLEST and row.months >= min(2, months) for row in chosen.values())
+    assert found.covered == pytest.approx(sum(row.share for row in chosen.values()))
+    if chosen:
+        last = chosen[found.values[-1]].share
+        assert found.covered - last < COVERED
+        better = [row for row in rows if row.share > last and row.value not in chosen]
+        assert all(row.months < min(2, months) for row in better)
+
+
+def test_slices_are_yaml_of_the_values_types():
+    text = slices_yaml(
+        [
+            ("stg_a__x", [Proposal("kind", (12, 3), 0.96, 1.0), Proposal("word", (), 0, 1.0)]),
+            ("stg_b__y", [Proposal("word", ("no", "007"), 0.4, 0.5)]),
+            ("stg_b__z", [Proposal("back", (False,), 1.0, 1.0)]),
+        ]
+    )
+    assert yaml.safe_load(text) == {
+        "kind": [12, 3],
+        "stg_b__y.word": ["no", "007"],
+        "back": [False],
+    }
+    assert "# 96.0% of the events that carry a value\nkind: [12, 3]" in text
+    assert "# 80.0% of the events that carry a value; 50.0% of all carry none" in text
+    assert "# stg_a__x.word: no value qualifies" in text
+
+
+@pytest.fixture(scope="module")
+def profiled(company):
+    """The workspace with every source, profiled by the command."""
+    printed = company.must("ml", "profile").split()
+    assert str(company.home / "profile.html") in printed
+    assert str(company.home / "slices.yml") in printed
+    return company
+
+
+@pytest.fixture(scope="module")
+def page(profiled):
+    return (profiled.home / "profile.html").read_text(encoding="utf-8")
+
+
+def section(page, name):
+    start = page.index(f'id="{name}"')
+    return page[start : page.index("</section>", start)]
+
+
+def words(part):
+    """What a reader reads: text without tags, style and pictures."""
+    part = re.sub(r"<style>.*?</style>|<svg.*?</svg>", " ", part, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", part).replace("\u202f", "_"))
+
+
+def said(number):
+    return count(number).replace("\u202f", "_")
+
+
+def test_page_is_self_contained_and_small(page):
+    assert len(page.encode()) < SIZE_LIMIT
+    assert not re.search(r"https?://|<script|@import|url\((?!#)", page)
+    sources = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert sources
+    assert all(source.startswith(("#", "data:")) for source in sources)
+    ids = re.findall(r'\sid="([^"]*)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]*)"', page)) <= set(ids)
+
+
+def test_nothing_missing_shows_as_a_word_of_python(page):
+    shown = re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)
+    assert not re.search(r"\b(nan|NaN|None|inf|NaT)\b", re.sub(r"<[^>]+>", " ", shown))
+
+
+TABLES = [
+    "stg_mbd__trx",
+    "stg_mbd__geo",
+    "stg_mbd__dialog",
+    "stg_transactions__events",
+    "stg_one_click__market_file",
+    "stg_retailtech__sessions",
+]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_rows_and_customers_are_those_of_the_warehouse(profiled, page, table):
+    [(rows, customers)] = profiled.query(
+        f"select count(*), count(distinct customer_id) from staging.{table}"
+    )
+    part = words(section(page, table.replace("__", "-").replace("_", "-")))
+    assert f"Rows {said(rows)} Customers {said(customers)}" in part
+
+
+def test_volumes_amounts_and_customers_are_those_of_the_warehouse(profiled, page):
+    part = words(section(page, "stg-mbd-trx"))
+    months = profiled.query(
+        "select count(*) from staging.stg_mbd__trx group by date_trunc('month', event_time)"
+        " order by 1"
+    )
+    assert (
+        f"The fullest has {said(months[-1][0])} events, the emptiest {said(months[0][0])}" in part
+    )
+    [(median, negative, highest)] = profiled.query(
+        "select median(amount), count(*) filter (amount < 0), max(amount) from staging.stg_mbd__trx"
+    )
+    assert f"Median {median:,.2f}".replace(",", "_").rstrip("0") in part
+    assert f"{said(negative)} rows are negative" in part
+    assert f"{highest:,.0f}".replace(",", "_") in part
+    held = profiled.value(
+        "select quantile_disc(n, 0.5) from"
+        " (select count(*) as n from staging.stg_mbd__trx group by customer_id)"
+    )
+    assert f"Half of the customers have at most {held} events" in part
+
+
+def test_the_largest_amount_is_shown_with_its_raw_place(profiled, page):
+    [(file, row, amount)] = profiled.query(
+        "select _file, _row, amount from landed.mbd__trx order by amount desc limit 1"
+    )
+    part = words(section(page, "stg-mbd-trx"))
+    assert re.search(rf"{re.escape(file)}, row {row} {amount:,.0f}".replace(",", "[,_]"), part)
+
+
+def test_only_a_few_extremes_of_each_measure_are_shown(page):
+    part = section(page, "stg-one-click-market-money")
+    assert 3 <= part.count('<td class="n">') <= 6
+
+
+def test_shares_and_other_are_those_of_the_warehouse(profiled, page):
+    from ml.profile.tables import Table, declared_slices
+
+    ws = Workspace(profiled.home, profiled.raw, {})
+    declared = declared_slices(ws, Table("stg_mbd__trx", {}, 1))
+    part = words(section(page, "stg-mbd-trx"))
+    assert "event_type" in declared
+    listed = ", ".join(f"'{value}'" for value in declared["event_type"])
+    [(values, other)] = profiled.query(
+        "select count(distinct event_type),"
+        f" avg((event_type is null or event_type::varchar not in ({listed}))::integer)"
+        " from staging.stg_mbd__trx"
+    )
+    assert f"event_type {values} values" in part
+    assert f"{share(other)} of the rows fall to “other”".replace("\u202f", "_") in part
+
+
+def test_proposed_slices_are_those_of_the_rule_and_of_the_page(profiled, page):
+    text = (profiled.home / "slices.yml").read_text(encoding="utf-8")
+    slices = yaml.safe_load(text)
+    bank = {"event_type", "event_subtype", "currency"} | {
+        f"{side}_type{number}"
+        for side, number in [("src", 11), ("src", 12), ("dst", 11), ("dst", 12)]
+    }
+    assert bank | {"is_cancellation", "category"} <= set(slices)
+    total = profiled.value("select count(*) from staging.stg_mbd__trx where event_type is not null")
+    counted = profiled.query(
+        "select event_type, count(*) from staging.stg_mbd__trx where event_type is not null"
+        " group by 1 order by 2 desc, event_type::varchar"
+    )
+    assert slices["event_type"] == [value for value, _ in counted[: len(slices["event_type"])]]
+    covered = sum(rows for _, rows in counted[: len(slices["event_type"])]) / total
+    assert f"# {covered:.1%} of the events that carry a value\nevent_type:" in text
+    assert text.splitlines()[-1] in section(page, "slices")
+
+
+def test_missing_duplicates_and_rejects_are_those_of_the_warehouse(profiled, page):
+    part = words(section(page, "quality"))
+    missing = profiled.value(
+        "select count(*) from staging.stg_retailtech__sessions where time_spent is null"
+    )
+    assert f"Sessions retailtech time_spent {missing} " in part
+    columns = profiled.query("select column_name from (describe staging.stg_transactions__events)")
+    told = ", ".join(name for (name,) in columns if not name.startswith("_"))
+    [(copies, rows)] = profiled.query(
+        f"select count(*) - (select count(*) from (select distinct {told} from events)), count(*)"
+        " from staging.stg_transactions__events as events".replace(
+            "from events)", "from staging.stg_transactions__events)"
+        )
+    )
+    assert f"Events transactions {said(rows)} {said(copies)} – " in part
+    rejects = profiled.query("select model, reason, count(*) from staging.rejects group by 1, 2")
+    assert rejects
+    for model, reason, number in rejects:
+        assert f"{model} {reason} {said(number)}" in part
+
+
+def test_same_data_give_the_same_bytes(profiled, page):
+    write_profile(Workspace(profiled.home, profiled.raw, {}))
+    assert (profiled.home / "profile.html").read_text(encoding="utf-8") == page
+
+
+EVENTS = """
+create schema staging; create schema landed;
+create table landed.workspace__sources as select * from (values
+    ('mbd', false, null, 0, 0), ('transactions', true, 'canonical', 1, 900)
+) t (source, is_present, form, files, bytes);
+create table staging.rejects (model varchar, file varchar, row_number bigint, reason varchar);
+create view staging.stg_mbd__trx as
+    select '' as customer_id, timestamp '2022-01-01' as event_time, 1::double as amount where false;
+"""
+
+
+def write_events(home, select):
+    ws = Workspace(home, home / "raw", {})
+    with duckdb.connect(str(ws.warehouse)) as connection:
+        connection.execute(EVENTS)
+        connection.execute(f"create view staging.stg_transactions__events as {select}")
+    return ws
+
+
+def test_one_source_alone_says_what_is_absent(tmp_path):
+    ws = write_events(
+        tmp_path,
+        "select 'c' || i % 7 as customer_id, timestamp '2022-01-01' + to_days(i::integer * 3)"
+        " as event_time, i::double - 5 as amount, null::varchar as category, i % 2 = 0 as is_odd"
+        " from range(30) t(i)",
+    )
+    written = write_profile(ws)
+    page = words(written.page.read_text(encoding="utf-8"))
+    assert "mbd absent: its files are not in the raw folder" in page
+    assert "the events carry a day, but no time of day" in page.lower()
+    assert "5 rows are negative, 1 are zero" in page
+    assert "category 30 100_%" in page
+    assert "Trx" not in page
+    assert "58 days in all" in page
+    assert yaml.safe_load(written.slices.read_text()) == {"is_odd": [False, True]}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "'a' as customer_id, timestamp '2022-02-03 10:00' as event_time, 5::double as amount",
+        "'a' as customer_id, timestamp '2022-02-03' as event_time, 'nan'::double as amount",
+        "'a' as customer_id, timestamp '1970-01-01' as event_time, 0::double as amount, '$x$' as k"
+        " union all select 'a', timestamp '9999-12-31', -1e300, '<b>'"
+        " union all select 'b', timestamp '2022-02-03', 1e300, ''",
+        "'a' as customer_id, timestamp '2022-02-03' as event_time, [1.5, 2]::float[] as embedding",
+    ],
+)  # fmt: skip
+def test_odd_tables_make_a_page(tmp_path, row):
+    page = write_profile(write_events(tmp_path, f"select {row}")).page.read_text(encoding="utf-8")
+    assert "Events <small>transactions" in page
+    assert "<b>" not in page
+    assert not re.search(r"\b(nan|None|inf)\b", words(page))
+
+
+def test_a_large_table_is_sampled_and_says_so(tmp_path, monkeypatch):
+    from ml.profile import study
+
+    monkeypatch.setattr(study, "SAMPLE", 2_000)
+    monkeypatch.setattr(study, "CROWDED", 200)
+    ws = write_events(
+        tmp_path,
+        "select 'c' || i % 199 as customer_id, timestamp '2022-01-01' + to_hours(i::integer)"
+        " as event_time, i::double as amount, i % 3 as kind from range(9_000) t(i)",
+    )
+    page = words(write_profile(ws).page.read_text(encoding="utf-8"))
+    [looked] = {
+        int(n.replace("_", ""))
+        for n in re.findall(r"fixed sample of customers: ([\d_]+) rows", page)
+    }
+    assert 1_500 < looked <= 2_000
+    assert "Rows 9_000 Customers 199" in page
+    assert f"Events transactions {said(looked)} 0" in page
+
+
+def test_nothing_staged_is_an_error(tmp_path):
+    with pytest.raises(AlmanacError, match=r"No warehouse(.|\n)*dbt build"):
+        write_profile(workspace_at(tmp_path))
+    ws = Workspace(tmp_path, tmp_path / "raw", {})
+    duckdb.connect(str(ws.warehouse)).close()
+    with pytest.raises(AlmanacError, match=r"Nothing is staged(.|\n)*dbt build"):
+        write_profile(ws)
+    ws.warehouse.unlink()
+    with pytest.raises(AlmanacError, match=r"No staged table(.|\n)*dbt build"):
+        write_profile(write_events(tmp_path, "from staging.stg_mbd__trx"))
+    assert not ws.slices.exists()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed")
+@pytest.mark.parametrize("width", [400, 1280])
+def test_browser_renders_without_errors_or_overflow(profiled, width):
+    from playwright.sync_api import sync_playwright
+
+    troubles, requests = [], []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_page(viewport={"width": width, "height": 900})
+        tab.on("console", lambda message: troubles.append(message.text))
+        tab.on("pageerror", lambda error: troubles.append(str(error)))
+        tab.on("request", lambda request: requests.append(request.url))
+        tab.goto((profiled.home / "profile.html").as_uri())
+        scrolled = tab.evaluate("document.documentElement.scrollWidth")
+        sizes = tab.evaluate(
+            "[...document.querySelectorAll('figure svg')].map(svg => {"
+            " const box = svg.getBoundingClientRect(); return [box.width, box.height] })"
+        )
+        browser.close()
+    assert troubles == []
+    assert all(url.startswith(("file:", "data:")) for url in requests)
+    assert scrolled <= width
+    assert len(sizes) >= 50
+    assert all(100 < wide <= width and high > 70 for wide, high in sizes)
