@@ -4,6 +4,7 @@ A family with rows is a feature view, a target with rows a feature service of it
 No feature is named here: a family's features are the columns of its table.
 """
 
+import fnmatch
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,6 +57,10 @@ def feast_objects(ws: Workspace) -> list[Project | Entity | FeatureView | Featur
     with open_warehouse(ws.warehouse) as connection:
         views = _views(connection, models, customer)
         services = _services(connection, models, views)
+    # What no target uses need not be published; it can be retrieved all the same.
+    used = {projection.name for each in services for projection in each.feature_view_projections}
+    for view in views.values():
+        view.online = view.name in used
     project = Project(name=yaml.safe_load(SETTINGS.read_text(encoding="utf-8"))["project"])
     return [project, customer, *views.values(), *services]
 
@@ -161,7 +166,7 @@ def _services(
 ) -> list[FeatureService]:
     services = []
     for model, _, _ in _with_rows(connection, models, "target"):
-        used = _families_of(model, models, views)
+        used = _families_of(model, views)
         if used:
             services.append(
                 FeatureService(
@@ -171,19 +176,8 @@ def _services(
     return services
 
 
-def _families_of(
-    target: Model, models: Sequence[Model], views: Mapping[str, FeatureView]
-) -> list[FeatureView]:
-    """Return the views that `families` of a target names; a domain stands for its families."""
-    names = {
-        model.meta["family"]: {model.meta["family"], model.meta.get("domain")}
-        for model in models
-        if model.meta.get("family") in views
-    }
-    wanted = target.meta.get("families", [])
-    return [
-        views[family]
-        for family in dict.fromkeys(
-            name for each in wanted for name in names if each in names[name]
-        )
-    ]
+def _families_of(target: Model, views: Mapping[str, FeatureView]) -> list[FeatureView]:
+    """Return the views that `families` of a target names, each a name or a pattern (`trx_*`)."""
+    patterns = target.meta.get("families", [])
+    named = (family for pattern in patterns for family in fnmatch.filter(sorted(views), pattern))
+    return [views[family] for family in dict.fromkeys(named)]

@@ -1,0 +1,48 @@
+{#-
+    Every month that positions say something about: from the first with positions to the eleventh after the last, in
+    which a year's cells are still those of the past. A version stands for all positions up to its month, for what was
+    seen before and what is new depend on them.
+    in:  nothing; reads int_mbd_geo_cells, whose versions reach back likewise
+    out: a select of feature_month, month_version
+-#}
+{% macro geo_months() -%}
+    with built as (
+        select
+            feature_month,
+            any_value(month_version) as month_version,
+        from {{ ref('int_mbd_geo_cells') }}
+        group by feature_month
+    ),
+
+    calendar as (
+        select cast(unnest(generate_series(min(feature_month), max(feature_month) + interval 11 month, interval 1 month)) as date) as feature_month
+        from built
+    )
+
+    select
+        calendar.feature_month,
+        last_value(built.month_version ignore nulls) over (order by calendar.feature_month) as month_version,
+    from calendar
+    left join built on calendar.feature_month = built.feature_month
+{%- endmacro %}
+
+{#- Drops rows of months that are no longer, or that were built from positions that are no longer. -#}
+{% macro forget_lost_geo_months() %}
+    delete from {{ this }} where not exists (
+        select 1 from ({{ geo_months() }}) as months
+        where months.feature_month = {{ this }}.feature_month and months.month_version = {{ this }}.month_version
+    )
+{% endmacro %}
+
+{#- in: a CTE `versions`. out: the CTE `changed`: all of them, or in an increment those that differ from what is built. -#}
+{% macro changed_geo_months() -%}
+changed as (
+    select versions.* from versions
+    {%- if is_incremental() %}
+    where not exists (
+        select 1 from {{ this }} as built
+        where built.feature_month = versions.feature_month and built.month_version = versions.month_version
+    )
+    {%- endif %}
+)
+{%- endmacro %}

@@ -1,0 +1,56 @@
+-- one row a customer and month for which the bank lists what was bought; key: customer_id, feature_month
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key='feature_month',
+    on_schema_change='sync_all_columns',
+    post_hook="delete from {{ this }} where feature_month not in (select label_month from {{ ref('stg_mbd__targets') }})",
+) }}
+{%- set products = {'any': 'any_product', 'product_1': 'product_1', 'product_2': 'product_2', 'product_3': 'product_3', 'product_4': 'product_4'} %}
+with purchases as (
+    select
+        customer_id,
+        label_month as feature_month,
+        greatest(product_1, product_2, product_3, product_4) as any_product,
+        product_1,
+        product_2,
+        product_3,
+        product_4,
+        cast(last_day(label_month) as timestamp) as dated,
+    from {{ ref('stg_mbd__targets') }}
+),
+
+versions as (
+    select
+        feature_month,
+        hash(count(*), sum(hash(purchases))) as month_version,
+    from purchases
+    group by feature_month
+),
+
+changed as (
+    select versions.* from versions
+    {%- if is_incremental() %}
+    where not exists (
+        select 1 from {{ this }} as built
+        where built.feature_month = versions.feature_month and built.month_version = versions.month_version
+    )
+    {%- endif %}
+)
+
+select
+    purchases.customer_id,
+    purchases.feature_month,
+    1 as listed__count,
+    purchases.dated as last_listed__last_time,
+    {%- for product, bought in products.items() %}
+    purchases.{{ bought }} as {{ product }}__count,
+    purchases.{{ bought }} as {{ product }}_month__sum,
+    1 as {{ product }}_month__count,
+    purchases.{{ bought }} as {{ product }}_ever__max,
+    case when purchases.{{ bought }} = 1 then purchases.dated end as last_{{ product }}__last_time,
+    case when purchases.{{ bought }} = 1 then purchases.dated end as first_{{ product }}__first_time,
+    {%- endfor %}
+    changed.month_version,
+from purchases
+inner join changed on purchases.feature_month = changed.feature_month
