@@ -7,135 +7,108 @@ window and slice hold, looked at one by one.
 import math
 import re
 import statistics
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-Value = float | None
-# The statistic that a ratio of two windows compares, by its measure.
-COMPARED = {"amount": "sum", "event": "count"}
+from tests.oracle_events import Event, Measure, Slice, Value, Window, first_day, ratio, within
+
+Spec = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Event:
-    """One raw event: whose, when, and its columns by name."""
-
-    customer: str
-    time: datetime
-    columns: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def month(self) -> int:
-        return month_number(self.time)
+def read_specs(project: Path) -> dict[str, Spec]:
+    """The specs of all families made from a grid, by their model."""
+    models = [
+        model
+        for path in sorted((project / "models" / "features").glob("*.yml"))
+        for model in yaml.safe_load(path.read_text(encoding="utf-8"))["models"]
+    ]
+    specs = {model["name"]: model["config"]["meta"] for model in models}
+    return {name: spec for name, spec in specs.items() if "grid" in spec}
 
 
-@dataclass(frozen=True)
-class Measure:
-    """A measure of the spec: what it reads of an event (nothing: the event itself counts)."""
-
-    name: str
-    expression: str | None
-    edge: str
-
-    def of(self, event: Event) -> Any:
-        if self.expression is None:
-            return event
-        if self.expression == "cast(event_time as date)":
-            return event.time.date()
-        return event.columns[self.expression]
-
-
-@dataclass(frozen=True)
-class Slice:
-    """The events of one dimension's value; all of them where there is no dimension."""
-
-    name: str = ""
-    dimension: str | None = None
-    values: tuple[Any, ...] = ()
-    is_other: bool = False
-
-    def __contains__(self, event: Event) -> bool:
-        if self.dimension is None:
-            return True
-        return (event.columns[self.dimension] in self.values) != self.is_other
-
-
-def month_number(moment: date) -> int:
-    """Months since the year 0, so that the next month is the next number."""
-    return moment.year * 12 + moment.month - 1
-
-
-def first_day(month: int) -> date:
-    return date(month // 12, month % 12 + 1, 1)
-
-
-def read_spec(model: str, project: Path) -> dict[str, Any]:
-    text = (project / "models" / "features" / f"{model}.yml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)["models"][0]["config"]["meta"]
-
-
-def features(spec: Mapping[str, Any], events: list[Event], month: int) -> dict[str, Value]:
+def features(spec: Spec, events: list[Event], month: int) -> dict[str, Value]:
     """Every feature of one customer, all of whose events are given, at the end of `month`."""
+    domain = spec.get("domain", spec["family"])
     known: dict[str, Value] = {}
-    for measure, slice_, aggregation, window in cells(spec["grid"]):
-        name = f"{spec['family']}_{measure.name}_{aggregation}{slice_.name}__{words(window)}"
-        held = [event for event in within(events, month, window) if event in slice_]
-        if aggregation == "share":
-            whole = statistic("sum", measure, within(events, month, window), month)
-            known[name] = ratio(statistic("sum", measure, held, month), whole)
-        else:
-            known[name] = statistic(aggregation, measure, held, month)
+    for slice_ in slices(spec["grid"]):
+        for window, asked in by_window(spec["grid"], is_sliced=bool(slice_.name)):
+            whole = within(events, month, window)
+            held = [event for event in whole if event in slice_]
+            for measure, aggregation in asked:
+                name = f"{domain}_{measure.name}_{aggregation}{slice_.name}__{words(window)}"
+                if aggregation == "share":
+                    known[name] = share(measure, held, whole)
+                elif aggregation == "trend":
+                    known[name] = trend(measure, held, month, int(window))
+                else:
+                    known[name] = statistic(aggregation, measure, held, month)
     for declared in spec.get("features", []):
         name = declared["name"]
-        known[name] = declared_feature(name.removeprefix(f"{spec['family']}_"), events, month)
+        known[name] = declared_feature(name.removeprefix(f"{domain}_"), spec["grid"], events, month)
     return known
 
 
-def cells(grid: Mapping[str, Any]) -> Iterator[tuple[Measure, Slice, str, int | str]]:
+def by_window(grid: Spec, is_sliced: bool) -> Iterator[tuple[Window, list[tuple[Measure, str]]]]:
+    """What is asked of the whole, or of every slice, by window: measures and aggregations."""
+    asked: dict[Window, list[tuple[Measure, str]]] = {}
     for name, declared in grid["measures"].items():
         measure = Measure(name, declared.get("expression"), declared.get("edge", "last"))
-        for slice_ in slices(grid):
-            for aggregation in declared.get("sliced" if slice_.name else "aggregations", []):
-                for window in declared.get("windows", grid["windows"]):
-                    yield measure, slice_, aggregation, window
+        windows = declared.get("windows", grid["windows"])
+        if is_sliced:
+            windows = declared.get("sliced_windows", windows)
+        for aggregation in declared.get("sliced" if is_sliced else "aggregations", []):
+            for window in windows:
+                # One month has no slope, and all of time none that could be compared.
+                if aggregation != "trend" or window not in (1, "all"):
+                    asked.setdefault(window, []).append((measure, aggregation))
+    yield from asked.items()
 
 
-def slices(grid: Mapping[str, Any]) -> Iterator[Slice]:
+def slices(grid: Spec) -> Iterator[Slice]:
     yield Slice()
-    for dimension, values in grid.get("slices", {}).items():
+    for dimension, declared in grid.get("slices", {}).items():
+        known = declared if isinstance(declared, dict) else {"values": declared}
+        expression, values = known.get("expression", dimension), tuple(known["values"])
         for value in values:
-            yield Slice(f"__{dimension}_{str(value).lower()}", dimension, (value,))
-        yield Slice(f"__{dimension}_other", dimension, tuple(values), is_other=True)
+            yield Slice(f"__{dimension}_{spelled(value)}", expression, (value,))
+        if known.get("other", True):
+            yield Slice(f"__{dimension}_other", expression, values, is_other=True)
 
 
-def words(window: int | str) -> str:
+def spelled(value: object) -> str:
+    """A slice's value as a name has it: 12, minus_1, 2_5, true, books_co."""
+    text = str(value).lower()
+    if not isinstance(value, str):
+        text = text.replace("-", "minus_")
+    return "_".join(re.findall("[a-z0-9]+", text))
+
+
+def words(window: Window) -> str:
     return "all" if window == "all" else f"{window}m"
-
-
-def within(events: list[Event], month: int, window: int | str) -> list[Event]:
-    """The events of the `window` months that end with `month`."""
-    first = -1 if window == "all" else month - int(window) + 1
-    return [event for event in events if first <= event.month <= month]
 
 
 def statistic(aggregation: str, measure: Measure, events: list[Event], month: int) -> Value:
     """Counts of nothing are 0, other aggregates of nothing null."""
     if aggregation == "days_since":
         return days_since(measure.edge, events, month)
-    found = [(event, measure.of(event)) for event in events]
-    values = [value for _, value in found if value is not None]
+    found = [(event, value) for event in events if (value := measure.of(event)) is not None]
+    values = [value for _, value in found]
     if aggregation == "count":
         return len(values)
     if aggregation == "nunique":
         # What is different is so within its month; months add up.
-        return len({(event.month, value) for event, value in found if value is not None})
+        return len({(event.month, value) for event, value in found})
     if not values or (aggregation == "std" and len(values) < 2):
         return None
+    if aggregation == "last":
+        # Of several at the same instant the largest.
+        return max((event.time, value) for event, value in found)[1]
     return {
         "sum": math.fsum,
         "mean": lambda numbers: math.fsum(numbers) / len(numbers),
@@ -143,6 +116,26 @@ def statistic(aggregation: str, measure: Measure, events: list[Event], month: in
         "min": min,
         "max": max,
     }[aggregation](values)
+
+
+def total(measure: Measure, events: list[Event]) -> Value:
+    """The sum of what is measured, or the number of events where nothing is."""
+    return statistic("sum" if measure.expression else "count", measure, events, 0)
+
+
+def share(measure: Measure, part: list[Event], whole: list[Event]) -> Value:
+    return ratio(total(measure, part), total(measure, whole))
+
+
+def trend(measure: Measure, events: list[Event], month: int, window: int) -> Value:
+    """The slope of the least-squares line through the months' totals; silent months are 0."""
+    if total(measure, events) is None:
+        return None
+    months = range(month - window + 1, month + 1)
+    totals = [total(measure, [e for e in events if e.month == m]) or 0 for m in months]
+    middle, mean = Fraction(sum(months), window), sum(map(Fraction, totals)) / window
+    above = sum((m - middle) * (Fraction(y) - mean) for m, y in zip(months, totals, strict=True))
+    return float(above / sum((m - middle) ** 2 for m in months))
 
 
 def days_since(edge: str, events: list[Event], month: int) -> Value:
@@ -153,30 +146,71 @@ def days_since(edge: str, events: list[Event], month: int) -> Value:
     return (first_day(month + 1) - time.date()) / timedelta(days=1)
 
 
-def ratio(part: Value, whole: Value) -> Value:
-    return None if part is None or not whole else part / whole
+def declared_feature(name: str, grid: Spec, events: list[Event], month: int) -> Value:
+    """A feature that the spec spells out, by its name without the domain."""
+    said = re.fullmatch(r"(\w+?)_(ratio|sum|count|max|last|mean|share)__(\w+?)(_over_(\w+))?", name)
+    assert said, f"the oracle does not know {name}"
+    subject, aggregation, window, _, whole = said.groups()
+    held = reached(events, month, window)
+    if f"{subject}_{aggregation}" in RHYTHMS:
+        return RHYTHMS[f"{subject}_{aggregation}"](held, month) if held else None
+    measure = Measure(subject, grid["measures"][subject].get("expression"))
+    if whole:
+        return ratio(total(measure, held), total(measure, reached(events, month, whole)))
+    return statistic(aggregation, measure, held, month)
 
 
-def declared_feature(name: str, events: list[Event], month: int) -> Value:
-    """A feature that the spec spells out, by its name without the family."""
-    past = within(events, month, "all")
-    if windows := re.fullmatch(r"(\w+?)_ratio__(\d+)m_over_(\d+)m", name):
-        measure = Measure(windows[1], "amount" if windows[1] == "amount" else None, "last")
-        short, long = (
-            statistic(COMPARED[measure.name], measure, within(events, month, int(n)), month)
-            for n in windows.groups()[1:]
-        )
-        return ratio(short, long)
-    if name == "gap_mean__all":
-        return mean_gap(past)
-    assert name == "gap_ratio__last_over_mean", f"the oracle does not know {name}"
-    since = days_since("last", past, month)
-    return ratio(since, mean_gap(past))
+def reached(events: list[Event], month: int, window: str) -> list[Event]:
+    """The events of 3m, of all, of the previous_month, of the same_month_last_year, of 1m_lag5."""
+    ago = {"previous_month": "1m_lag1", "same_month_last_year": "1m_lag12"}.get(window, window)
+    if lagged := re.fullmatch(r"1m_lag(\d+)", ago):
+        return within(events, month - int(lagged[1]), 1)
+    months = re.fullmatch(r"(\d+)m", window)
+    return within(events, month, int(months[1]) if months else "all")
 
 
-def mean_gap(events: list[Event]) -> Value:
+def mean_gap(events: list[Event], month: int) -> Value:
     """Mean number of days between the days with an event; null with fewer than two days."""
     days = sorted({event.time.date() for event in events})
     if len(days) < 2:
         return None
     return statistics.fmean((b - a).days for a, b in pairwise(days))
+
+
+def late_for_mean_gap(events: list[Event], month: int) -> Value:
+    return ratio(days_since("last", events, month), mean_gap(events, month))
+
+
+def month_share(events: list[Event], month: int) -> Value:
+    months = {event.month for event in events}
+    return len(months) / (month + 1 - min(months))
+
+
+def active_share(events: list[Event], month: int) -> Value:
+    first, last = (days_since(edge, events, month) or 0 for edge in ("first", "last"))
+    return (first - last) / first
+
+
+def amount_per_day(events: list[Event], month: int) -> Value:
+    days = {event.time.date() for event in events}
+    return math.fsum(event.columns["amount"] for event in events) / len(days)
+
+
+def returned(events: list[Event], month: int) -> Value:
+    taken = [event for event in events if event.columns["is_cancellation"]]
+    kept = [event for event in events if not event.columns["is_cancellation"]]
+    given_back = total(Measure("amount", "amount"), taken)
+    return (
+        None if given_back is None else ratio(-given_back, total(Measure("amount", "amount"), kept))
+    )
+
+
+# What a spec makes of several measures at once; each is of the events of its window, at least one.
+RHYTHMS: dict[str, Callable[[list[Event], int], Value]] = {
+    "gap_mean": mean_gap,
+    "gap_ratio": late_for_mean_gap,
+    "month_share": month_share,
+    "active_share": active_share,
+    "amount_per_day_mean": amount_per_day,
+    "returned_ratio": returned,
+}

@@ -13,6 +13,7 @@
         {% for aggregation in cell.aggregations %}
             {% for part in cell_parts(cell, aggregation) %}
                 {% set known = found.setdefault(part.name, part) %}
+                {% do refuse_two_meanings(known, part) %}
                 {% do known.update({
                     'longest': [known.longest, cell.windows | reject('equalto', 'all') | max | default(1, true)] | max,
                     'ever': known.ever or 'all' in cell.windows,
@@ -53,4 +54,14 @@
         'condition': slice.condition,
         'longest': 1, 'ever': false, 'aged': false, 'lags': [],
     }) }}
+{% endmacro %}
+
+{#- in: two parts of one name. Does: stops the build where they are not one, for only one of them would be kept. -#}
+{% macro refuse_two_meanings(known, part) %}
+    {% if (known.expression, known.condition) != (part.expression, part.condition) %}
+        {% do exceptions.raise_compiler_error(
+            'The specs in models/features make two things of ' ~ part.name ~ ': `' ~ known.expression ~ '` where `' ~ known.condition
+            ~ '`, and `' ~ part.expression ~ '` where `' ~ part.condition ~ '`.\nRename one measure or slice, then: dbt build'
+        ) %}
+    {% endif %}
 {% endmacro %}

@@ -6,12 +6,14 @@
     slower.
 -#}
 {% macro partial_columns(specs) %}
-    {%- set seen = [] %}
+    {%- set found = {} %}
     {%- for spec in specs %}
-    {%- for part in grid_parts(spec) if part.name not in seen %}
-    {%- do seen.append(part.name) %}
-    {{ partial_expression(part) }} as {{ part.name }},
+    {%- for part in grid_parts(spec) %}
+    {%- do refuse_two_meanings(found.setdefault(part.name, part), part) %}
     {%- endfor %}
+    {%- endfor %}
+    {%- for part in found.values() %}
+    {{ partial_expression(part) }} as {{ part.name }},
     {%- endfor %}
 {% endmacro %}
 

@@ -13,14 +13,14 @@
     {%- set buckets = bucket_count(names | length) -%}
 
     {{ run_hooks(pre_hooks) }}
-    {% set target = begin_table(packed) if fresh else built() %}
+    {% set beside = begin_table(packed) %}
     {% for bucket in range(buckets) %}
         {% do run_query('set variable buckets = ' ~ buckets) %}
         {% do run_query('set variable bucket = ' ~ bucket) %}
-        {{ replace_months(target, packed, fresh) }}
+        {% do run_query('insert into ' ~ beside ~ ' ' ~ packed) %}
         {% do run_query('reset variable buckets; reset variable bucket') %}
     {% endfor %}
-    {{ finish_table(target, fresh) }}
+    {{ finish_table(beside, fresh) }}
     {% do drop_relation_if_exists(load_relation(this)) if fresh %}
     {% do run_query('create or replace view ' ~ named() ~ ' as ' ~ named_query(names)) %}
     {{ run_hooks(post_hooks) }}

@@ -1,0 +1,50 @@
+-- one row a customer and month with purchases; key: customer_id, feature_month
+{{ config(materialized='monthly', meta={'files': 'int_transactions_files'}) }}
+{%- set specs = specs_of(model.name) -%}
+with {{ changed_months(ref('int_transactions_files'), specs) }},
+
+events as (
+    select
+        *,
+        {{ month_start('event_time') }} as feature_month,
+    from {{ ref('stg_transactions__events') }}
+    where {{ in_batch('event_time') }} and {{ in_changed_files('int_transactions_files') }}
+),
+
+-- A purchase is an order, or one instant's rows where they have no order id; what spans two months is one in each.
+purchases as (
+    select
+        customer_id,
+        feature_month,
+        min(event_time) as event_time,
+        sum(amount) as amount,
+        sum(quantity) as quantity,
+        cast(count(*) as double) as lines,
+        cast(nullif(count(distinct item_id), 0) as double) as items,
+    from events
+    group by customer_id, feature_month, order_id, case when order_id is null then event_time end
+    having not bool_and(is_cancellation)
+),
+
+in_order as (
+    select
+        *,
+        lag(event_time) over (partition by customer_id, feature_month order by event_time) as last_time,
+    from purchases
+),
+
+with_gaps as (
+    select
+        *,
+        cast(nullif(date_diff('day', last_time, event_time), 0) as double) as days_since_last,
+    from in_order
+)
+
+select
+    with_gaps.customer_id,
+    with_gaps.feature_month,
+    {{- partial_columns(specs) }}
+    any_value(changed.month_version) as month_version,
+from with_gaps
+inner join changed on with_gaps.feature_month = changed.feature_month
+group by with_gaps.customer_id, with_gaps.feature_month
