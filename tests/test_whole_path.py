@@ -22,8 +22,9 @@ def test_every_source_is_there(company: TestWorkspace) -> None:
     present = company.query("select source from landed.workspace__sources where is_present")
     assert {source for (source,) in present} == {"mbd", "one_click", "retailtech", "transactions"}
     assert company.value("select count(*) from staging.rejects") > 0
-    families = company.query("select distinct family from marts.dim_features")
-    assert {f for (f,) in families} == {"trx", "geo", "dialog", "market", "session", "spend"}
+    found = company.query("select distinct domain from marts.dim_features")
+    domains = {"trx", "geo", "dialog", "purchase", "market", "session", "spend"}
+    assert {domain for (domain,) in found} == domains
 
 
 def test_the_same_customers_appear_in_every_source(company: TestWorkspace) -> None:
