@@ -31,7 +31,7 @@ demo: setup
 	  && echo "Report:  $$ALMANAC_HOME/report.html"
 
 test: setup
-	$(IN_ENV) pytest
+	$(IN_ENV) pytest --numprocesses 2 --dist loadfile
 
 lint: setup
 	$(IN_ENV) ruff check . && ruff format --check .

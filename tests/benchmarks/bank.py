@@ -3,6 +3,7 @@
 Values are drawn from hashes of row numbers: the same sizes give the same files.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,16 +53,22 @@ def month_name(number: int) -> str:
     return f"{FIRST_YEAR + number // 12}-{number % 12 + 1:02d}"
 
 
-def write_bank(bank: Bank, raw: Path, months: range | None = None) -> None:
+STREAMS = ("trx", "geo", "dialog")
+
+
+def write_bank(
+    bank: Bank, raw: Path, months: range | None = None, streams: Sequence[str] = STREAMS
+) -> None:
     """Write the raw files of `months` (all unless given), one file a stream and month."""
     with duckdb.connect() as connection:
         connection.execute("set preserve_insertion_order = false")
         for month in months or range(bank.months):
-            for stream, query in _queries(bank, month).items():
+            queries = _queries(bank, month)
+            for stream in streams:
                 folder = raw / "detail" / stream / "fold=0"
                 folder.mkdir(parents=True, exist_ok=True)
                 target = folder / f"{month_name(month)}.parquet"
-                connection.execute(f"copy ({query}) to '{target}' (format parquet)")
+                connection.execute(f"copy ({queries[stream]}) to '{target}' (format parquet)")
 
 
 def _queries(bank: Bank, month: int) -> dict[str, str]:
