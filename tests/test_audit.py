@@ -28,7 +28,7 @@ AT = datetime(2022, 11, 1)
 PROJECT = REPOSITORY / "dbt_project"
 BUILD = ("dbt", "build", "--quiet", "--exclude-resource-type", "test")
 BUILD = (*BUILD, "--exclude-resource-type", "unit_test")
-FEATURES = ("--select", "+path:models/features", "dim_features")
+FEATURES = ("--select", "+path:models/features", "+dim_features")
 
 AHEAD_SQL = """-- one row a customer and month; key: customer_id, feature_month
 {{ config(materialized='table') }}
