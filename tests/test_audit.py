@@ -187,7 +187,8 @@ def test_no_other_feature_of_any_source_is_accused(company: TestWorkspace) -> No
     sources = dict(
         company.query("select distinct family, split_part(family, '_', 1) from marts.dim_features")
     )
-    assert {sources[family] for family in families - seen} <= {"trx", "spend"}
+    # Codes and categories that so small a company lacks; dialogues too few for a fit.
+    assert {sources[family] for family in families - seen} <= {"trx", "spend", "dialog"}
     catalogue = {name for (name,) in company.query("select name from marts.dim_features")}
     assert {feature["name"] for feature in proof["features"]} == catalogue
     for each in proof["relations"]:
