@@ -22,7 +22,7 @@ SLOWLY = "{cells_at_once: 300}"
 CUT_OFF = """
 dbt build --select +ftr_trx_currency --exclude resource_type:test resource_type:unit_test \
     --vars '{vars}' {options} > {log} &
-until grep -q 'START sql .*\\.{model} ' {log} || ! kill -0 $!; do sleep 0.05; done
+until grep -qs 'START sql .*\\.{model} ' {log} || ! kill -0 $!; do sleep 0.05; done
 sleep {delay}
 kill -KILL $!
 wait $!
@@ -77,6 +77,7 @@ def left_behind(ws: TestWorkspace) -> list[tuple[str]]:
 def cut_off(ws: TestWorkspace, model: str, options: str = "", delay: float = 0.2) -> None:
     """Kill a build that takes its time soon after it has begun with the model."""
     log = ws.home / "cut_off.log"
+    log.unlink(missing_ok=True)
     script = CUT_OFF.format(vars=SLOWLY, options=options, log=log, model=model, delay=delay)
     ran = ws.run("bash", "-c", script)
     assert ran.code == 128 + 9, ran.text

@@ -10,7 +10,7 @@
 {% macro grid_windows(spec) %}
 {%- set parts = grid_parts(spec) %}
 {%- set ever = parts | selectattr('ever') | list %}
-{%- set lengths = ([1] + parts | map(attribute='longest') | list + spec.get('grid', {}).get('windows', []) | reject('equalto', 'all') | list) | unique | sort %}
+{%- set lengths = ([1] + grid_cells(spec) | sum(attribute='windows', start=[]) | reject('equalto', 'all') | list) | unique | sort %}
 windows_1m as (
     select
         customer_id,
