@@ -19,7 +19,7 @@ from ml.config import AlmanacError, Workspace, workspace_at
 from tests.workspaces import REPOSITORY
 
 MACROS = REPOSITORY / "dbt_project" / "macros" / "catalogue"
-SAMPLE = 10_000
+SAMPLE = 2_500
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def measured(rows: pd.DataFrame, names: list[str], last_complete: str | None) ->
         connection.execute(
             "create table kept (family varchar, name varchar, null_share double, "
             "distinct_values bigint, mean double, minimum double, maximum double, "
-            "drift double, measured_rows bigint)"
+            "drift double, measured_rows bigint, rows_version ubigint)"
         )
         connection.execute(sql)
         return connection.execute("from kept order by name").df().set_index("name")

@@ -17,6 +17,7 @@
         minimum double,
         maximum double,
         drift double,
-        measured_rows bigint not null
+        measured_rows bigint not null,
+        rows_version ubigint not null
     )
 {% endmacro %}

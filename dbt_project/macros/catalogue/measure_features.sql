@@ -1,17 +1,19 @@
 {#-
     Measures every feature of the family that was just built; the post-hook of all models below `features`.
-    The rows are those of at most 10,000 customers, the first by the MD5 of their id, in the newest two complete months:
+    The rows are those of at most 2,500 customers, the first by the MD5 of their id, in the newest two complete months:
     what it costs depends on the number of features, not on the company's size.
-    out: statements that replace the family's rows of feature_statistics_table(); none while the family is empty
+    out: statements that replace the family's rows of feature_statistics_table(); none where the months are those that
+         were measured
 -#}
 {% macro measure_features() %}
     {%- set complete_months = ref('int_complete_months') %}
     {%- set meta = model.config.get('meta', {}) %}
     {%- if execute and meta.get('family') %}
     {%- set names = features(meta) | map(attribute='name') | list %}
-    delete from {{ feature_statistics_table() }} where family = '{{ meta.family }}';
+    delete from {{ feature_statistics_table() }}
+    where family = '{{ meta.family }}' and rows_version is distinct from ({{ rows_version(this, names, complete_months) }});
     insert into {{ feature_statistics_table() }}
-    with {{ measured_rows(this, names, complete_months, meta.source) }},
+    with {{ measured_rows(this, meta, names, complete_months) }},
 
     {{ drifts() }},
 
@@ -38,26 +40,39 @@
         statistics.maximum,
         drifts.drift,
         statistics.measured_rows,
+        ({{ rows_version(this, names, complete_months) }}) as rows_version,
     from statistics
     left join drifts on statistics.position = drifts.position
     {%- endif %}
 {% endmacro %}
 
 {#-
-    in:  a family's relation, its features' names, the relation of complete months, its source
+    in:  a family's relation, its features' names, the relation of complete months
+    out: a query of one hash of all that decides what is measured; of vectors the months say what is in them
+-#}
+{% macro rows_version(relation, names, complete_months) -%}
+    {%- set marks = 'feature_month, month_version' if model.config.materialized == 'vectors' else '*' -%}
+    select hash('{{ names | join }}', sum(hash(marks)), (select sum(hash(complete)) from {{ complete_months }} as complete))
+    from (select distinct {{ marks }} from {{ relation }}) as marks
+{%- endmacro %}
+
+{#-
+    in:  a family's relation, its `meta`, its features' names, the relation of complete months
     out: the CTEs that end with `measured (value, position, is_newest)`: a row a sampled customer-month and feature;
          NaN is missing
     A source without complete months, or with none in the family, has its newest months measured.
 -#}
-{% macro measured_rows(relation, names, complete_months, source_name) -%}
+{% macro measured_rows(relation, meta, names, complete_months) -%}
 known_months as (
-    select distinct feature_month from {{ relation }}
+    select distinct feature_month
+    from {{ relation }}
+    where (select count(*) from {{ feature_statistics_table() }} where family = '{{ meta.family }}') = 0
 ),
 
 complete as (
     select greatest(max(last_complete_month), (select min(feature_month) from known_months)) as last_month
     from {{ complete_months }}
-    where source = '{{ source_name }}'
+    where source = '{{ meta.source }}'
 ),
 
 newest_months as (
@@ -77,7 +92,7 @@ customers as (
     where feature_month in (select feature_month from newest_months)
     group by customer_id
     order by md5(customer_id), customer_id
-    limit 10000
+    limit 2500
 ),
 
 rows_of_values as (

@@ -14,7 +14,10 @@ events as (
         *,
         {{ month_start('event_time') }} as feature_month,
     from {{ ref(staging) }}
-    where {{ in_batch('event_time') }} and {{ in_changed_files(files) }}
+    where
+        {{ in_batch('event_time') }}
+        and {{ in_changed_files(files) }}
+        and {{ month_start('event_time') }} in (select feature_month from changed)
 ),
 
 in_order as (
@@ -23,14 +26,20 @@ in_order as (
         date_diff('second', lag(event_time) over customer_month, event_time) / 3600 as hours_since_last,
     from events
     window customer_month as (partition by customer_id, feature_month order by event_time)
+),
+
+partials as (
+    select
+        customer_id,
+        feature_month,
+        {{- partial_columns(specs) }}
+    from in_order
+    group by customer_id, feature_month
 )
 
 select
-    in_order.customer_id,
-    in_order.feature_month,
-    {{- partial_columns(specs) }}
-    any_value(changed.month_version) as month_version,
-from in_order
-inner join changed on in_order.feature_month = changed.feature_month
-group by in_order.customer_id, in_order.feature_month
+    partials.*,
+    changed.month_version,
+from partials
+inner join changed on partials.feature_month = changed.feature_month
 {%- endmacro %}

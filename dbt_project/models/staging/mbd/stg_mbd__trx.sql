@@ -24,7 +24,7 @@ select
     {{ reject_reason([
         ('source.client_id is null', 'client_id is empty'),
         ('source.event_time is null', 'event_time is not a time'),
-        ('source.amount is null', 'amount is not a number'),
+        ('source.amount is null or not isfinite(source.amount)', 'amount is not a number'),
     ]) }} as reject_reason,
     source._file,
     source._row,
