@@ -121,6 +121,7 @@ def measured(rows: pd.DataFrame, names: list[str], last_complete: str | None) ->
         "this": "family_rows",
         "ref": lambda name: {"int_complete_months": "complete_months"}[name],
         "feature_statistics_table": lambda: "kept",
+        "local_md5": lambda text: text,
         "features": lambda meta: [{"name": name} for name in names],
         "model": {"config": {"meta": {"family": "shop", "source": "shop"}}},
     }

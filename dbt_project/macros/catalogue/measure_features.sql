@@ -52,7 +52,7 @@
 -#}
 {% macro rows_version(relation, names, complete_months) -%}
     {%- set marks = 'feature_month, month_version' if model.config.materialized == 'vectors' else '*' -%}
-    select hash('{{ names | join }}', sum(hash(marks)), (select sum(hash(complete)) from {{ complete_months }} as complete))
+    select hash('{{ local_md5(names | join) }}', sum(hash(marks)), (select sum(hash(complete)) from {{ complete_months }} as complete))
     from (select distinct {{ marks }} from {{ relation }}) as marks
 {%- endmacro %}
 

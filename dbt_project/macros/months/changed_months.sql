@@ -1,6 +1,6 @@
 {#-
-    Which months a customer-month partial must build: those whose events or grids are not the ones it was built from.
-    A month's version is a hash of both, so late events and changed specs rebuild their months and nothing else.
+    Which months a customer-month partial must build: those whose events or columns are not the ones it was built from.
+    A month's version is a hash of both: late events rebuild their months, a changed measure or slice all of them.
     in:  the relation of a model of `event_files`, the specs of the partial's families
     out: the CTEs `versions` and `changed (feature_month, month_version)`
 -#}
@@ -8,7 +8,7 @@
 versions as (
     select
         feature_month,
-        hash(sum(events), sum(content), '{{ local_md5(tojson(specs | map(attribute="grid") | list)) }}') as month_version,
+        hash(sum(events), sum(content), '{{ local_md5(partial_columns(specs)) }}') as month_version,
     from {{ files }}
     group by feature_month
 ),

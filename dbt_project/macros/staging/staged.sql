@@ -1,13 +1,15 @@
 {#-
     Materialization of staging models: accepted rows become the view, every other row goes to `staging.rejects`.
     in:  a query whose rows carry `_file`, `_row`, `_line` and `reject_reason` (null accepts)
-    out: a view of the accepted rows, of these columns with `_file` alone; rejects replaced for this model
+    out: a view of the accepted rows, of these columns with `_file` alone; rejects replaced for this model, or, where
+         `config(meta={'apart': true})` says that each file's rows are judged on their own, for the files that changed
     Refuses the whole input where not one row of it is acceptable: that is a wrong file, not a dirty row.
 -#}
 {% materialization staged, adapter='duckdb' %}
     {%- set target_relation = this.incorporate(type='view') -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set marks = 'exclude (_row, _line, reject_reason)' -%}
+    {%- set due = due_files() -%}
 
     {{ run_hooks(pre_hooks) }}
     {% set rejected %}
@@ -18,13 +20,13 @@
             reject_reason as reason,
             _line as raw_row
         from ({{ sql }}) as rows
-        where reject_reason is not null
+        where reject_reason is not null and {{ in_files(due) }}
     {% endset %}
     {% call statement('main') %}
         create or replace view {{ target_relation }} as
         select * {{ marks }} from ({{ sql }}) as rows where reject_reason is null
     {% endcall %}
-    {% do run_query('delete from ' ~ rejects_table() ~ " where model = '" ~ this.identifier ~ "'") %}
+    {% do forget_rejects(due) %}
     {% do run_query('insert into ' ~ rejects_table() ~ ' ' ~ rejected) %}
     {{ refuse_if_nothing_accepted(target_relation) }}
     {{ run_hooks(post_hooks) }}
@@ -36,10 +38,9 @@
 {% macro refuse_if_nothing_accepted(relation) %}
     {% set worst = run_query(
         'select file, reason, count(*) as times from ' ~ rejects_table()
-        ~ " where model = '" ~ relation.identifier ~ "'"
-        ~ ' and (select count(*) from ' ~ relation ~ ') = 0 group by all order by times desc limit 1'
+        ~ " where model = '" ~ relation.identifier ~ "' group by all order by times desc limit 1"
     ) %}
-    {% if worst.rows | length %}
+    {% if worst.rows | length and run_query('select count(*) from ' ~ relation).rows[0][0] == 0 %}
         {% do exceptions.raise_compiler_error(
             'Not one row of ' ~ worst.rows[0][0] ~ ' is acceptable; most often (' ~ worst.rows[0][2] ~ ' times): '
             ~ worst.rows[0][1] ~ '.\nCorrect the file, then: dbt build'
