@@ -38,7 +38,7 @@
 {% macro changed_geo_months() -%}
 changed as (
     select versions.* from versions
-    {%- if is_incremental() %}
+    {%- if is_increment() %}
     where not exists (
         select 1 from {{ this }} as built
         where built.feature_month = versions.feature_month and built.month_version = versions.month_version

@@ -10,16 +10,10 @@
     {%- set fresh = not is_increment() -%}
     {%- set names = layout() -%}
     {%- set packed = vector_query(sql, names) -%}
-    {%- set buckets = bucket_count(names | length) -%}
 
     {{ run_hooks(pre_hooks) }}
     {% set beside = begin_table(packed) %}
-    {% for bucket in range(buckets) %}
-        {% do run_query('set variable buckets = ' ~ buckets) %}
-        {% do run_query('set variable bucket = ' ~ bucket) %}
-        {% do run_query('insert into ' ~ beside ~ ' ' ~ packed) %}
-        {% do run_query('reset variable buckets; reset variable bucket') %}
-    {% endfor %}
+    {% do fill_by_customers(beside, packed, count_rows('int_customer_months') * names | length) %}
     {{ finish_table(beside, fresh) }}
     {% do drop_relation_if_exists(load_relation(this)) if fresh %}
     {% do run_query('create or replace view ' ~ named() ~ ' as ' ~ named_query(names)) %}
@@ -53,10 +47,3 @@
         month_version
     from {{ built() }}
 {%- endmacro %}
-
-{#- in: the number of features. out: how many buckets of customers keep the rows of one within memory. -#}
-{% macro bucket_count(width) %}
-    {% set months = api.Relation.create(database=this.database, schema='intermediate', identifier='int_customer_months') %}
-    {% set rows = run_query('select count(*) from ' ~ months).rows[0][0] %}
-    {{ return((rows * width / var('cells_at_once')) | round(0, 'ceil') | int or 1) }}
-{% endmacro %}

@@ -1,11 +1,13 @@
 {#-
     Whether the model adds to what is built; else it is built from nothing: at first, on --full-refresh, and where its
-    columns are no longer those that the specs ask for. Models of `monthly` and `vectors` ask this; unit tests override it.
+    columns are no longer those that the specs ask for. Models of `monthly`, `bucketed` and `vectors` ask this; unit tests
+    override it.
 -#}
 {% macro is_increment() %}
     {% if not execute or should_full_refresh() or load_relation(named()) is none or load_relation(built()) is none %}
         {{ return(false) }}
     {% endif %}
+    {% if config.get('materialized') == 'bucketed' %}{{ return(true) }}{% endif %}
     {% set columns = adapter.get_columns_in_relation(named()) | map(attribute='name') | reject('in', ['customer_id', 'feature_month', 'event_timestamp', 'month_version']) | list %}
     {{ return(columns == layout()) }}
 {% endmacro %}

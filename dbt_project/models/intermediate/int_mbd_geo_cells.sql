@@ -1,8 +1,7 @@
 -- one row a customer, month, number of letters and cell with positions; key: customer_id, feature_month, letters, cell
 {{ config(
-    materialized='incremental',
-    incremental_strategy='delete+insert',
-    unique_key='feature_month',
+    materialized='bucketed',
+    meta={'files': 'int_mbd_geo_files'},
     post_hook="delete from {{ this }} where feature_month not in (select feature_month from {{ ref('int_mbd_geo_files') }})",
 ) }}
 -- A cell is new or known by all months before: a late position builds its month and all later ones.
@@ -25,7 +24,7 @@ counted as (
         geohash_6,
         count(*) as positions,
     from {{ ref('stg_mbd__geo') }}
-    where {{ month_start('event_time') }} in (select feature_month from changed)
+    where {{ month_start('event_time') }} in (select feature_month from changed) and {{ in_bucket('customer_id') }}
     group by all
 ),
 
@@ -52,7 +51,7 @@ fresh as (
 
 history as (
     select * from fresh
-    {%- if is_incremental() %}
+    {%- if is_increment() %}
     union all
     select kept.* exclude (previous_month, month_version)
     from {{ this }} as kept

@@ -1,9 +1,7 @@
 -- one row a customer and month with positions in it or in the eleven before; key: customer_id, feature_month
 {{ config(
-    materialized='incremental',
-    incremental_strategy='delete+insert',
-    unique_key='feature_month',
-    on_schema_change='sync_all_columns',
+    materialized='bucketed',
+    meta={'files': 'int_mbd_geo_files'},
     post_hook="{{ forget_lost_geo_months() }}",
 ) }}
 with versions as (
@@ -24,7 +22,7 @@ positions as (
         cast(hour(event_time) between 9 and 17 as integer) as daytime_share,
         cast(isodow(event_time) > 5 as integer) as weekend_share,
     from {{ ref('stg_mbd__geo') }}
-    where {{ month_start('event_time') }} in (select feature_month from changed)
+    where {{ month_start('event_time') }} in (select feature_month from changed) and {{ in_bucket('customer_id') }}
     window in_turn as (
         partition by customer_id, {{ month_start('event_time') }} order by event_time, geohash_6, geohash_5, geohash_4
     )
@@ -53,7 +51,7 @@ by_letters as (
     from {{ ref('int_mbd_geo_spans') }} as spans
     left join {{ ref('int_mbd_geo_places') }} as places
         on spans.customer_id = places.customer_id and spans.feature_month = places.feature_month and spans.letters = places.letters
-    where spans.feature_month in (select feature_month from changed)
+    where spans.feature_month in (select feature_month from changed) and {{ in_bucket('spans.customer_id') }}
 ),
 
 places as (

@@ -1,8 +1,7 @@
 -- one row a customer, month and number of letters with a known cell; key: customer_id, feature_month, letters
 {{ config(
-    materialized='incremental',
-    incremental_strategy='delete+insert',
-    unique_key='feature_month',
+    materialized='bucketed',
+    meta={'files': 'int_mbd_geo_files'},
     post_hook="{{ forget_lost_geo_months() }}",
 ) }}
 with versions as (
@@ -31,7 +30,7 @@ fresh as (
         {%- endfor %}
     from {{ ref('int_mbd_geo_cells') }} as cells
     inner join changed on cells.feature_month = changed.feature_month
-    where cells.cell is not null
+    where cells.cell is not null and {{ in_bucket('cells.customer_id') }}
     group by cells.customer_id, cells.feature_month, cells.letters
 ),
 
@@ -42,7 +41,7 @@ history as (
         letters,
         home,
     from fresh
-    {%- if is_incremental() %}
+    {%- if is_increment() %}
     union all
     select
         kept.customer_id,

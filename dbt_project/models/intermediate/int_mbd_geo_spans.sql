@@ -1,8 +1,7 @@
 -- one row a customer, month and number of letters with a known cell in a year; key: customer_id, feature_month, letters
 {{ config(
-    materialized='incremental',
-    incremental_strategy='delete+insert',
-    unique_key='feature_month',
+    materialized='bucketed',
+    meta={'files': 'int_mbd_geo_files'},
     post_hook="{{ forget_lost_geo_months() }}",
 ) }}
 {%- set longest = geo_spans() | max %}
@@ -17,7 +16,9 @@ places as (
         *,
         lead(feature_month) over (partition by customer_id, letters order by feature_month) as next_month,
     from {{ ref('int_mbd_geo_places') }}
-    where feature_month >= (select min(feature_month) from changed) - interval {{ longest - 1 }} month
+    where
+        feature_month >= (select min(feature_month) from changed) - interval {{ longest - 1 }} month
+        and {{ in_bucket('customer_id') }}
 ),
 
 -- Each month with positions, and the silent ones after it, as long as a window still holds it.
