@@ -138,3 +138,74 @@ def test_mbd_sample_holds_both_genuine_clients(mbd_sample: TestWorkspace) -> Non
     )
     labels = "select count(*), sum(label), min(event_timestamp)::date::varchar "
     assert mbd_sample.query(f"{labels} from targets.tgt_purchase_any") == [(12, 0, "2022-02-01")]
+
+
+# Worked out by hand from the printed transactions of the two clients; (client, month): feature: value.
+BY_HAND: dict[tuple[str, str], dict[str, float]] = {
+    # 1, 7 (3), 8, 13, 14, 16, 19 and 23 August: 6 of 10 on a weekend; 18, 29, 12, 18, 14, 12 and
+    # 13 transactions in the months before, the first of them on 1 January.
+    ("000e047a", "2021-08-01"): {
+        "trx_event_count__1m": 10,
+        "trx_event_count__3m": 12 + 13 + 10,
+        "trx_event_count__6m": 12 + 18 + 14 + 12 + 13 + 10,
+        "trx_event_count__all": 126,
+        "trx_event_ratio__1m_over_3m": 10 / 35,
+        "trx_amount_sum__1m": 291_893.39,
+        "trx_amount_mean__1m": 29_189.339,
+        "trx_amount_min__1m": 971.69,
+        "trx_amount_max__1m": 90_257,
+        "trx_amount_last__1m": 55_746,
+        "trx_day_nunique__1m": 8,
+        "trx_event_type_nunique__1m": 2,
+        "trx_last_event_days_since__all": 9,
+        "trx_first_event_days_since__all": 243,
+        "trx_event_share__weekend_true__1m": 0.6,
+        "trx_event_share__weekday_6__1m": 0.4,
+        "trx_event_count__event_type_11__1m": 2,
+        "trx_amount_sum__event_type_11__1m": 971.69 + 15_255,
+        "trx_event_count__event_type_other__1m": 0,
+        "trx_event_count__currency_1__1m": 10,
+    },
+    # 1 September 04:29:16: 538,240; 9 September 10:10:50: 2,005; 16 September 09:05:36: 3,989.5;
+    # one of 291,600 in August.
+    ("00959853", "2022-09-01"): {
+        "trx_event_count__1m": 3,
+        "trx_event_count__3m": 27 + 1 + 3,
+        "trx_amount_sum__1m": 544_234.5,
+        "trx_amount_mean__1m": 181_411.5,
+        "trx_amount_last__1m": 3_989.5,
+        "trx_gap_max__1m": 197 + (41 * 60 + 34) / 3600,
+        "trx_gap_min__1m": 166 + (54 * 60 + 46) / 3600,
+        "trx_event_ratio__1m_over_previous_month": 3,
+        "trx_amount_ratio__1m_over_previous_month": 544_234.5 / 291_600,
+        "trx_last_event_days_since__all": 15,
+        "trx_first_event_days_since__all": 22 + 28 + 31 + 30 + 31 + 30 + 31 + 31 + 30 + 1,
+        "trx_event_count__event_type_14__1m": 2,
+        "trx_event_count__event_type_24__1m": 1,
+        "trx_event_share__weekend_true__1m": 0,
+        "trx_event_share__quarter_1__1m": 2 / 3,
+    },
+    # One dialogue, on 31 October.
+    ("000e047a", "2022-10-01"): {"dialog_event_count__1m": 1, "dialog_last_event_days_since__all": 1},
+}
+
+
+def test_mbd_sample_has_the_features_worked_out_by_hand(mbd_sample: TestWorkspace) -> None:
+    relations = dict(mbd_sample.query("select name, relation from marts.dim_features"))
+    for (client, month), by_hand in BY_HAND.items():
+        found = {
+            name: mbd_sample.value(
+                f"select {name} from {relations[name]} "
+                f"where customer_id like '{client}%' and feature_month = '{month}'"
+            )
+            for name in by_hand
+        }
+        assert found == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_mbd_sample_builds_every_family_that_its_files_allow(mbd_sample: TestWorkspace) -> None:
+    families = "select distinct relation from marts.dim_features where measured_rows > 0"
+    built = {name for (name,) in mbd_sample.query(families)}
+    declared = "select distinct relation from intermediate.int_declared_features where source = 'mbd'"
+    # The sample holds no positions.
+    assert {name for (name,) in mbd_sample.query(declared)} - built == {"features.ftr_geo"}

@@ -2,14 +2,14 @@
     Every month that positions say something about: from the first with positions to the eleventh after the last, in
     which a year's cells are still those of the past. A version stands for all positions up to its month, for what was
     seen before and what is new depend on them.
-    in:  nothing; reads int_mbd_geo_cells, whose versions reach back likewise
+    in:  nothing; reads int_mbd_geo_cells
     out: a select of feature_month, month_version
 -#}
 {% macro geo_months() -%}
     with built as (
         select
             feature_month,
-            any_value(month_version) as month_version,
+            sum(hash(feature_month, any_value(month_version))) over (order by feature_month) as history_version,
         from {{ ref('int_mbd_geo_cells') }}
         group by feature_month
     ),
@@ -21,7 +21,7 @@
 
     select
         calendar.feature_month,
-        last_value(built.month_version ignore nulls) over (order by calendar.feature_month) as month_version,
+        hash(last_value(built.history_version ignore nulls) over (order by calendar.feature_month)) as month_version,
     from calendar
     left join built on calendar.feature_month = built.feature_month
 {%- endmacro %}

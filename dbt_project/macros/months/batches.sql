@@ -7,12 +7,12 @@
     {% if not execute or should_full_refresh() or load_relation(named()) is none or load_relation(built()) is none %}
         {{ return(false) }}
     {% endif %}
-    {% if config.get('materialized') == 'bucketed' %}{{ return(true) }}{% endif %}
+    {% if config.get('materialized') == 'bucketed' or not layout() %}{{ return(true) }}{% endif %}
     {% set columns = adapter.get_columns_in_relation(named()) | map(attribute='name') | reject('in', ['customer_id', 'feature_month', 'event_timestamp', 'month_version']) | list %}
     {{ return(columns == layout()) }}
 {% endmacro %}
 
-{#- out: the columns that the specs ask for, in order: of a family its features, of a partial its parts. -#}
+{#- out: the columns that the specs ask for, in order: of a family its features, of a partial its parts; else none. -#}
 {% macro layout() %}
     {% if config.get('materialized') == 'vectors' %}
         {{ return(features(spec(model.name)) | map(attribute='name') | list) }}
@@ -65,19 +65,20 @@
 {%- endmacro %}
 
 {#-
-    The months to be built, in batches that fit in memory: customers of a month times columns bounds each.
+    The months to be built, in batches that fit in memory: a month's customers times columns bounds each, or its events times
+    eight, if these are more.
     in:  the relation of event files, specs, the number of columns
     out: [{start: '2022-01-01', end: '2022-04-01'}, …]
 -#}
 {% macro month_batches(files, specs, columns) %}
     {% set months = run_query(
         'with ' ~ changed_months(files, specs)
-        ~ " select changed.feature_month, cast(changed.feature_month + interval 1 month as date), sum(files.customers)"
+        ~ " select changed.feature_month, cast(changed.feature_month + interval 1 month as date), greatest(sum(files.customers) * " ~ columns ~ ", sum(files.events) * 8)"
         ~ ' from changed inner join ' ~ files ~ ' as files using (feature_month) group by changed.feature_month order by changed.feature_month'
     ).rows %}
     {% set batches = [] %}
     {% for month in months %}
-        {% set cells = (month[2] | int) * columns %}
+        {% set cells = month[2] | int %}
         {% if batches and batches[-1].cells + cells <= var('cells_at_once') %}
             {% do batches[-1].update({'end': month[1], 'cells': batches[-1].cells + cells}) %}
         {% else %}

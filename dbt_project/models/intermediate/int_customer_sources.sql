@@ -16,9 +16,7 @@ select
     'geo' as table_name,
     min(feature_month) as first_month,
     max(feature_month) as last_month,
-from {{ ref('int_mbd_geo_months') }}
--- Months without positions are there for the cells of the past.
-where event__count > 0
+from {{ ref('int_mbd_geo_cells') }}
 group by customer_id
 
 union all

@@ -1,77 +1,49 @@
--- one row a customer, month, number of letters and cell with positions; key: customer_id, feature_month, letters, cell
-{{ config(
-    materialized='bucketed',
-    meta={'files': 'int_mbd_geo_files'},
-    post_hook="delete from {{ this }} where feature_month not in (select feature_month from {{ ref('int_mbd_geo_files') }})",
-) }}
--- A cell is new or known by all months before: a late position builds its month and all later ones.
-with versions as (
+-- one row a customer, month and cell with positions; key: customer_id, feature_month, geohash_4, geohash_5, geohash_6
+{{ config(materialized='monthly', meta={'files': 'int_mbd_geo_files'}) }}
+with {{ changed_months(ref('int_mbd_geo_files'), []) }},
+
+-- Positions of one instant follow each other in the order of their cells.
+positions as (
     select
-        feature_month,
-        hash(sum(hash(feature_month, sum(events), sum(content))) over (order by feature_month)) as month_version,
-    from {{ ref('int_mbd_geo_files') }}
-    group by feature_month
+        *,
+        {{ month_start('event_time') }} as feature_month,
+        {%- for letters in [4, 5, 6] %}
+        geohash_{{ letters }} <> lag(geohash_{{ letters }}) over in_turn as is_move_{{ letters }},
+        {%- endfor %}
+    from {{ ref('stg_mbd__geo') }}
+    where
+        {{ in_batch('event_time') }}
+        and {{ in_changed_files('int_mbd_geo_files') }}
+        and {{ month_start('event_time') }} in (select feature_month from changed)
+    window in_turn as (
+        partition by customer_id, {{ month_start('event_time') }} order by event_time, geohash_6, geohash_5, geohash_4
+    )
 ),
 
-{{ changed_geo_months() }},
-
-counted as (
+cells as (
     select
         customer_id,
-        {{ month_start('event_time') }} as feature_month,
+        feature_month,
         geohash_4,
         geohash_5,
         geohash_6,
-        count(*) as positions,
-    from {{ ref('stg_mbd__geo') }}
-    where {{ month_start('event_time') }} in (select feature_month from changed) and {{ in_bucket('customer_id') }}
-    group by all
-),
-
-by_letters as (
-    select
-        customer_id,
-        feature_month,
-        unnest([4, 5, 6]) as letters,
-        unnest([geohash_4, geohash_5, geohash_6]) as cell,
-        positions,
-    from counted
-),
-
-fresh as (
-    select
-        customer_id,
-        feature_month,
-        cast(letters as utinyint) as letters,
-        cell,
-        cast(sum(positions) as integer) as positions,
-    from by_letters
-    group by all
-),
-
-history as (
-    select * from fresh
-    {%- if is_increment() %}
-    union all
-    select kept.* exclude (previous_month, month_version)
-    from {{ this }} as kept
-    semi join fresh on kept.customer_id = fresh.customer_id and kept.letters = fresh.letters and kept.cell = fresh.cell
-    where kept.feature_month in (select feature_month from versions except select feature_month from changed)
-    {%- endif %}
-),
-
-sighted as (
-    select
-        *,
-        case
-            when cell is not null
-                then lag(feature_month) over (partition by customer_id, letters, cell order by feature_month)
-        end as previous_month,
-    from history
+        cast(count(*) as integer) as positions,
+        min(event_time) as first_time,
+        max(event_time) as last_time,
+        bit_or(cast(1 as bigint) << (day(event_time) - 1)) as days,
+        cast(count_if(hour(event_time) < 6) as integer) as at_night,
+        cast(count_if(hour(event_time) between 9 and 17) as integer) as in_daytime,
+        cast(count_if(isodow(event_time) > 5) as integer) as at_weekends,
+        {%- for letters in [4, 5, 6] %}
+        cast(count_if(is_move_{{ letters }}) as integer) as moves_{{ letters }},
+        cast(count(is_move_{{ letters }}) as integer) as steps_{{ letters }},
+        {%- endfor %}
+    from positions
+    group by customer_id, feature_month, geohash_4, geohash_5, geohash_6
 )
 
 select
-    sighted.*,
+    cells.*,
     changed.month_version,
-from sighted
-inner join changed on sighted.feature_month = changed.feature_month
+from cells
+inner join changed on cells.feature_month = changed.feature_month

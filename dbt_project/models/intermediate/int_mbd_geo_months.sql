@@ -10,37 +10,24 @@ with versions as (
 
 {{ changed_geo_months() }},
 
--- Positions of one instant follow each other in the order of their cells.
-positions as (
-    select
-        *,
-        {{ month_start('event_time') }} as feature_month,
-        {%- for letters in [4, 5, 6] %}
-        cast(geohash_{{ letters }} <> lag(geohash_{{ letters }}) over in_turn as integer) as move{{ letters }}_share,
-        {%- endfor %}
-        cast(hour(event_time) < 6 as integer) as night_share,
-        cast(hour(event_time) between 9 and 17 as integer) as daytime_share,
-        cast(isodow(event_time) > 5 as integer) as weekend_share,
-    from {{ ref('stg_mbd__geo') }}
-    where {{ month_start('event_time') }} in (select feature_month from changed) and {{ in_bucket('customer_id') }}
-    window in_turn as (
-        partition by customer_id, {{ month_start('event_time') }} order by event_time, geohash_6, geohash_5, geohash_4
-    )
-),
-
 events as (
     select
         customer_id,
         feature_month,
-        count(*) as event__count,
-        count(distinct cast(event_time as date)) as day__nunique,
-        max(event_time) as last_event__last_time,
-        min(event_time) as first_event__first_time,
-        {%- for share in ['move4', 'move5', 'move6', 'night', 'daytime', 'weekend'] %}
-        sum({{ share }}_share) as {{ share }}_share__sum,
-        count({{ share }}_share) as {{ share }}_share__count,
+        cast(sum(positions) as integer) as event__count,
+        cast(bit_count(bit_or(days)) as integer) as day__nunique,
+        max(last_time) as last_event__last_time,
+        min(first_time) as first_event__first_time,
+        {%- for letters in [4, 5, 6] %}
+        cast(sum(moves_{{ letters }}) as integer) as move{{ letters }}_share__sum,
+        cast(sum(steps_{{ letters }}) as integer) as move{{ letters }}_share__count,
         {%- endfor %}
-    from positions
+        {%- for share, part in {'night': 'at_night', 'daytime': 'in_daytime', 'weekend': 'at_weekends'}.items() %}
+        cast(sum({{ part }}) as integer) as {{ share }}_share__sum,
+        event__count as {{ share }}_share__count,
+        {%- endfor %}
+    from {{ ref('int_mbd_geo_cells') }}
+    where feature_month in (select feature_month from changed) and {{ in_bucket('customer_id') }}
     group by customer_id, feature_month
 ),
 

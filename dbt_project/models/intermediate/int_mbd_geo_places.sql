@@ -10,28 +10,69 @@ with versions as (
 
 {{ changed_geo_months() }},
 
+sightings as (
+    select
+        customer_id,
+        feature_month,
+        cast(unnest([4, 5, 6]) as utinyint) as letters,
+        unnest([geohash_4, geohash_5, geohash_6]) as cell,
+        positions,
+    from {{ ref('int_mbd_geo_cells') }}
+    where {{ in_bucket('customer_id') }}
+),
+
+cells as (
+    select
+        customer_id,
+        feature_month,
+        letters,
+        cell,
+        cast(sum(positions) as integer) as positions,
+    from sightings
+    where cell is not null and feature_month in (select feature_month from changed)
+    group by customer_id, feature_month, letters, cell
+),
+
+-- A cell is new or known by all months before: a late position builds its month and all later ones.
+with_earlier as (
+    select * from cells
+    {%- if is_increment() %}
+    union all
+    select earlier.*
+    from sightings as earlier
+    semi join cells on earlier.customer_id = cells.customer_id and earlier.letters = cells.letters and earlier.cell = cells.cell
+    where earlier.feature_month in (select feature_month from versions except select feature_month from changed)
+    {%- endif %}
+),
+
+sighted as (
+    select
+        *,
+        lag(feature_month) over (partition by customer_id, letters, cell order by feature_month) as previous_month,
+    from with_earlier
+),
+
 fresh as (
     select
-        cells.customer_id,
-        cells.feature_month,
-        cells.letters,
-        cast(sum(cells.positions) as integer) as positions,
+        customer_id,
+        feature_month,
+        letters,
+        cast(sum(positions) as integer) as positions,
         cast(count(*) as integer) as cells,
         -- Of cells with equally many positions the first in the order of their names is the home.
-        arg_min(cells.cell, (-cells.positions, cells.cell)) as home,
-        max(cells.positions) / sum(cells.positions) as home_share,
-        case when count(*) > 1 then ln(sum(cells.positions)) - sum(cells.positions * ln(cells.positions)) / sum(cells.positions) else 0 end as entropy,
-        cast(count_if(cells.previous_month is null) as integer) as new_cells,
-        sum(case when cells.previous_month = cells.feature_month - interval 1 month then 0 else cells.positions end)
-        / sum(cells.positions) as unvisited_share,
+        arg_min(cell, (-positions, cell)) as home,
+        max(positions) / sum(positions) as home_share,
+        case when count(*) > 1 then ln(sum(positions)) - sum(positions * ln(positions)) / sum(positions) else 0 end as entropy,
+        cast(count_if(previous_month is null) as integer) as new_cells,
+        sum(case when previous_month = feature_month - interval 1 month then 0 else positions end)
+        / sum(positions) as unvisited_share,
         -- Cells that were not seen in the n - 1 months before: those that a window of n months has first seen here.
         {%- for months in range(1, (geo_spans() | max) + 1) %}
-        cast(count_if(coalesce(date_diff('month', cells.previous_month, cells.feature_month), 999) >= {{ months }}) as integer) as first_of_{{ months }},
+        cast(count_if(coalesce(date_diff('month', previous_month, feature_month), 999) >= {{ months }}) as integer) as first_of_{{ months }},
         {%- endfor %}
-    from {{ ref('int_mbd_geo_cells') }} as cells
-    inner join changed on cells.feature_month = changed.feature_month
-    where cells.cell is not null and {{ in_bucket('cells.customer_id') }}
-    group by cells.customer_id, cells.feature_month, cells.letters
+    from sighted
+    where feature_month in (select feature_month from changed)
+    group by customer_id, feature_month, letters
 ),
 
 history as (
