@@ -9,6 +9,7 @@
     {%- set fresh = not is_increment() -%}
 
     {{ run_hooks(pre_hooks) }}
+    {% do run_query('reset threads') %}
     {% set beside = begin_table(sql) %}
     {% do fill_by_customers(beside, sql, count_rows(config.get('meta')['files'], 'sum(events)') * 8) %}
     {{ finish_table(beside, fresh) }}

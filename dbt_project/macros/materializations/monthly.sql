@@ -12,6 +12,7 @@
     {%- set columns = layout() | length + 1 -%}
 
     {{ run_hooks(pre_hooks) }}
+    {% do run_query('reset threads') %}
     {% set beside = begin_table(sql) %}
     {% for batch in month_batches(files, specs_of(model.name), columns) %}
         {% do run_query("set variable batch_start = timestamp '" ~ batch.start ~ "'") %}

@@ -12,6 +12,8 @@
     {%- set packed = vector_query(sql, names) -%}
 
     {{ run_hooks(pre_hooks) }}
+    {# Families are built beside each other, each by one worker: two would leave row groups half full, to be written again. #}
+    {% do run_query('set threads = 1') %}
     {% set beside = begin_table(packed) %}
     {% do fill_by_customers(beside, packed, count_rows('int_customer_months') * names | length) %}
     {{ finish_table(beside, fresh) }}
