@@ -11,7 +11,7 @@
     {{ run_hooks(pre_hooks) }}
     {% do run_query('reset threads') %}
     {% set beside = begin_table(sql) %}
-    {% do fill_by_customers(beside, sql, count_rows(config.get('meta')['files'], 'sum(events)') * 8) %}
+    {% do fill_by_customers(beside, sql, count_rows(config.get('meta')['files'], 'sum(events)') * 4) %}
     {{ finish_table(beside, fresh) }}
     {{ run_hooks(post_hooks) }}
     {{ adapter.commit() }}
