@@ -1,5 +1,6 @@
 """Builds that something happened to: cut off, files emptied or touched, customers joined, specs."""
 
+import math
 import os
 import random
 import shutil
@@ -181,3 +182,32 @@ def test_rows_that_a_lost_file_had_first_are_of_the_file_that_repeats_them(tmp_p
     (folder / "a.csv").unlink()
     build(ws, "ftr_spend")
     assert [count for _, count in ws.query(counts)] == [1, 1]
+
+
+def test_rows_are_judged_and_features_measured_where_something_changed(
+    ws: TestWorkspace, raw_events: dict[str, list[Event]]
+) -> None:
+    shutil.rmtree(ws.raw / "transactions")
+    halves = [raw_events["mbd"][half::2] for half in (0, 1)]
+    endless = replace(halves[0][0], columns=halves[0][0].columns | {"amount": math.inf})
+    for half in (0, 1):
+        write_bank(bank_file(ws, half), [*halves[half], endless])
+    build(ws, "ftr_trx_currency")
+    reasons = "select reason from staging.rejects order by file"
+    assert ws.query(reasons) == [("amount is not a number",)] * 2
+    means = "select distinct mean from intermediate.feature_statistics"
+
+    ws.change("update staging.rejects set reason = 'as it was'")
+    ws.change("update intermediate.feature_statistics set mean = 777")
+    build(ws, "ftr_trx_currency")
+    assert ws.query(reasons) == [("as it was",)] * 2
+    assert ws.query(means) == [(777.0,)]
+
+    write_bank(bank_file(ws, 1), halves[1][1:])
+    build(ws, "ftr_trx_currency")
+    assert ws.query(reasons) == [("as it was",)]
+    assert (777.0,) not in ws.query(means)
+
+    bank_file(ws, 0).unlink()
+    build(ws, "stg_mbd__trx")
+    assert ws.query(reasons) == []
