@@ -134,6 +134,10 @@ def _tree_settings(rarer: int, rows: int) -> dict[str, Any]:
     }
 
 
+# Up to so many columns, the penalty of the logistic regression does not depend on their number.
+_FEW_COLUMNS = 100
+
+
 @dataclass(frozen=True)
 class Logistic:
     """L2-regularised logistic regression on medians for nulls, their flags, and scaled values."""
@@ -145,13 +149,15 @@ class Logistic:
     @classmethod
     def fit(cls, matrix: Matrix, labels: Labels, weights: Vector, seed: int) -> Self:
         """Return the fitted pipeline; medians and scales come from these rows only."""
+        # Each column may add as much to the log-odds: of many columns each may add less.
+        strength = 0.1 * min(1.0, _FEW_COLUMNS / matrix.shape[1])
         pipeline = Pipeline(
             [
                 ("log", FunctionTransformer(signed_log)),
                 ("impute", SimpleImputer(strategy="median", add_indicator=True,
                                          keep_empty_features=True)),
                 ("scale", StandardScaler()),
-                ("classify", LogisticRegression(C=0.1, solver="newton-cholesky")),
+                ("classify", LogisticRegression(C=strength, solver="newton-cholesky")),
             ]
         )  # fmt: skip
         with warnings.catch_warnings():
