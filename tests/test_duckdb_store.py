@@ -19,6 +19,7 @@ from ml.config import AlmanacError
 from tests.pair_store import START, pair_store, write
 
 DAY = timedelta(days=1)
+RESOLUTION = timedelta(microseconds=1)
 PAIRS = [
     (1, 11, START, START, 1, 0.5),
     (1, 11, START + DAY, START, 2, 1.5),
@@ -120,6 +121,33 @@ def test_no_entity_rows_give_no_rows(store):
     answer = store.get_historical_features(ROWS.slice(0, 0), ["pair:pair_id"]).to_arrow()
     assert answer.num_rows == 0
     assert answer.column_names == [*ROWS.column_names, "pair_id"]
+
+
+@pytest.mark.parametrize("view", ["pair", "pair_view"])
+def test_without_entity_rows_every_known_row_between_two_dates_comes_back(store, view):
+    job = store.get_historical_features(
+        None, [f"{view}:{view}_id"], start_date=START, end_date=(START + DAY).replace(tzinfo=UTC)
+    )
+    rows = [tuple(row.values()) for row in job.to_arrow().to_pylist()]
+    assert rows == [(1, 11, START, 1), (1, 11, START + DAY, 2), (11, 1, START, 4)]
+    job = store.get_historical_features(
+        None, [f"{view}:{view}_id"], start_date=START, end_date=START + DAY - RESOLUTION
+    )
+    assert job.to_arrow()[f"{view}_id"].to_pylist() == [1, 4]
+
+
+def test_without_a_start_the_longest_time_to_live_says_how_far_back(store):
+    job = store.get_historical_features(None, ["pair:pair_id"], end_date=START + 2 * DAY)
+    assert job.to_arrow()["pair_id"].to_pylist() == [2, 5]
+
+
+def test_rows_of_several_views_are_lined_up_by_what_either_knows(store):
+    features = ["pair:pair_id", "pair_view:pair_view_amount"]
+    answer = store.get_historical_features(None, features, start_date=START, end_date=START)
+    rows = [tuple(row.values()) for row in answer.to_arrow().to_pylist()]
+    assert rows == [(1, 11, START, 1, 0.5), (11, 1, START, 4, 3.5)]
+    with pytest.raises(AlmanacError, match="one has the keys k1, k2, the other k1"):
+        store.get_historical_features(None, ["pair:pair_id", "single:size"], end_date=START)
 
 
 def test_the_newest_row_of_a_key_is_pulled_ties_to_the_last_created(store):

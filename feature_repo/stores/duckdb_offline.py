@@ -13,7 +13,11 @@ from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob,
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import FeastConfigBaseModel, RepoConfig
-from feast.utils import _get_requested_feature_views_to_features_dict, to_naive_utc
+from feast.utils import (
+    _get_requested_feature_views_to_features_dict,
+    compute_non_entity_date_range,
+    to_naive_utc,
+)
 
 from feature_repo.stores.duckdb_job import Answer, DuckDBRetrievalJob
 from feature_repo.stores.duckdb_source import DuckDBSource, warehouse_path
@@ -25,7 +29,13 @@ from feature_repo.stores.entities import (
     read_entities,
     require_columns,
 )
-from feature_repo.stores.point_in_time import ENTITIES, Lookup, literal, lookup_sql
+from feature_repo.stores.point_in_time import (
+    ENTITIES,
+    Lookup,
+    known_rows_sql,
+    literal,
+    lookup_sql,
+)
 from feature_repo.stores.relations import Relation, quote, read_relation
 from ml.config import AlmanacError
 from ml.warehouse import open_warehouse
@@ -55,6 +65,8 @@ class DuckDBOfflineStore(OfflineStore):
         project: str,
         full_feature_names: bool = False,
         filter_by_created_timestamp: bool = False,
+        start_date: datetime | None = None,
+        end_date: datetime | None = None,
         **_: object,
     ) -> RetrievalJob:
         """Return the entity rows, every one once and in order, with the features of their moment.
@@ -63,21 +75,27 @@ class DuckDBOfflineStore(OfflineStore):
         `event_timestamp` (naive means UTC) and every key; its columns come back unchanged.
         A row without a valid feature row has nulls.
 
+        Without `entity_df` the entity rows are every key and moment of a feature row from
+        `start_date` to `end_date`, both included, ordered by keys and moment; Feast's own rule
+        fills in what is not given (until now, as far back as the longest time to live).
+
         Raises:
-            AlmanacError: a column, a relation or the warehouse is missing, or types do not meet.
+            AlmanacError: a column, a relation or the warehouse is missing, types do not meet, or
+                there are no entity rows and the views differ in their keys.
         """
-        if entity_df is None:
-            raise AlmanacError("Features are asked for without entity rows.\nGive entity_df.")
         on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
         wanted, _on_demand = _get_requested_feature_views_to_features_dict(
             feature_refs, feature_views, on_demand
         )
         with open_warehouse(warehouse_path(config)) as connection:
-            entities = read_entities(entity_df, connection)
             lookups = [
                 _lookup(connection, view, names, full_feature_names, filter_by_created_timestamp)
                 for view, names in wanted.items()
             ]
+            if entity_df is None:
+                first, last = compute_non_entity_date_range([*wanted], start_date, end_date)
+                entity_df = known_rows_sql(lookups, to_naive_utc(first), to_naive_utc(last))
+            entities = read_entities(entity_df, connection)
             _check(connection, entities, lookups)
         answer = _historical(config, entities, lookups)
         metadata = _metadata(feature_refs, entities)

@@ -9,10 +9,12 @@ What is joined is narrow: keys, timestamp and row number. The features are fetch
 afterwards, which is several times faster than carrying hundreds of columns through the join.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from feature_repo.stores.relations import Relation, quote
+from ml.config import AlmanacError
 
 ENTITIES = "entity_rows"
 ROW = "__row"
@@ -57,6 +59,34 @@ def lookup_sql(lookup: Lookup, first: datetime | None, last: datetime | None) ->
         f"select {', '.join(columns)}\nfrom {ENTITIES} e\n"
         f"left join matched m on m.{ROW} = e.{ROW}{join}\norder by e.{ROW}"
     )
+
+
+def known_rows_sql(lookups: Sequence[Lookup], first: datetime, last: datetime) -> str:
+    """Return the query for every key and moment that has a feature row from `first` to `last`.
+
+    Raises:
+        AlmanacError: the lookups differ in the keys of the entities.
+    """
+    keys = [key for _, key in lookups[0].keys]
+    for lookup in lookups[1:]:
+        if {key for _, key in lookup.keys} != {*keys}:
+            raise AlmanacError(
+                f"Without entity rows, {lookups[0].relation.name} and {lookup.relation.name} "
+                f"cannot be lined up: one has the keys {', '.join(keys) or 'none'}, the other "
+                f"{', '.join(key for _, key in lookup.keys) or 'none'}.\n"
+                "Give entity_df, or ask for the views one at a time."
+            )
+    parts = []
+    for lookup in lookups:
+        column_of = {key: column for column, key in lookup.keys}
+        named = [f"s.{quote(column_of[key])} as {quote(key)}" for key in keys]
+        moment = f"s.{quote(lookup.timestamp)}::timestamp"
+        parts.append(
+            f"select distinct {', '.join([*named, f'{moment} as event_timestamp'])} "
+            f"from {lookup.relation.rows} s "
+            f"where {moment} between {literal(first)} and {literal(last)}"
+        )
+    return "\nunion\n".join(parts) + "\norder by all"
 
 
 def _candidates(lookup: Lookup, first: datetime | None, last: datetime | None) -> str:
