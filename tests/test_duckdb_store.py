@@ -15,6 +15,7 @@ from feast.value_type import ValueType
 from feature_repo.stores.duckdb_offline import DuckDBOfflineStore
 from feature_repo.stores.duckdb_source import DuckDBSource, SavedDatasetDuckDBStorage
 from feature_repo.stores.duckdb_types import feast_type
+from feature_repo.stores.relations import read_relation
 from ml.config import AlmanacError
 from tests.pair_store import START, pair_store, write
 
@@ -236,6 +237,21 @@ def test_missing_relations_columns_and_warehouses_are_named(home, store):
     warehouse.unlink()
     with pytest.raises(AlmanacError, match=r"No warehouse at .*\nBuild it first: dbt build"):
         store.get_historical_features(ROWS, ["single:size"])
+
+
+def test_of_many_columns_the_nearest_are_named(home):
+    names = [
+        f"trx_amount_{aggregate}__{window}m"
+        for aggregate in ("sum", "max")
+        for window in range(1, 9)
+    ]
+    with duckdb.connect(str(home / "wide.duckdb")) as connection:
+        connection.execute(f"create table wide ({', '.join(f'{name} float' for name in names)})")
+        relation = read_relation(connection, "wide")
+    with pytest.raises(
+        AlmanacError, match=r"of its 16 columns the nearest are trx_amount_sum__3m,"
+    ):
+        relation.require("trx_amuont_sum__3m")
 
 
 def test_a_source_is_checked_and_survives_the_registry(home, store):

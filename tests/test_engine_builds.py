@@ -6,13 +6,20 @@ import random
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from tests.feature_oracle import read_specs
 from tests.oracle_events import Event
-from tests.random_events import bank_events, purchases, write_bank, write_transactions
+from tests.random_events import (
+    bank_events,
+    purchase,
+    purchases,
+    write_bank,
+    write_transactions,
+)
 from tests.test_feature_oracle import assert_as_expected, build, built, expected
 from tests.workspaces import REPOSITORY, TestWorkspace, make_workspace
 
@@ -211,3 +218,19 @@ def test_rows_are_judged_and_features_measured_where_something_changed(
     bank_file(ws, 0).unlink()
     build(ws, "stg_mbd__trx")
     assert ws.query(reasons) == []
+
+
+def test_an_increment_of_more_than_a_row_group_is_kept(tmp_path: Path) -> None:
+    """DuckDB keeps rows in groups of 122,880; two threads write the groups of an increment."""
+    ws = make_workspace(tmp_path, tmp_path / "raw")
+    write_transactions(ws.raw / "transactions/0.csv", [purchase("c", datetime(2023, 1, 5), 1)])
+    build(ws, "ftr_spend_time")
+    many = 150_000
+    with (ws.raw / "transactions/1.csv").open("w") as file:
+        file.write("customer_id,event_time,amount\n")
+        file.writelines(f"x{number},2023-02-03,1\n" for number in range(many))
+    build(ws, "ftr_spend_time")
+    for table in ("intermediate.int_transactions_months", "features.ftr_spend_time"):
+        counts = f"select feature_month::varchar, count(*) from {table} group by 1 order by 1"
+        newest = many if table.endswith("int_transactions_months") else many + 1
+        assert ws.query(counts) == [("2023-01-01", 1), ("2023-02-01", newest)]

@@ -1,5 +1,6 @@
 """Tables and views of the warehouse as the stores see them: names, columns and types."""
 
+import difflib
 from dataclasses import dataclass
 
 import duckdb
@@ -7,6 +8,8 @@ import duckdb
 from ml.config import AlmanacError
 
 DEFAULT_SCHEMA = "main"
+# So many columns are all named where one is missing.
+FEW = 12
 # What the name of the table below a view of names ends with.
 VECTORS = "__vectors"
 
@@ -34,9 +37,13 @@ class Relation:
         """
         if column in self.columns:
             return column
+        there = f"it has {', '.join(self.columns)}"
+        if len(self.columns) > FEW:
+            near = difflib.get_close_matches(column, self.columns, n=3, cutoff=0.0)
+            there = f"of its {len(self.columns)} columns the nearest are {', '.join(near)}"
         raise AlmanacError(
-            f"{self.name} has no column {column}; it has {', '.join(self.columns)}.\n"
-            "Bring both sides in line: dbt build, then feast apply"
+            f"{self.name} has no column {column}; {there}.\n"
+            "Correct the name, or bring both sides in line: dbt build, then feast apply"
         )
 
     def value(self, column: str, alias: str) -> str:

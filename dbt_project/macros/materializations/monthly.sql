@@ -30,10 +30,19 @@
     {{ return({'relations': [built()]}) }}
 {% endmaterialization %}
 
-{#- in: a query. out: an empty table of its columns beside the one that is built, to be filled with the months to be built. -#}
+{#-
+    in:  a query
+    out: an empty table of its columns beside the one that is built, to be filled with the months to be built
+    Its columns are spelt out: DuckDB 2.0.0 loses what two threads insert into a table that `create … as … limit 0` made in the
+    same transaction, once it is more than a row group.
+-#}
 {% macro begin_table(sql) %}
     {% set beside = built().incorporate(path={'identifier': built().identifier ~ '__fresh'}) %}
-    {% do run_query('create or replace table ' ~ beside ~ ' as select * from (' ~ sql ~ ') limit 0') %}
+    {% set columns = [] %}
+    {% for column in run_query('describe select * from (' ~ sql ~ ')').rows %}
+        {% do columns.append(adapter.quote(column[0]) ~ ' ' ~ column[1]) %}
+    {% endfor %}
+    {% do run_query('create or replace table ' ~ beside ~ ' (' ~ columns | join(', ') ~ ')') %}
     {{ return(beside) }}
 {% endmacro %}
 
