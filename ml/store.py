@@ -137,6 +137,18 @@ def online_rows(
     return pa.table(columns)
 
 
+def published_until(ws: Workspace, service: str) -> datetime:
+    """Return the last moment (naive UTC) up to which features of `service` are published.
+
+    Raises:
+        AlmanacError: Feast knows no such service, or none of its features has been published.
+    """
+    store = feature_store(ws)
+    names = {feature.view for feature in _features(_service(store, service))}
+    views = [store.get_feature_view(name) for name in sorted(names)]
+    return _published(service, views).replace(tzinfo=None)
+
+
 def _published(service: str, views: Iterable[FeatureView]) -> datetime:
     published = [view for view in views if view.state == FeatureViewState.AVAILABLE_ONLINE]
     ends = [end for view in published if (end := view.most_recent_end_time)]

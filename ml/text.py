@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ml.evaluate import Backtest, Evaluation
+    from ml.verify import Verdict
 
 Cell = str | int | float | None
 
@@ -124,3 +125,41 @@ def _mean_and_spread(values: Sequence[float | None]) -> tuple[float | None, floa
     if len(known) == 1:
         return mean, None
     return mean, (sum((value - mean) ** 2 for value in known) / (len(known) - 1)) ** 0.5
+
+
+def verdicts(found: Sequence["Verdict"]) -> str:
+    """Return one line a target: what was compared, and how many values are not the same online."""
+    headers = ["target", "published", "customers", "features", *_WRONG]
+    rows: list[list[Cell]] = [
+        [
+            each.target,
+            f"{each.moment:%Y-%m-%d}",
+            each.customers,
+            each.features,
+            *(each.total(kind) for kind in _WRONG),
+        ]
+        for each in found
+    ]
+    return table(headers, rows)
+
+
+def differences(found: Sequence["Verdict"], most: int = 10) -> str:
+    """Return the features with most values that are not the same online, an example each."""
+    headers = ["target", "feature", *_WRONG, "for instance", "warehouse", "online"]
+    rows: list[list[Cell]] = [
+        [
+            verdict.target,
+            each.feature,
+            *(getattr(each, kind) for kind in _WRONG),
+            each.customer,
+            str(each.offline),
+            str(each.online),
+        ]
+        for verdict in found
+        for each in verdict.differences[:most]
+    ]
+    return table(headers, rows)
+
+
+# What can be wrong with a published value.
+_WRONG = ("missing", "extra", "mismatched")

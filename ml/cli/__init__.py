@@ -4,7 +4,7 @@ from ml.cli.audit import audit
 from ml.cli.catalogue import features, trace
 from ml.cli.files import publish, report, simulate
 from ml.cli.group import main
-from ml.cli.models import evaluate, list_targets, score, train
+from ml.cli.models import evaluate, list_targets, score, train, verify
 from ml.cli.profile import profile
 from ml.cli.refit import refit
 
@@ -18,6 +18,7 @@ for command in (
     train,
     evaluate,
     score,
+    verify,
     trace,
     publish,
     report,
