@@ -126,8 +126,8 @@ def _known(values: pa.Array) -> NDArray[np.bool_]:
 
 def _equal(ours: pa.Array, theirs: pa.Array) -> NDArray[np.bool_]:
     if pa.types.is_floating(ours.type):
-        pair = (values.to_numpy(zero_copy_only=False) for values in (ours, theirs))
-        return np.isclose(*pair, rtol=TOLERANCE, atol=0.0)
+        left, right = (values.to_numpy(zero_copy_only=False) for values in (ours, theirs))
+        return np.asarray(np.isclose(left, right, rtol=TOLERANCE, atol=0.0))
     return np.asarray(pc.equal(ours, theirs).fill_null(False).to_numpy(zero_copy_only=False))
 
 

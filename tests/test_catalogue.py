@@ -121,7 +121,6 @@ def measured(rows: pd.DataFrame, names: list[str], last_complete: str | None) ->
         "this": "family_rows",
         "ref": lambda name: {"int_complete_months": "complete_months"}[name],
         "feature_statistics_table": lambda: "kept",
-        "local_md5": lambda text: text,
         "features": lambda meta: [{"name": name} for name in names],
         "model": {"config": {"meta": {"family": "shop", "source": "shop"}}},
     }
@@ -133,7 +132,7 @@ def measured(rows: pd.DataFrame, names: list[str], last_complete: str | None) ->
         connection.execute(
             "create table kept (family varchar, name varchar, null_share double, "
             "distinct_values bigint, mean double, minimum double, maximum double, "
-            "drift double, measured_rows bigint, rows_version ubigint)"
+            "drift double, measured_rows bigint)"
         )
         connection.execute(sql)
         return connection.execute("from kept order by name").df().set_index("name")
@@ -275,7 +274,8 @@ def test_a_grid_feature_is_followed_to_its_raw_columns(ws):
 
 def test_a_ratio_of_counts_reads_rows_of_its_source(ws):
     steps = lineage(ws, "features.ftr_geo", "geo_event_ratio__1m_over_6m")
-    assert [step.relation for step in steps[2:]] == ["staging.stg_mbd__geo", "landed.mbd__geo"]
+    below = ["intermediate.int_mbd_geo_cells", "staging.stg_mbd__geo", "landed.mbd__geo"]
+    assert [step.relation for step in steps[2:]] == below
     assert "nullif" in steps[0].expressions[0].sql
     assert {each.name for each in steps[0].expressions} >= {"event__count__1m", "event__count__6m"}
 

@@ -17,7 +17,6 @@
         minimum double,
         maximum double,
         drift double,
-        measured_rows bigint not null,
-        rows_version ubigint not null
+        measured_rows bigint not null
     )
 {% endmacro %}

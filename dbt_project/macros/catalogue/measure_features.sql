@@ -2,16 +2,14 @@
     Measures every feature of the family that was just built; the post-hook of all models below `features`.
     The rows are those of at most 2,500 customers, the first by the MD5 of their id, in the newest two complete months:
     what it costs depends on the number of features, not on the company's size.
-    out: statements that replace the family's rows of feature_statistics_table(); none where the months are those that
-         were measured
+    out: statements that replace the family's rows of feature_statistics_table(); none while the family is empty
 -#}
 {% macro measure_features() %}
     {%- set complete_months = ref('int_complete_months') %}
     {%- set meta = model.config.get('meta', {}) %}
     {%- if execute and meta.get('family') %}
     {%- set names = features(meta) | map(attribute='name') | list %}
-    delete from {{ feature_statistics_table() }}
-    where family = '{{ meta.family }}' and rows_version is distinct from ({{ rows_version(this, names, complete_months) }});
+    delete from {{ feature_statistics_table() }} where family = '{{ meta.family }}';
     insert into {{ feature_statistics_table() }}
     with {{ measured_rows(this, meta, names, complete_months) }},
 
@@ -40,21 +38,10 @@
         statistics.maximum,
         drifts.drift,
         statistics.measured_rows,
-        ({{ rows_version(this, names, complete_months) }}) as rows_version,
     from statistics
     left join drifts on statistics.position = drifts.position
     {%- endif %}
 {% endmacro %}
-
-{#-
-    in:  a family's relation, its features' names, the relation of complete months
-    out: a query of one hash of all that decides what is measured; of vectors the months say what is in them
--#}
-{% macro rows_version(relation, names, complete_months) -%}
-    {%- set marks = 'feature_month, month_version' if model.config.materialized == 'vectors' else '*' -%}
-    select hash('{{ local_md5(names | join) }}', sum(hash(marks)), (select sum(hash(complete)) from {{ complete_months }} as complete))
-    from (select distinct {{ marks }} from {{ relation }}) as marks
-{%- endmacro %}
 
 {#-
     in:  a family's relation, its `meta`, its features' names, the relation of complete months
@@ -64,9 +51,7 @@
 -#}
 {% macro measured_rows(relation, meta, names, complete_months) -%}
 known_months as (
-    select distinct feature_month
-    from {{ relation }}
-    where (select count(*) from {{ feature_statistics_table() }} where family = '{{ meta.family }}') = 0
+    select distinct feature_month from {{ relation }}
 ),
 
 complete as (
