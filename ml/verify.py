@@ -1,7 +1,7 @@
 """Whether the online store answers as the warehouse does, value by value."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -134,12 +134,9 @@ def _equal(ours: pa.Array, theirs: pa.Array) -> NDArray[np.bool_]:
 def _added(known: Difference | None, new: Difference) -> Difference:
     if known is None:
         return new
-    return Difference(
-        known.feature,
-        known.missing + new.missing,
-        known.extra + new.extra,
-        known.mismatched + new.mismatched,
-        known.customer,
-        known.offline,
-        known.online,
+    return replace(
+        known,
+        missing=known.missing + new.missing,
+        extra=known.extra + new.extra,
+        mismatched=known.mismatched + new.mismatched,
     )

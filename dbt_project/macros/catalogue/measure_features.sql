@@ -11,7 +11,7 @@
     {%- set names = features(meta) | map(attribute='name') | list %}
     delete from {{ feature_statistics_table() }} where family = '{{ meta.family }}';
     insert into {{ feature_statistics_table() }}
-    with {{ measured_rows(this, meta, names, complete_months) }},
+    with {{ measured_rows(this, names, complete_months, meta.source) }},
 
     {{ drifts() }},
 
@@ -44,12 +44,12 @@
 {% endmacro %}
 
 {#-
-    in:  a family's relation, its `meta`, its features' names, the relation of complete months
+    in:  a family's relation, its features' names, the relation of complete months, its source
     out: the CTEs that end with `measured (value, position, is_newest)`: a row a sampled customer-month and feature;
          NaN is missing
     A source without complete months, or with none in the family, has its newest months measured.
 -#}
-{% macro measured_rows(relation, meta, names, complete_months) -%}
+{% macro measured_rows(relation, names, complete_months, source_name) -%}
 known_months as (
     select distinct feature_month from {{ relation }}
 ),
@@ -57,7 +57,7 @@ known_months as (
 complete as (
     select greatest(max(last_complete_month), (select min(feature_month) from known_months)) as last_month
     from {{ complete_months }}
-    where source = '{{ meta.source }}'
+    where source = '{{ source_name }}'
 ),
 
 newest_months as (
