@@ -33,7 +33,7 @@ projections as (
     select
         {{ dialogs }}.* exclude (embedding),
         components.position,
-        {{ inner_product(dialogs ~ '.embedding', 'components.vector') }} - components.origin as score,
+        {{ exactly_summable(inner_product(dialogs ~ '.embedding', 'components.vector') ~ ' - components.origin') }} as score,
     from {{ dialogs }}
     left join components
         on {{ dialogs }}.dialog_version = components.version and list_count({{ dialogs }}.embedding) = components.length
@@ -53,7 +53,7 @@ scored as (
 measured as (
     select
         scored.* exclude (scores),
-        list_transform(centres.points, lambda point: {{ distance('scored.scores', 'point') }}) as distances,
+        list_transform(centres.points, lambda point: {{ exactly_summable(distance('scored.scores', 'point')) }}) as distances,
     from scored
     left join centres on scored.dialog_version = centres.version and isfinite(list_sum(scored.scores))
 ),
@@ -78,4 +78,13 @@ projected as (
 {#- in: two points as lists. out: their distance. -#}
 {% macro distance(left, right) -%}
     list_distance({{ left }}, {{ right }})
+{%- endmacro %}
+
+{#-
+    in:  a number below eight thousand million
+    out: the nearest multiple of 2^-20, about a millionth. Their sums need no rounding, so that they are the same in
+         whatever order the rows come: a full refresh gives the same months as increments, to the last bit.
+-#}
+{% macro exactly_summable(number) -%}
+    round(({{ number }}) * 1048576) / 1048576
 {%- endmacro %}
