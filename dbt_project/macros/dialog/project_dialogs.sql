@@ -41,7 +41,9 @@ projections as (
 
 scored as (
     select
-        {{ columns | join(', ') }},
+    {%- for column in columns %}
+        {{ column }},
+    {%- endfor %}
     {%- for position in range(1, size.get('components', 0) + 1) %}
         max(score) filter (where position = {{ position }} and isfinite(score)) as pc_{{ position }},
     {%- endfor %}

@@ -13,11 +13,11 @@ with {{ family_spine(partial, declared.get('source')) }},
 {{ changed_feature_months(declared) }},
 
 -- What the changed months look back on; a bucket of customers at a time where there are many.
-{{ dense_months('months', declared, 'spine.feature_month >= (select min(feature_month) from changed) - interval ' ~ months_back(declared) ~ ' month') }}
+{{- dense_months('months', declared, 'spine.feature_month >= (select min(feature_month) from changed) - interval ' ~ months_back(declared) ~ ' month') }}
 
-{{ dense_months('history', declared, 'true') }}
+{{- dense_months('history', declared, 'true') }}
 
-{{ grid_windows(declared) }},
+{{- grid_windows(declared) }},
 
 due as (
     select
@@ -39,7 +39,7 @@ from due
 {#- in: a CTE's name, a spec, a condition on months. out: the CTE: the spine's months with the parts that the spec asks for. -#}
 {% macro dense_months(name, spec, condition) -%}
 {%- set parts = grid_parts(spec) | selectattr('ever') | list if name == 'history' else grid_parts(spec) -%}
-{%- if parts -%}
+{%- if parts %}
 {{ name }} as (
     select
         spine.customer_id,
@@ -48,11 +48,11 @@ from due
         partials.{{ part.name }},
     {%- endfor %}
     from spine
-    left join (select * from partials where {{ in_bucket('customer_id') }}) as partials
-        on spine.customer_id = partials.customer_id and spine.feature_month = partials.feature_month
+    left join partials
+        on spine.customer_id = partials.customer_id and spine.feature_month = partials.feature_month and {{ in_bucket('partials.customer_id') }}
     where {{ condition }} and {{ in_bucket('spine.customer_id') }}
 ),
-{%- endif -%}
+{% endif -%}
 {%- endmacro %}
 
 {#- in: a spec. out: how many months before its own a row looks back on, windows and single months. -#}

@@ -10,6 +10,7 @@
 {% macro grid_windows(spec) %}
 {%- set parts = grid_parts(spec) %}
 {%- set ever = parts | selectattr('ever') | list %}
+{%- set sums = parts | selectattr('part', 'equalto', 'sum') | list %}
 {%- set lengths = ([1] + grid_cells(spec) | sum(attribute='windows', start=[]) | reject('equalto', 'all') | list) | unique | sort %}
 windows_1m as (
     select
@@ -62,20 +63,18 @@ to_date as (
 -- The sum of nothing is null, not 0.
 windowed as (
     select
-        longest.* replace (
-            customer_id as customer_id,
-    {%- for part in parts if part.part == 'sum' %}
+        longest.*
+    {%- for part in sums %}{{ ' replace (' if loop.first }}
         {%- for suffix in part_suffixes(part, lengths) %}
             case when {{ part.counted ~ suffix }} > 0 then {{ part.name ~ suffix }} end as {{ part.name ~ suffix }},
-        {%- endfor %}
-    {%- endfor %}
-        ),
+        {%- endfor %}{{ '\n        )' if loop.last }}
+    {%- endfor %},
     {%- for part in ever %}
-        {{ 'case when ' ~ part.counted ~ '__all > 0 then ' ~ part.name ~ '__all end' if part.part == 'sum' else part.name ~ '__all' }} as {{ part.name }}__all,
+        {{ 'case when ' ~ part.counted ~ '__all > 0 then ' ~ part.name ~ '__all end as ' ~ part.name if part.part == 'sum' else part.name }}__all,
     {%- endfor %}
     from windows_{{ lengths | last }}m as longest
     {%- if ever %}
-    inner join to_date using (customer_id, feature_month)
+    inner join to_date on longest.customer_id = to_date.customer_id and longest.feature_month = to_date.feature_month
     {%- endif %}
 )
 {%- endmacro %}

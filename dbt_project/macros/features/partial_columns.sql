@@ -12,7 +12,7 @@
     {%- endfor %}
     {%- endfor %}
     {%- for part in found.values() %}
-    {{ partial_expression(part) }} as {{ part.name }},
+        {{ partial_expression(part) }} as {{ part.name }},
     {%- endfor %}
 {% endmacro %}
 

@@ -38,13 +38,19 @@ with_gaps as (
         *,
         cast(nullif(date_diff('day', last_time, event_time), 0) as double) as days_since_last,
     from in_order
+),
+
+partials as (
+    select
+        customer_id,
+        feature_month,
+        {{- partial_columns(specs) }}
+    from with_gaps
+    group by customer_id, feature_month
 )
 
 select
-    with_gaps.customer_id,
-    with_gaps.feature_month,
-    {{- partial_columns(specs) }}
-    any_value(changed.month_version) as month_version,
-from with_gaps
-inner join changed on with_gaps.feature_month = changed.feature_month
-group by with_gaps.customer_id, with_gaps.feature_month
+    partials.*,
+    changed.month_version,
+from partials
+inner join changed on partials.feature_month = changed.feature_month
