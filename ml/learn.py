@@ -29,15 +29,14 @@ def labelled_rows(ws: Workspace, target: Target) -> TrainingSet:
     from ml import store
 
     sql = f"select customer_id, event_timestamp, label from {target.relation}"
-    table = store.training_set(ws, target.name, sql)
-    features = [
-        Feature(name, str(table.schema.field(name).type), view)
-        for name, view, _ in store.feature_names(ws, target.name)
-    ]
-    rows = training_set(table, features)
+    found = store.training_matrix(ws, target.name, sql)
+    view_of = {name: view for name, view, _ in store.feature_names(ws, target.name)}
+    features = [Feature(name, str(kind), view_of[name]) for name, kind in found.types.items()]
+    rows = training_set(found.rows, features, found.values)
     if not len(rows):
+        given = found.rows.num_rows
         raise AlmanacError(
-            f"None of the {table.num_rows} label rows of {target.name} has a feature at its time.\n"
+            f"None of the {given} label rows of {target.name} has a feature at its time.\n"
             "Build the features first: dbt build, then feast apply"
         )
     return rows

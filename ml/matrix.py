@@ -71,18 +71,21 @@ class TrainingSet:
         return text.hexdigest()
 
 
-def training_set(table: pa.Table, features: Sequence[Feature]) -> TrainingSet:
-    """Return `table`'s rows in canonical order, without those that have no feature at all."""
-    matrix = matrix_of(table, features)
-    known = ~np.isnan(matrix).all(axis=1)
+def training_set(rows: pa.Table, features: Sequence[Feature], values: Matrix) -> TrainingSet:
+    """Return `rows` and their `values` in canonical order, without those that have no value.
+
+    `values` has a row a row and a column a feature, NaN for null; its infinities become NaN.
+    """
     data = TrainingSet(
         tuple(features),
-        table.column("customer_id").to_numpy()[known].astype(str),
-        table.column("event_timestamp").to_numpy()[known].astype("datetime64[us]"),
-        table.column("label").to_numpy()[known].astype(np.int8),
-        matrix[known],
+        rows.column("customer_id").to_numpy().astype(str),
+        rows.column("event_timestamp").to_numpy().astype("datetime64[us]"),
+        rows.column("label").to_numpy().astype(np.int8),
+        finite(values),
     )
-    return data.take(np.lexsort((row_keys(data), data.times)))
+    order = np.lexsort((row_keys(data), data.times))
+    known: NDArray[np.bool_] = np.asarray(~np.isnan(values).all(axis=1))
+    return data.take(order[known[order]])
 
 
 def matrix_of(table: pa.Table, features: Sequence[Feature]) -> Matrix:
@@ -97,7 +100,14 @@ def matrix_of(table: pa.Table, features: Sequence[Feature]) -> Matrix:
         for position, feature in enumerate(features):
             column = table.column(feature.name).cast(pa.float64())
             matrix[:, position] = column.to_numpy()
-    # An infinity is a division that had no answer: to a model it is as missing as a null.
+    return finite(matrix)
+
+
+def finite(matrix: Matrix) -> Matrix:
+    """Return `matrix`, in which every infinity has been made NaN.
+
+    An infinity is a division that had no answer: to a model it is as missing as a null.
+    """
     matrix[np.isinf(matrix)] = np.nan
     return matrix
 

@@ -1,5 +1,6 @@
 """Feast, for the rest of ml: training sets and online rows; the only module that imports it."""
 
+import difflib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,9 +10,12 @@ import pyarrow as pa
 from feast import FeatureService, FeatureStore, FeatureView
 from feast.errors import FeatureServiceNotFoundException
 from feast.feature_view import FeatureViewState
+from feast.infra.offline_stores.offline_store import RetrievalJob
 from feast.repo_config import RepoConfig, load_repo_config
 from feast.types import from_feast_to_pyarrow_type
 
+from feature_repo.stores.duckdb_job import HistoricalRetrievalJob
+from feature_repo.stores.retrieval import FeatureMatrix
 from ml.config import REPOSITORY, AlmanacError, Workspace
 
 FEATURE_REPO = REPOSITORY / "feature_repo"
@@ -69,9 +73,10 @@ def _service(store: FeatureStore, name: str) -> FeatureService:
     try:
         return store.get_feature_service(name)
     except FeatureServiceNotFoundException as error:
-        known = ", ".join(sorted(service.name for service in store.list_feature_services()))
+        known = sorted(service.name for service in store.list_feature_services())
+        near = "".join(f" (did you mean {n}?)" for n in difflib.get_close_matches(name, known, 1))
         raise AlmanacError(
-            f"Feast knows no feature service {name}; it knows {known or 'none'}.\n"
+            f"Feast knows no feature service {name}{near}; it knows {', '.join(known) or 'none'}.\n"
             "Register it: feast apply"
         ) from error
 
@@ -100,10 +105,28 @@ def training_set(
     Raises:
         AlmanacError: a service, relation or column is missing.
     """
+    return _retrieval(ws, entities, service or target).to_arrow()
+
+
+def training_matrix(ws: Workspace, target: str, entities: pa.Table | str) -> FeatureMatrix:
+    """Return the same rows with the features as one float32 matrix instead of columns.
+
+    Raises:
+        AlmanacError: a service, relation or column is missing, or a feature is no number.
+    """
+    job = _retrieval(ws, entities, target)
+    if isinstance(job, HistoricalRetrievalJob):
+        return job.to_matrix()
+    raise AlmanacError(
+        f"{type(job).__name__} of another offline store makes no matrices.\n"
+        "Name Almanac's own in feature_repo/feature_store.yaml."
+    )
+
+
+def _retrieval(ws: Workspace, entities: pa.Table | str, service: str) -> RetrievalJob:
     store = feature_store(ws)
-    chosen = _service(store, service or target)
-    job = store.get_historical_features(entity_df=entities, features=chosen)
-    return job.to_arrow()
+    chosen = _service(store, service)
+    return store.get_historical_features(entity_df=entities, features=chosen)
 
 
 def online_rows(

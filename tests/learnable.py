@@ -18,6 +18,7 @@ import pyarrow as pa
 import pytest
 
 import ml
+from feature_repo.stores.retrieval import FeatureMatrix
 from ml.config import Workspace
 
 FEATURES = ["spend_sum__1m", "spend_count__1m", "spend_days_since__all", "spend_noise__1m"]
@@ -129,6 +130,14 @@ class FakeStore(ModuleType):
                 f"select e.*, {', '.join(FEATURES)} from {source} as e "
                 "left join features.ftr_spend as f using (customer_id, event_timestamp)"
             ).to_arrow_table()
+
+    def training_matrix(
+        self, ws: Workspace, target: str, entities: pa.Table | str
+    ) -> FeatureMatrix:
+        table = self.training_set(ws, target, entities)
+        values = [table[name].to_numpy().astype(np.float32) for name in FEATURES]
+        types = {name: table.schema.field(name).type for name in FEATURES}
+        return FeatureMatrix(table.drop_columns(FEATURES), types, np.column_stack(values))
 
     def online_rows(
         self, ws: Workspace, service: str, customer_ids: list[str], as_of: datetime

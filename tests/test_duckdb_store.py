@@ -281,7 +281,10 @@ def test_sources_outside_the_warehouse_are_refused(store):
         ("FLOAT", ValueType.FLOAT),
         ("DOUBLE", ValueType.DOUBLE),
         ("TIMESTAMP WITH TIME ZONE", ValueType.UNIX_TIMESTAMP),
+        ("DECIMAL(18,2)", ValueType.DECIMAL),
+        ("HUGEINT", ValueType.DECIMAL),
         ("FLOAT[500]", ValueType.FLOAT_LIST),
+        ("DECIMAL(4,1)[]", ValueType.DECIMAL_LIST),
         ("VARCHAR[]", ValueType.STRING_LIST),
     ],
 )
@@ -291,7 +294,7 @@ def test_types_are_kept(duckdb_type, expected):
 
 @pytest.mark.parametrize(
     "duckdb_type",
-    ["DECIMAL(18,2)", "HUGEINT", "UBIGINT", "DATE", "TIME", "INTEGER[][]", "MAP(A, B)"],
+    ["UBIGINT", "TIMESTAMP_NS", "DATE", "TIME", "INTEGER[][]", "MAP(A, B)"],
 )
 def test_types_without_an_equal_are_refused(duckdb_type):
     with pytest.raises(AlmanacError, match="no type equal to DuckDB's"):

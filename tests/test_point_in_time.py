@@ -2,22 +2,35 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pandas as pd
+import numpy as np
 import pyarrow as pa
 import pytest
 from feast import FeatureStore
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.pair_store import START, TTL, pair_store, write
+from tests.pair_oracle import (
+    MICROSECOND,
+    Case,
+    Row,
+    entity_rows,
+    features,
+    mistakes,
+    moments,
+    pair_rows,
+    pandas_frame,
+    single_rows,
+    tables,
+    wide_rows,
+)
+from tests.pair_store import SOURCES, START, TTL, pair_store, write
 
-REFS = ["pair:pair_id", "pair:pair_amount", "single:size", "pair_view:pair_view_id"]
-MICROSECOND = timedelta(microseconds=1)
+PAIRS = list(SOURCES)
 
 
 @dataclass(frozen=True)
@@ -32,40 +45,28 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return Place(pair_store(home), home)
 
 
-# Few values, so that keys and moments meet often: (1, 11) and (11, 1), one microsecond either side.
-composite = st.sampled_from([(1, 11), (1, 11), (1, 11), (11, 1), (11, 1), (1, None), (None, 11)])
-moments = st.builds(
-    lambda days, step: START + days * TTL + step * MICROSECOND,
-    st.integers(0, 2),
-    st.sampled_from([0, 0, 1, -1]),
-)
-pair_rows = st.lists(
-    st.tuples(composite, moments, moments | st.none(), st.floats(-9, 9) | st.none()), max_size=20
-)
-single_rows = st.lists(st.tuples(st.sampled_from([1, 11, None]), moments), max_size=10)
-entity_rows = st.lists(st.tuples(composite, moments | st.none()), max_size=12)
-
-
-def pandas_frame(rows: list[tuple[Any, ...]], zone: ZoneInfo | None) -> pd.DataFrame:
-    times = pd.to_datetime(pd.Series([moment for _, moment in rows], dtype="datetime64[us]"))
-    if zone:
-        times = times.dt.tz_localize(UTC).dt.tz_convert(zone)
-    columns = {f"k{i + 1}": pd.array([key[i] for key, _ in rows], dtype="Int64") for i in (0, 1)}
-    frame = pd.DataFrame(columns | {"event_timestamp": times, "place": range(len(rows))})
-    # A row's label says nothing of its place.
-    frame.index = pd.Index(range(len(rows), 0, -1))
-    return frame
-
-
-def arrow_table(rows: list[tuple[Any, ...]], kind: pa.DataType) -> pa.Table:
+def arrow_table(rows: list[Row], kind: pa.DataType) -> pa.Table:
     times = pa.array([moment for _, moment in rows], pa.timestamp("us")).cast(kind)
     columns = {f"k{i + 1}": pa.array([key[i] for key, _ in rows], pa.int64()) for i in (0, 1)}
     return pa.table(columns | {"event_timestamp": times, "place": pa.array(range(len(rows)))})
 
 
-FRAMES: dict[str, Callable[[list[tuple[Any, ...]]], Any]] = {
-    "pandas": lambda rows: pandas_frame(rows, None),
+def mixed_zones(rows: list[Row]) -> Any:
+    """A column of Python's own moments, each in the next of three zones."""
+    frame = pandas_frame(rows)
+    zones = [ZoneInfo("UTC"), ZoneInfo("Asia/Tokyo"), ZoneInfo("America/Lima")]
+    frame["event_timestamp"] = [
+        moment and moment.replace(tzinfo=zones[0]).astimezone(zones[i % 3])
+        for i, (_, moment) in enumerate(rows)
+    ]
+    frame["event_timestamp"] = frame["event_timestamp"].astype(object)
+    return frame
+
+
+FORMS: dict[str, Callable[[list[Row]], Any]] = {
+    "pandas": pandas_frame,
     "pandas in Tokyo": lambda rows: pandas_frame(rows, ZoneInfo("Asia/Tokyo")),
+    "pandas in several zones": mixed_zones,
     "arrow": lambda rows: arrow_table(rows, pa.timestamp("us")),
     "arrow in Paris, nanoseconds": lambda rows: arrow_table(
         rows, pa.timestamp("ns", "Europe/Paris")
@@ -74,50 +75,57 @@ FRAMES: dict[str, Callable[[list[tuple[Any, ...]]], Any]] = {
 }
 
 
-def valid(known: list[dict[str, Any]], moment: datetime | None, ttl: timedelta | None) -> list[Any]:
-    """Return every row that may serve `moment`: all that share the newest timestamps."""
-    if moment is None:
-        return []
-    alive = [
-        row for row in known if row["at"] <= moment and (ttl is None or row["at"] >= moment - ttl)
+def matrix_rows(job: Any) -> list[dict[str, Any]]:
+    rows, types, values = job.to_matrix()
+    assert values.dtype == np.float32
+    assert values.shape == (rows.num_rows, len(types))
+    return [
+        row | {n: None if np.isnan(v) else v for n, v in zip(types, line, strict=True)}
+        for row, line in zip(rows.to_pylist(), values.tolist(), strict=True)
     ]
-    newest = max((order(row) for row in alive), default=None)
-    return [row for row in alive if order(row) == newest]
 
 
-def order(row: dict[str, Any]) -> tuple[datetime, bool, datetime]:
-    return row["at"], row.get("made") is not None, row.get("made") or datetime.min
+def batch_rows(job: Any) -> list[dict[str, Any]]:
+    batches = list(job.to_arrow_batches(rows=5))
+    assert all(0 < batch.num_rows <= 5 for batch in batches)
+    return [row for batch in batches for row in batch.to_pylist()]
 
 
-@dataclass(frozen=True)
-class Case:
-    """Two tables, the entity rows, the form they are given in, and Feast's created filter."""
+def pandas_rows(job: Any) -> list[dict[str, Any]]:
+    frame = job.to_df()
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")
 
-    pairs: list[tuple[Any, ...]]
-    singles: list[tuple[Any, ...]]
-    entities: list[tuple[Any, ...]]
-    form: str
-    by_then: bool
 
+ANSWERS: dict[str, Callable[[Any], list[dict[str, Any]]]] = {
+    "arrow": lambda job: job.to_arrow().to_pylist(),
+    "pandas": pandas_rows,
+    "batches": batch_rows,
+    "matrix": matrix_rows,
+}
 
 cases = st.builds(
-    Case, pair_rows, single_rows, entity_rows, st.sampled_from(sorted(FRAMES)), st.booleans()
+    Case,
+    pair_rows,
+    single_rows,
+    wide_rows,
+    entity_rows,
+    st.sampled_from(sorted(FORMS)),
+    st.sampled_from(sorted(ANSWERS)),
+    st.booleans(),
+    st.booleans(),
 )
 
 
 def answer(place: Place, case: Case) -> list[dict[str, Any]]:
-    write(
-        place.home,
-        {
-            "pairs": [(*k, at, made, i, amt) for i, (k, at, made, amt) in enumerate(case.pairs)],
-            "singles": [(*row, i) for i, row in enumerate(case.singles)],
-            "given": [(*k, at, i) for i, (k, at) in enumerate(case.entities)],
-        },
-    )
+    write(place.home, tables(case))
+    asked = place.store.get_feature_service("all") if case.full_names else features(case, PAIRS)
     job = place.store.get_historical_features(
-        FRAMES[case.form](case.entities), REFS, filter_by_created_timestamp=case.by_then
+        FORMS[case.form](case.entities),
+        asked,
+        full_feature_names=case.full_names,
+        filter_by_created_timestamp=case.by_then,
     )
-    return job.to_arrow().to_pylist()
+    return ANSWERS[case.answer](job)
 
 
 @settings(max_examples=100)
@@ -125,22 +133,27 @@ def answer(place: Place, case: Case) -> list[dict[str, Any]]:
 def test_every_row_has_the_features_of_its_moment(place, case):
     rows = answer(place, case)
     assert [row["place"] for row in rows] == list(range(len(case.entities)))
-    pairs = [
-        {"k": k, "at": at, "made": made, "id": i, "amt": amt}
-        for i, (k, at, made, amt) in enumerate(case.pairs)
-    ]
-    singles = [{"k": k, "at": at, "id": i} for i, (k, at) in enumerate(case.singles)]
-    for ((k1, k2), moment), row in zip(case.entities, rows, strict=True):
-        assert (row["k1"], row["k2"]) == (k1, k2)
-        # No key equals a missing one.
-        mine = [r for r in pairs if r["k"] == (k1, k2) and None not in r["k"]]
-        if case.by_then:
-            mine = [r for r in mine if moment and r["made"] and r["made"] <= moment]
-        expected = valid(mine, moment, TTL) or [{"id": None, "amt": None}]
-        assert (row["pair_id"], row["pair_amount"]) in [(r["id"], r["amt"]) for r in expected]
-        assert row["pair_view_id"] in [r["id"] for r in expected]
-        own = [r for r in singles if r["k"] == k1 and k1 is not None]
-        assert row["size"] in [r["id"] for r in valid(own, moment, None) or [{"id": None}]]
+    assert not list(mistakes(case, rows, PAIRS))
+
+
+@settings(max_examples=30)
+@given(pair_rows, moments, moments, st.booleans())
+def test_without_entity_rows_every_known_key_and_moment_is_one(place, pairs, start, end, by_then):
+    known = sorted({(k, at) for k, at, _, _ in pairs if None not in k and start <= at <= end})
+    case = Case(pairs, [], [], known, by_then=by_then)
+    write(place.home, tables(case))
+    job = place.store.get_historical_features(
+        None,
+        [f"{view}:{view}_{column}" for view in PAIRS for column in ("id", "amount")],
+        start_date=start,
+        end_date=end,
+        filter_by_created_timestamp=by_then,
+    )
+    rows = job.to_arrow().to_pylist()
+    assert [((row["k1"], row["k2"]), row["event_timestamp"]) for row in rows] == known
+    absent = {"size": None, "w1": None, "w3": None}
+    rows = [row | absent | {"place": i} for i, row in enumerate(rows)]
+    assert not list(mistakes(case, rows, PAIRS))
 
 
 @pytest.mark.parametrize(

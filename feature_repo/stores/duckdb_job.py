@@ -1,8 +1,9 @@
 """Retrieval jobs: queries that open the warehouse, take their answer away and close it."""
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
 
 import duckdb
 import pandas as pd
@@ -10,21 +11,49 @@ import pyarrow as pa
 from feast.errors import SavedDatasetLocationAlreadyExists
 from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMetadata
 from feast.on_demand_feature_view import OnDemandFeatureView
+from feast.repo_config import RepoConfig
 from feast.saved_dataset import SavedDatasetStorage
 
-from feature_repo.stores.duckdb_source import SavedDatasetDuckDBStorage
-from feature_repo.stores.relations import quote, split_name
+from feature_repo.stores.duckdb_source import SavedDatasetDuckDBStorage, open_store
+from feature_repo.stores.relations import exists, quote, split_name
+from feature_repo.stores.retrieval import FeatureMatrix, Retrieval
 from ml.config import AlmanacError
-from ml.warehouse import open_warehouse
+
+ROWS_AT_ONCE = 100_000
+
+
+class Answer(Protocol):
+    """How a job answers: by what SQL, at once or in parts of so many rows."""
+
+    def sql(self) -> str:
+        """Return the statements that are run, in order."""
+
+    def table(self, connection: duckdb.DuckDBPyConnection) -> pa.Table:
+        """Return all rows."""
+
+    def parts(self, connection: duckdb.DuckDBPyConnection, rows: int) -> Iterator[pa.Table]:
+        """Return the same rows in parts, at least one, of at most `rows`."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """How a job answers: from which warehouse, by what SQL, put together how."""
+class Query:
+    """The answer of one query."""
 
-    warehouse: Path
-    sql: str
-    run: Callable[[duckdb.DuckDBPyConnection], pa.Table]
+    text: str
+
+    def sql(self) -> str:
+        """Return the query."""
+        return self.text
+
+    def table(self, connection: duckdb.DuckDBPyConnection) -> pa.Table:
+        """Return all rows."""
+        return connection.sql(self.text).to_arrow_table()
+
+    def parts(self, connection: duckdb.DuckDBPyConnection, rows: int) -> Iterator[pa.Table]:
+        """Return the same rows in parts of at most `rows`; the last may be empty."""
+        reader = connection.sql(self.text).to_arrow_reader(rows)
+        yield from (pa.Table.from_batches([batch]) for batch in reader)
+        yield reader.schema.empty_table()
 
 
 class DuckDBRetrievalJob(RetrievalJob):
@@ -32,11 +61,13 @@ class DuckDBRetrievalJob(RetrievalJob):
 
     def __init__(
         self,
+        config: RepoConfig,
         answer: Answer,
         full_feature_names: bool = False,
         on_demand_feature_views: Sequence[OnDemandFeatureView] = (),
         metadata: RetrievalMetadata | None = None,
     ) -> None:
+        self._config = config
         self._answer = answer
         self._full_feature_names = full_feature_names
         self._on_demand_feature_views = list(on_demand_feature_views)
@@ -59,15 +90,19 @@ class DuckDBRetrievalJob(RetrievalJob):
 
     def to_sql(self) -> str:
         """Return the statements that the job runs, in order."""
-        return self._answer.sql
+        return self._answer.sql()
 
-    def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
-        with open_warehouse(self._answer.warehouse) as connection:
-            return self._answer.run(connection)
+    def to_arrow_batches(self, rows: int = ROWS_AT_ONCE) -> pa.RecordBatchReader:
+        """Return the rows of `to_arrow`, in its order, as batches of at most `rows`.
 
-    def _to_df_internal(self, timeout: int | None = None) -> pd.DataFrame:
-        frame: pd.DataFrame = self._to_arrow_internal(timeout).to_pandas()
-        return frame
+        No more than a few batches are in memory at any time. The warehouse is held until the
+        reader is read to its end or let go.
+        """
+        with_first = self._parts(rows)
+        first = next(with_first)
+        parts = itertools.chain([first], with_first)
+        batches = (batch for part in parts for batch in _batches(part, first.schema))
+        return pa.RecordBatchReader.from_batches(first.schema, batches)
 
     def persist(
         self,
@@ -75,7 +110,7 @@ class DuckDBRetrievalJob(RetrievalJob):
         allow_overwrite: bool = False,
         timeout: int | None = None,
     ) -> None:
-        """Write the answer to a table of the warehouse.
+        """Write the answer to a table of the warehouse, batch by batch; all of it or nothing.
 
         Raises:
             SavedDatasetLocationAlreadyExists: the table is there and may not be overwritten.
@@ -86,21 +121,79 @@ class DuckDBRetrievalJob(RetrievalJob):
                 f"{type(storage).__name__} is not in the warehouse.\n"
                 "Give a SavedDatasetDuckDBStorage(relation='schema.table')."
             )
-        rows = self.to_arrow(timeout=timeout)
-        with open_warehouse(self._answer.warehouse, read_only=False) as connection:
-            _save(connection, rows, storage.relation, allow_overwrite)
+        with open_store(self._config, read_only=False) as connection:
+            if exists(connection, storage.relation) and not allow_overwrite:
+                raise SavedDatasetLocationAlreadyExists(storage.relation)
+            _save(connection, self._parts_on(connection, ROWS_AT_ONCE), storage.relation)
+
+    def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
+        with open_store(self._config) as connection:
+            return self._answer.table(connection)
+
+    def _to_df_internal(self, timeout: int | None = None) -> pd.DataFrame:
+        frame: pd.DataFrame = self._to_arrow_internal(timeout).to_pandas()
+        return frame
+
+    def _parts(self, rows: int) -> Iterator[pa.Table]:
+        with open_store(self._config) as connection:
+            yield from self._parts_on(connection, rows)
+
+    def _parts_on(self, connection: duckdb.DuckDBPyConnection, rows: int) -> Iterator[pa.Table]:
+        for part in self._answer.parts(connection, rows):
+            yield _Fetched(self, part).to_arrow()
 
 
-def _save(
-    connection: duckdb.DuckDBPyConnection, rows: pa.Table, relation: str, overwrite: bool
-) -> None:
+class _Fetched(DuckDBRetrievalJob):
+    """Part of a job's rows, for Feast to compute its on-demand features."""
+
+    def __init__(self, job: DuckDBRetrievalJob, rows: pa.Table) -> None:
+        self.__dict__ |= job.__dict__
+        self._rows = rows
+
+    def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
+        return self._rows
+
+
+class HistoricalRetrievalJob(DuckDBRetrievalJob):
+    """The entity rows with the features of their moments."""
+
+    _answer: Retrieval
+
+    def to_matrix(self) -> FeatureMatrix:
+        """Return the entity rows with all features as one float32 matrix, rows as in `to_arrow`.
+
+        Vectors go there without a column in between. A feature that is null is NaN.
+
+        Raises:
+            AlmanacError: a feature is no number, or is computed on demand.
+        """
+        if self.on_demand_feature_views:
+            names = ", ".join(view.name for view in self.on_demand_feature_views)
+            raise AlmanacError(
+                f"On-demand features come as columns only, and {names} is on demand.\n"
+                "Use to_arrow or to_df, or ask without it."
+            )
+        self._answer.require_numbers()
+        with open_store(self._config) as connection:
+            return self._answer.matrix(connection)
+
+
+def _batches(part: pa.Table, schema: pa.Schema) -> list[pa.RecordBatch]:
+    # pandas may have given a part's on-demand column another type, such as null.
+    return list(part.cast(schema).combine_chunks().to_batches())
+
+
+def _save(connection: duckdb.DuckDBPyConnection, parts: Iterable[pa.Table], relation: str) -> None:
     schema, table = (quote(part) for part in split_name(relation))
-    connection.execute(f"create schema if not exists {schema}")
-    connection.register("saved_rows", rows)
-    try:
-        connection.execute(
-            f"create {'or replace ' if overwrite else ''}table {schema}.{table}"
-            " as select * from saved_rows"
-        )
-    except duckdb.CatalogException as error:
-        raise SavedDatasetLocationAlreadyExists(relation) from error
+    # The parts are made by the connection's own queries meanwhile.
+    writer = connection.cursor()
+    writer.execute(f"begin; create schema if not exists {schema}")
+    for number, part in enumerate(parts):
+        writer.register("saved_rows", part)
+        if not number:
+            described = writer.execute("describe saved_rows").fetchall()
+            columns = ", ".join(f"{quote(row[0])} {row[1]}" for row in described)
+            writer.execute(f"create or replace table {schema}.{table} ({columns})")
+        writer.execute(f"insert into {schema}.{table} from saved_rows")
+        writer.unregister("saved_rows")
+    writer.execute("commit")

@@ -1,13 +1,15 @@
 """Feast's offline store over the DuckDB warehouse: point-in-time features where the tables lie."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
-import duckdb
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 from feast.data_source import DataSource
+from feast.feature_logging import LoggingConfig, LoggingSource
 from feast.feature_view import FeatureView
 from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob, RetrievalMetadata
 from feast.infra.registry.base_registry import BaseRegistry
@@ -19,35 +21,29 @@ from feast.utils import (
     to_naive_utc,
 )
 
-from feature_repo.stores.duckdb_job import Answer, DuckDBRetrievalJob
-from feature_repo.stores.duckdb_source import DuckDBSource, warehouse_path
-from feature_repo.stores.duckdb_types import comparable
-from feature_repo.stores.entities import (
-    EVENT_TIMESTAMP,
-    bounds,
-    join_rows,
-    read_entities,
-    require_columns,
-)
-from feature_repo.stores.point_in_time import (
-    ENTITIES,
-    Lookup,
-    known_rows_sql,
-    literal,
-    lookup_sql,
-)
-from feature_repo.stores.relations import Relation, quote, read_relation
+from feature_repo.stores.duckdb_job import DuckDBRetrievalJob, HistoricalRetrievalJob, Query
+from feature_repo.stores.duckdb_source import DuckDBLoggingDestination, open_store
+from feature_repo.stores.entities import EVENT_TIMESTAMP, bounds, read_entities
+from feature_repo.stores.lookups import check_entities, lookup_of, warehouse_source
+from feature_repo.stores.point_in_time import known_rows_sql, literal
+from feature_repo.stores.relations import Relation, quote
+from feature_repo.stores.retrieval import Retrieval
+from feature_repo.stores.writing import append, append_log
 from ml.config import AlmanacError
-from ml.warehouse import open_warehouse
 
 
 class DuckDBOfflineStoreConfig(FeastConfigBaseModel):
-    """The offline store's settings: `database`, the warehouse, starts in the workspace."""
+    """The offline store's settings.
+
+    `database`, the warehouse, starts in the workspace. `memory_limit` is what DuckDB may hold
+    beside the answer itself; what is more goes to the disk.
+    """
 
     type: Literal["feature_repo.stores.duckdb_offline.DuckDBOfflineStore"] = (
         "feature_repo.stores.duckdb_offline.DuckDBOfflineStore"
     )
     database: str = "warehouse.duckdb"
+    memory_limit: str = "2GB"
 
 
 class DuckDBOfflineStore(OfflineStore):
@@ -87,19 +83,19 @@ class DuckDBOfflineStore(OfflineStore):
         wanted, _on_demand = _get_requested_feature_views_to_features_dict(
             feature_refs, feature_views, on_demand
         )
-        with open_warehouse(warehouse_path(config)) as connection:
+        with open_store(config) as connection:
             lookups = [
-                _lookup(connection, view, names, full_feature_names, filter_by_created_timestamp)
+                lookup_of(connection, view, names, full_feature_names, filter_by_created_timestamp)
                 for view, names in wanted.items()
             ]
             if entity_df is None:
                 first, last = compute_non_entity_date_range([*wanted], start_date, end_date)
                 entity_df = known_rows_sql(lookups, to_naive_utc(first), to_naive_utc(last))
             entities = read_entities(entity_df, connection)
-            _check(connection, entities, lookups)
-        answer = _historical(config, entities, lookups)
+            check_entities(connection, entities, lookups)
+        asked = Retrieval(entities, tuple(lookups))
         metadata = _metadata(feature_refs, entities)
-        return DuckDBRetrievalJob(answer, full_feature_names, on_demand, metadata)
+        return HistoricalRetrievalJob(config, asked, full_feature_names, on_demand, metadata)
 
     @staticmethod
     def pull_latest_from_table_or_query(  # noqa: PLR0913, PLR0917  # the signature is Feast's
@@ -142,104 +138,55 @@ class DuckDBOfflineStore(OfflineStore):
         table: pa.Table,
         progress: Callable[[int], Any] | None,
     ) -> None:
-        """Append `table` to the view's relation, columns by name."""
-        with open_warehouse(warehouse_path(config), read_only=False) as connection:
-            relation = read_relation(connection, _source(feature_view.batch_source).relation)
-            connection.register("new_rows", table)
-            connection.execute(f"insert into {relation.sql} by name select * from new_rows")
+        """Append `table` to the view's relation, columns by name: all rows or none.
+
+        Raises:
+            AlmanacError: the source is no table, or columns or types differ from the table's.
+        """
+        source = warehouse_source(feature_view.batch_source)
+        if source.query:
+            raise AlmanacError(
+                f"{source.name} is a query, and rows are appended to tables only.\n"
+                "Write to the tables that it reads."
+            )
+        with open_store(config, read_only=False) as connection:
+            append(connection, source.relation, table)
         if progress:
             progress(table.num_rows)
 
+    @staticmethod
+    def write_logged_features(
+        config: RepoConfig,
+        data: pa.Table | Path,
+        source: LoggingSource,
+        logging_config: LoggingConfig,
+        registry: BaseRegistry,
+    ) -> None:
+        """Append what was served, a table or a folder of Parquet files, to the log's table.
 
-def _lookup(
-    connection: duckdb.DuckDBPyConnection,
-    view: FeatureView,
-    features: Sequence[str],
-    full_names: bool,
-    by_then: bool,
-) -> Lookup:
-    source = _source(view.batch_source)
-    relation = read_relation(connection, source.relation)
-    column_of = {value: key for key, value in source.field_mapping.items()}
+        The table is made at the first call, with the columns that `source` states.
 
-    def column(name: str) -> str:
-        return relation.require(column_of.get(name, name))
-
-    entity_of = view.projection.join_key_map
-    alias = view.projection.name_to_use()  # type: ignore[no-untyped-call]  # Feast's
-    prefix = f"{alias}__" if full_names else ""
-    return Lookup(
-        relation=relation,
-        keys=tuple((column(e.name), entity_of.get(e.name, e.name)) for e in view.entity_columns),
-        features=tuple((column(name), prefix + name) for name in dict.fromkeys(features)),
-        timestamp=column(source.timestamp_field),
-        created=column(source.created_timestamp_column) if source.created_timestamp_column else "",
-        ttl=view.ttl,
-        by_then=by_then,
-    )
-
-
-def _source(source: DataSource | None) -> DuckDBSource:
-    if isinstance(source, DuckDBSource):
-        return source
-    raise AlmanacError(
-        f"{getattr(source, 'name', source)} is a {type(source).__name__}, not in the warehouse.\n"
-        "Declare it as a DuckDBSource, then: feast apply"
-    )
-
-
-def _check(
-    connection: duckdb.DuckDBPyConnection, entities: pa.Table, lookups: Sequence[Lookup]
-) -> None:
-    require_columns(entities, [key for lookup in lookups for _, key in lookup.keys])
-    connection.register("given", entities)
-    types = {row[0]: row[1] for row in connection.execute("describe given").fetchall()}
-    for lookup in lookups:
-        _check_types(types, lookup)
-    taken = set(entities.column_names)
-    clash = sorted(taken & {name for lookup in lookups for _, name in lookup.features})
-    if clash:
-        raise AlmanacError(
-            f"The entity rows already have columns named as features: {', '.join(clash)}.\n"
-            "Rename or drop them, or ask with full_feature_names=True."
-        )
-
-
-def _check_types(types: Mapping[str, str], lookup: Lookup) -> None:
-    for column, key in lookup.keys:
-        if not comparable(types[key], lookup.relation.columns[column]):
+        Raises:
+            AlmanacError: the destination is no table of the warehouse, or columns or types differ.
+        """
+        destination = logging_config.destination
+        if not isinstance(destination, DuckDBLoggingDestination):
             raise AlmanacError(
-                f"{key} is {types[key]} in the entity rows, but {column} is "
-                f"{lookup.relation.columns[column]} in {lookup.relation.name}.\n"
-                "Cast the key in the entity rows, then ask again."
+                f"{type(destination).__name__} is not in the warehouse.\n"
+                "Log to DuckDBLoggingDestination(relation='schema.table')."
             )
-
-
-def _historical(config: RepoConfig, entities: pa.Table, lookups: Sequence[Lookup]) -> Answer:
-    first, last = bounds(entities)
-    queries = [lookup_sql(lookup, first, last) for lookup in lookups]
-    rows = join_rows(entities, [key for lookup in lookups for _, key in lookup.keys])
-
-    def run(connection: duckdb.DuckDBPyConnection) -> pa.Table:
-        connection.register(ENTITIES, rows)
-        parts = [entities, *(connection.sql(query).to_arrow_table() for query in queries)]
-        return _side_by_side(parts)
-
-    return Answer(warehouse_path(config), ";\n".join(queries), run)
-
-
-def _side_by_side(parts: Sequence[pa.Table]) -> pa.Table:
-    names = [name for part in parts for name in part.column_names]
-    return pa.table([column for part in parts for column in part.columns], names=names)
+        rows = pq.read_table(data) if isinstance(data, Path) else data
+        with open_store(config, read_only=False) as connection:
+            append_log(connection, destination.relation, source.get_schema(registry), rows)
 
 
 def _metadata(feature_refs: list[str], entities: pa.Table) -> RetrievalMetadata:
-    first, last = bounds(entities)
+    limits = bounds(entities)
     return RetrievalMetadata(
         features=feature_refs,
         keys=[name for name in entities.column_names if name != EVENT_TIMESTAMP],
-        min_event_timestamp=first and first.replace(tzinfo=UTC),
-        max_event_timestamp=last and last.replace(tzinfo=UTC),
+        min_event_timestamp=limits.first and limits.first.replace(tzinfo=UTC),
+        max_event_timestamp=limits.last and limits.last.replace(tzinfo=UTC),
     )
 
 
@@ -261,11 +208,10 @@ def _newest_of(keys: Sequence[str], times: Sequence[str]) -> str:
 def _pull(
     config: RepoConfig, source: DataSource, columns: Sequence[str], where: str
 ) -> RetrievalJob:
-    path = warehouse_path(config)
-    with open_warehouse(path) as connection:
-        relation = read_relation(connection, _source(source).relation)
+    with open_store(config) as connection:
+        relation = warehouse_source(source).read(connection)
     sql = _rows_sql(relation, [relation.require(name) for name in dict.fromkeys(columns)], where)
-    return DuckDBRetrievalJob(Answer(path, sql, lambda c: c.sql(sql).to_arrow_table()))
+    return DuckDBRetrievalJob(config, Query(sql))
 
 
 def _rows_sql(relation: Relation, columns: Sequence[str], where: str) -> str:

@@ -1,7 +1,8 @@
 """The rows whose features are asked for, as pandas, Arrow or SQL give them."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feature_repo.stores.point_in_time import MOMENT, ROW
+from feature_repo.stores.point_in_time import MOMENT, ROW, Bounds
 from ml.config import AlmanacError
 
 EVENT_TIMESTAMP = "event_timestamp"
@@ -27,7 +28,7 @@ def read_entities(
     if isinstance(entities, str):
         table = _query(entities, connection)
     elif isinstance(entities, pd.DataFrame):
-        table = pa.Table.from_pandas(entities, preserve_index=False)
+        table = _from_pandas(entities)
     else:
         table = entities
     require_columns(table, [EVENT_TIMESTAMP])
@@ -38,6 +39,27 @@ def read_entities(
             "Convert it (pandas.to_datetime, or cast(… as timestamp) in SQL), then ask again."
         )
     return table
+
+
+def _from_pandas(frame: pd.DataFrame) -> pa.Table:
+    columns = {}
+    for name, values in ((str(label), values) for label, values in frame.items()):
+        if values.dtype == object and name == EVENT_TIMESTAMP and _are_moments(values):
+            # Each may have its own zone, or none, which means UTC.
+            columns[name] = pa.array(pd.to_datetime(values, utc=True))
+            continue
+        try:
+            columns[name] = pa.array(values, from_pandas=True)
+        except pa.ArrowException as error:
+            raise AlmanacError(
+                f"The entity rows' {name} holds values of several types: {error}\n"
+                "Make them one type, then ask again."
+            ) from error
+    return pa.table(columns)
+
+
+def _are_moments(values: "pd.Series[Any]") -> bool:
+    return all(isinstance(value, date) for value in values.dropna())
 
 
 def _query(sql: str, connection: duckdb.DuckDBPyConnection) -> pa.Table:
@@ -75,10 +97,10 @@ def moments(table: pa.Table) -> pa.ChunkedArray:
     return values.cast(pa.timestamp("us", zone)).cast(_MICROSECONDS)
 
 
-def bounds(table: pa.Table) -> tuple[datetime | None, datetime | None]:
-    """Return the first and last moment of the entities, naive UTC; None where there is none."""
+def bounds(table: pa.Table) -> Bounds:
+    """Return the first and last moment of the entities."""
     ends = pc.min_max(moments(table))
-    return ends["min"].as_py(), ends["max"].as_py()
+    return Bounds(ends["min"].as_py(), ends["max"].as_py())
 
 
 def join_rows(table: pa.Table, keys: Sequence[str]) -> pa.Table:

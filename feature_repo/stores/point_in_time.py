@@ -10,7 +10,7 @@ afterwards, which is several times faster than carrying hundreds of columns thro
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from feature_repo.stores.relations import Relation, quote
@@ -19,6 +19,7 @@ from ml.config import AlmanacError
 ENTITIES = "entity_rows"
 ROW = "__row"
 MOMENT = "__moment"
+VECTOR = "vector"
 
 
 @dataclass(frozen=True)
@@ -37,32 +38,97 @@ class Lookup:
     ttl: timedelta | None = None
     by_then: bool = False
 
+    @property
+    def narrow(self) -> dict[str, str]:
+        """The columns that are no elements of the vector, and their names in `fetch_sql`."""
+        asked = dict.fromkeys(column for column, _ in self.features)
+        columns = [column for column in asked if column not in self.relation.positions]
+        return {column: f"c{i}" for i, column in enumerate(columns)}
 
-def lookup_sql(lookup: Lookup, first: datetime | None, last: datetime | None) -> str:
-    """Return the query for the features of `lookup`: one row for every entity row, in their order.
+    @property
+    def sources(self) -> list[int | str]:
+        """Where `fetch_sql` has each feature: an element of the vector, from 0, or a column."""
+        narrow, positions = self.narrow, self.relation.positions
+        return [narrow.get(column) or positions[column] - 1 for column, _ in self.features]
 
-    It reads the entities from the table `entity_rows`; `first` and `last` are the bounds of their
-    moments, naive UTC, or None where no entity has one.
+
+@dataclass(frozen=True)
+class Bounds:
+    """The first and last moment of the entity rows, naive UTC; None where no row has one."""
+
+    first: datetime | None
+    last: datetime | None
+
+
+def copied(lookup: Lookup, table: str, bounds: Bounds) -> tuple[str, Lookup]:
+    """Return the statement that copies what `lookup` needs into `table`, and the lookup over it.
+
+    The rows of views and queries have no numbers; those of their copies have.
     """
-    if lookup.relation.has_rowid:
-        join = f"\nleft join {lookup.relation.rows} t on t.rowid = m.id"
-        columns = [
-            f"{lookup.relation.value(column, 't')} as {quote(name)}"
-            for column, name in lookup.features
-        ]
-    else:
-        join = ""
-        columns = [f"m.v{i} as {quote(name)}" for i, (_, name) in enumerate(lookup.features)]
+    needed = [*(column for column, _ in lookup.keys), lookup.timestamp, lookup.created]
+    needed += [column for column, _ in lookup.features]
+    names = {column: f"c{i}" for i, column in enumerate(dict.fromkeys(filter(None, needed)))}
+    relation = lookup.relation
+    columns = {names[column]: relation.columns[column] for column in names}
+    selected = ", ".join(f"s.{quote(column)} as {name}" for column, name in names.items())
+    sql = (
+        f"create or replace temp table {table} as\nselect {selected}\nfrom {relation.rows} s\n"
+        f"where {_within(_moment(lookup), lookup.ttl, bounds)}"
+    )
+    return sql, replace(
+        lookup,
+        relation=Relation(relation.name, table, columns, True, table, {}),
+        keys=tuple((names[column], key) for column, key in lookup.keys),
+        features=tuple((names[column], name) for column, name in lookup.features),
+        timestamp=names[lookup.timestamp],
+        created=names.get(lookup.created, ""),
+    )
+
+
+def fingerprint_sql(lookup: Lookup) -> str:
+    """Return the query for count and hashes of all that a match sees of the relation's rows.
+
+    Where two relations agree in all three, the same row numbers have the same keys and times.
+    """
+    row = ["s.rowid", *_keys(lookup), _moment(lookup), _created(lookup)]
     return (
-        f"with candidates as (\n{_candidates(lookup, first, last)}\n),\n"
-        f"matched as (\n{_matched(lookup)}\n)\n"
-        f"select {', '.join(columns)}\nfrom {ENTITIES} e\n"
-        f"left join matched m on m.{ROW} = e.{ROW}{join}\norder by e.{ROW}"
+        "select count(*), bit_xor(h), sum(h)\n"
+        f"from (select hash({', '.join(row)}) as h from {lookup.relation.rows} s)"
+    )
+
+
+def match_sql(lookup: Lookup, table: str, bounds: Bounds) -> str:
+    """Return the statement that makes `table`: entity rows with the number of their feature row.
+
+    It reads the entities from the table `entity_rows`; a row without a feature row is left out.
+    """
+    return (
+        f"create or replace temp table {table} as\n"
+        f"with candidates as (\n{_candidates(lookup, bounds)}\n)\n{_matched(lookup)}"
+    )
+
+
+def fetch_sql(lookup: Lookup, match: str, start: int, stop: int) -> str:
+    """Return the query for what was matched to the entity rows from `start` to before `stop`.
+
+    Columns: the entity row's number counted from `start`, the whole vector where any element is
+    asked for, then the columns of `Lookup.narrow`. The rows come in any order: putting them in
+    place by number is cheaper than sorting them here.
+    """
+    columns = [f"m.{ROW} - {start} as {ROW}"]
+    columns += [f"t.{VECTOR}"] * (len(lookup.narrow) < len(lookup.features))
+    columns += [f"t.{quote(column)} as {name}" for column, name in lookup.narrow.items()]
+    return (
+        f"select {', '.join(columns)}\nfrom {match} m\n"
+        f"join {lookup.relation.rows} t on t.rowid = m.id\n"
+        f"where m.{ROW} >= {start} and m.{ROW} < {stop}"
     )
 
 
 def known_rows_sql(lookups: Sequence[Lookup], first: datetime, last: datetime) -> str:
     """Return the query for every key and moment that has a feature row from `first` to `last`.
+
+    A row without a key is nobody's.
 
     Raises:
         AlmanacError: the lookups differ in the keys of the entities.
@@ -80,46 +146,54 @@ def known_rows_sql(lookups: Sequence[Lookup], first: datetime, last: datetime) -
     for lookup in lookups:
         column_of = {key: column for column, key in lookup.keys}
         named = [f"s.{quote(column_of[key])} as {quote(key)}" for key in keys]
-        moment = f"s.{quote(lookup.timestamp)}::timestamp"
+        moment = _moment(lookup)
+        within = f"{moment} between {literal(first)} and {literal(last)}"
+        present = [f"{key} is not null" for key in _keys(lookup)]
         parts.append(
             f"select distinct {', '.join([*named, f'{moment} as event_timestamp'])} "
             f"from {lookup.relation.rows} s "
-            f"where {moment} between {literal(first)} and {literal(last)}"
+            f"where {' and '.join([within, *present])}"
         )
     return "\nunion\n".join(parts) + "\norder by all"
 
 
-def _candidates(lookup: Lookup, first: datetime | None, last: datetime | None) -> str:
+def _keys(lookup: Lookup) -> list[str]:
+    return [f"s.{quote(column)}" for column, _ in lookup.keys]
+
+
+def _moment(lookup: Lookup) -> str:
+    value = f"s.{quote(lookup.timestamp)}"
+    if lookup.relation.columns[lookup.timestamp] != "TIMESTAMP_NS":
+        return f"{value}::timestamp"
+    # A cast would round: what became known within a microsecond is known at its end.
+    whole = f"epoch_ns({value}) // 1000 + (epoch_ns({value}) % 1000 > 0)::bigint"
+    return f"make_timestamp({whole})"
+
+
+def _created(lookup: Lookup) -> str:
+    return f"s.{quote(lookup.created)}::timestamp" if lookup.created else "null::timestamp"
+
+
+def _candidates(lookup: Lookup, bounds: Bounds) -> str:
     # Every name below is qualified: a relation may well have columns called k0, id or moment.
-    keys = [f"s.{quote(column)}" for column, _ in lookup.keys]
-    moment = f"s.{quote(lookup.timestamp)}::timestamp"
-    created = f"s.{quote(lookup.created)}::timestamp" if lookup.created else "null"
+    keys, moment, created = _keys(lookup), _moment(lookup), _created(lookup)
     named = [f"{key} as k{i}" for i, key in enumerate(keys)]
-    named += [f"{column} as {name}" for name, column in _carried(lookup).items()]
-    columns = [f"{moment} as moment", f"{created} as created", *named]
-    ties = ", ".join([*keys, moment])
-    newest = f"partition by {ties} order by {created} desc nulls last"
+    columns = [f"{moment} as moment", f"{created} as created", *named, "s.rowid as id"]
+    newest = f"partition by {', '.join([*keys, moment])} order by {created} desc nulls last"
     rank = f"\n    qualify row_number() over ({newest}) = 1" if lookup.created else ""
     return (
         f"    select {', '.join(columns)}\n    from {lookup.relation.rows} s\n"
-        f"    where {_within(moment, lookup.ttl, first, last)}{'' if lookup.by_then else rank}"
+        f"    where {_within(moment, lookup.ttl, bounds)}{'' if lookup.by_then else rank}"
     )
 
 
-def _carried(lookup: Lookup) -> dict[str, str]:
-    """Return what goes through the join, by its name there: row numbers where there are any."""
-    if lookup.relation.has_rowid:
-        return {"id": "s.rowid"}
-    return {f"v{i}": f"s.{quote(column)}" for i, (column, _) in enumerate(lookup.features)}
-
-
-def _within(
-    moment: str, ttl: timedelta | None, first: datetime | None, last: datetime | None
-) -> str:
-    if first is None or last is None:
+def _within(moment: str, ttl: timedelta | None, bounds: Bounds) -> str:
+    if bounds.first is None or bounds.last is None:
         return "false"
-    latest = f"{moment} <= {literal(last)}"
-    return f"{latest} and {moment} >= {literal(first)} - {_interval(ttl)}" if ttl else latest
+    latest = f"{moment} <= {literal(bounds.last)}"
+    if not ttl:
+        return latest
+    return f"{latest} and {moment} >= {literal(bounds.first)} - {_interval(ttl)}"
 
 
 def _matched(lookup: Lookup) -> str:
@@ -127,13 +201,11 @@ def _matched(lookup: Lookup) -> str:
     conditions = [f"e.{quote(key)} = c.k{i}" for i, (_, key) in enumerate(lookup.keys)]
     conditions += [f"e.{MOMENT} >= c.moment"] + [f"e.{MOMENT} >= c.created"] * by_then
     newest = f"partition by e.{ROW} order by c.moment desc, c.created desc"
-    rank = f"\n    qualify row_number() over ({newest}) = 1" if by_then else ""
-    alive = f"\n    where c.moment >= e.{MOMENT} - {_interval(lookup.ttl)}" if lookup.ttl else ""
-    columns = ", ".join([f"e.{ROW}", *(f"c.{name}" for name in _carried(lookup))])
+    rank = f"\nqualify row_number() over ({newest}) = 1" if by_then else ""
+    alive = f"\nwhere c.moment >= e.{MOMENT} - {_interval(lookup.ttl)}" if lookup.ttl else ""
     return (
-        f"    select {columns}\n    from {ENTITIES} e\n"
-        f"    {'' if by_then else 'asof '}join candidates c on {' and '.join(conditions)}"
-        f"{alive}{rank}"
+        f"select e.{ROW}, c.id\nfrom {ENTITIES} e\n"
+        f"{'' if by_then else 'asof '}join candidates c on {' and '.join(conditions)}{alive}{rank}"
     )
 
 

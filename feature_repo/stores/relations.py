@@ -1,4 +1,4 @@
-"""Tables and views of the warehouse as the stores see them: names, columns and types."""
+"""Tables, views and queries of the warehouse as the stores see them: names, columns and types."""
 
 import difflib
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ VECTORS = "__vectors"
 
 @dataclass(frozen=True)
 class Relation:
-    """A table or view: its name as SQL reads it, and each column's DuckDB type in order.
+    """A table, view or query: its name as SQL reads it, and each column's DuckDB type in order.
 
     A family of vectors is a view of names above a table of vectors: `rows` is then that table,
     whose rows have numbers, and `positions` says which element of the vector a column is, from 1.
@@ -72,33 +72,51 @@ def read_relation(connection: duckdb.DuckDBPyConnection, relation: str) -> Relat
     """
     schema, table = split_name(relation)
     sql = f"{quote(schema)}.{quote(table)}"
-    found = connection.execute(
-        "select table_type from information_schema.tables"
-        " where table_catalog = current_database() and table_schema = ? and table_name = ?",
-        [schema, table],
-    ).fetchall()
-    if not found:
+    kind = _kind(connection, schema, table)
+    if not kind:
         raise AlmanacError(f"The warehouse has no relation {relation}.\nBuild it: dbt build")
     columns = _columns(connection, sql)
     below = f"{quote(schema)}.{quote(table + VECTORS)}"
-    if found[0][0] == "VIEW" and _exists(connection, schema, table + VECTORS):
+    if kind == "VIEW" and _kind(connection, schema, table + VECTORS):
         own = _columns(connection, below)
         named = [column for column in columns if column not in own]
         positions = {column: place for place, column in enumerate(named, start=1)}
         return Relation(relation, sql, columns, True, below, positions)
     # A column of that name would hide the row number that DuckDB gives every table.
     hidden = any(column.lower() == "rowid" for column in columns)
-    return Relation(relation, sql, columns, found[0][0] == "BASE TABLE" and not hidden, sql, {})
+    return Relation(relation, sql, columns, kind == "BASE TABLE" and not hidden, sql, {})
+
+
+def read_query(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> Relation:
+    """Return what `query`, called `name` in messages, gives as a relation.
+
+    Raises:
+        AlmanacError: the warehouse cannot run it.
+    """
+    # A comment at its end must not hide the bracket.
+    sql = f"(\n{query.strip().rstrip(';')}\n)"
+    try:
+        return Relation(name, sql, _columns(connection, f"from {sql}"), False, sql, {})
+    except duckdb.Error as error:
+        raise AlmanacError(
+            f"The query of {name} fails in the warehouse: {error}\n"
+            "Correct it; if a relation is missing, build it: dbt build"
+        ) from error
+
+
+def exists(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
+    """Return whether the warehouse holds a table or view called `relation` (`schema.table`)."""
+    return _kind(connection, *split_name(relation)) is not None
+
+
+def _kind(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> str | None:
+    found = connection.execute(
+        "select table_type from information_schema.tables"
+        " where table_catalog = current_database() and table_schema = ? and table_name = ?",
+        [schema, table],
+    ).fetchall()
+    return found[0][0] if found else None
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, str]:
     return {row[0]: row[1] for row in connection.execute(f"describe {sql}").fetchall()}
-
-
-def _exists(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
-    found = connection.execute(
-        "select 1 from information_schema.tables"
-        " where table_catalog = current_database() and table_schema = ? and table_name = ?",
-        [schema, table],
-    )
-    return bool(found.fetchall())

@@ -2,38 +2,27 @@
 
 First the whole bank: raw files are generated, every model is built, the figures are printed. Then a
 tenth of it: the features by code columns in Polars, in pandas and here, outputs checked equal. Then
-what a month more, twice the customers and twice the months cost.
+what a month more, twice the customers and twice the months cost. Polars comes with the extra
+`benchmarks`: pip install --constraint constraints.txt --editable '.[benchmarks]'
 """
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from tests.benchmarks.bank import Bank, write_bank
+from tests.benchmarks.process import Ran, run
 from tests.benchmarks.rivals import families
 from tests.workspaces import BIN, REPOSITORY
 
 PART = 10
 # What a feature's last bits may differ by: sums in another order, kept as 32-bit floats.
 TOLERANCE = 1e-5
-
-
-@dataclass(frozen=True)
-class Ran:
-    """Seconds on the clock, processor seconds and peak memory (bytes) of a command."""
-
-    seconds: float
-    busy: float
-    peak: int
 
 
 def main() -> None:
@@ -141,36 +130,17 @@ def full_build(bank: Bank, home: Path) -> float:
 
 def dbt(home: Path, *arguments: str) -> Ran:
     """Run dbt on the workspace at `home`."""
+    environment = {
+        "ALMANAC_HOME": str(home),
+        "ALMANAC_RAW": str(home / "raw"),
+        "DBT_PROJECT_DIR": str(REPOSITORY / "dbt_project"),
+        "DBT_PROFILES_DIR": str(REPOSITORY / "dbt_project"),
+        "DBT_TARGET_PATH": str(home / "target"),
+        "DBT_LOG_PATH": str(home / "logs"),
+    }
     if arguments[0] == "run" and not (home / "warehouse.duckdb").exists():
-        run([str(BIN / "dbt"), "seed", "--quiet"], home)
-    return run([str(BIN / "dbt"), *arguments, "--quiet"], home)
-
-
-def run(command: Sequence[str], home: Path | None = None) -> Ran:
-    """Run the command in a process of its own and return what it took.
-
-    Raises:
-        SystemExit: it failed.
-    """
-    environment = dict(os.environ)
-    if home:
-        environment |= {
-            "ALMANAC_HOME": str(home),
-            "ALMANAC_RAW": str(home / "raw"),
-            "DBT_PROJECT_DIR": str(REPOSITORY / "dbt_project"),
-            "DBT_PROFILES_DIR": str(REPOSITORY / "dbt_project"),
-            "DBT_TARGET_PATH": str(home / "target"),
-            "DBT_LOG_PATH": str(home / "logs"),
-        }
-    began = time.perf_counter()
-    process = subprocess.Popen(command, cwd=REPOSITORY, env=environment)
-    _, status, used = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - began
-    if status:
-        raise SystemExit(f"{' '.join(command)} failed")
-    # macOS counts bytes, Linux kilobytes.
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Ran(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * unit)
+        run([str(BIN / "dbt"), "seed", "--quiet"], **environment)
+    return run([str(BIN / "dbt"), *arguments, "--quiet"], **environment)
 
 
 def model_seconds(home: Path) -> dict[str, float]:

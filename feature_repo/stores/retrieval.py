@@ -1,0 +1,172 @@
+"""Point-in-time retrieval: entity rows matched once for all views, values put in place by row.
+
+Views whose rows agree in number, keys and timestamps, as families over one spine do, share a match.
+What belongs to a match is then fetched in any order and written where its entity row stands, into
+memory that is there already: nothing wide is sorted, and vectors stay 32-bit floats throughout.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from feature_repo.stores.duckdb_types import is_number
+from feature_repo.stores.entities import bounds, join_rows
+from feature_repo.stores.placing import place_floats, placed
+from feature_repo.stores.point_in_time import (
+    ENTITIES,
+    Bounds,
+    Lookup,
+    copied,
+    fetch_sql,
+    fingerprint_sql,
+    match_sql,
+)
+from ml.config import AlmanacError
+
+
+class FeatureMatrix(NamedTuple):
+    """Entity rows with their features as one matrix.
+
+    `rows` holds the entity rows as they were given, `types` each feature's Arrow type by name, in
+    order, and `values` a row an entity row and a column a feature: float32, NaN where there is no
+    value, whatever the type was.
+    """
+
+    rows: pa.Table
+    types: dict[str, pa.DataType]
+    values: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """The entity rows and what to look up for each of them."""
+
+    entities: pa.Table
+    lookups: tuple[Lookup, ...]
+
+    def sql(self) -> str:
+        """Return the statements that look each view up by itself, in order.
+
+        Views that turn out to have the same rows share the first one's match.
+        """
+        limits, statements = bounds(self.entities), list[str]()
+        for i, asked in enumerate(self.lookups):
+            copy, numbered = copied(asked, f"copy_{i}", limits)
+            statements += [] if asked.relation.has_rowid else [copy]
+            lookup = asked if asked.relation.has_rowid else numbered
+            statements.append(match_sql(lookup, f"match_{i}", limits))
+            statements.append(fetch_sql(lookup, f"match_{i}", 0, self.entities.num_rows))
+        return ";\n".join(statements)
+
+    def table(self, connection: duckdb.DuckDBPyConnection) -> pa.Table:
+        """Return the entity rows, then the features as columns."""
+        return next(self.parts(connection, max(1, self.entities.num_rows)))
+
+    def parts(self, connection: duckdb.DuckDBPyConnection, rows: int) -> Iterator[pa.Table]:
+        """Return the same in parts of `rows` rows, the last perhaps shorter; one where none are."""
+        matched = match(connection, self)
+        for start in range(0, max(1, self.entities.num_rows), rows):
+            part = self.entities.slice(start, rows)
+            features = feature_columns(connection, matched, start, start + part.num_rows)
+            columns = [*part.columns, *features.values()]
+            yield pa.table(columns, names=[*part.column_names, *features])
+
+    def matrix(self, connection: duckdb.DuckDBPyConnection) -> FeatureMatrix:
+        """Return the entity rows with all features as one matrix."""
+        names = [name for lookup in self.lookups for _, name in lookup.features]
+        rows, types = self.entities.num_rows, list[pa.DataType]()
+        values = np.full((rows, len(names)), np.nan, np.float32)
+        for each in match(connection, self):
+            sources = each.lookup.sources
+            block = values[:, len(types) : len(types) + len(sources)]
+            types += place_floats(each.fetch(connection, 0, rows), sources, block)
+        return FeatureMatrix(self.entities, dict(zip(names, types, strict=True)), values)
+
+    def require_numbers(self) -> None:
+        """Check that every feature is a number, so that a matrix can hold it.
+
+        Raises:
+            AlmanacError: one is not.
+        """
+        for lookup in self.lookups:
+            for column, name in lookup.features:
+                kind = lookup.relation.columns[column]
+                if not is_number(kind):
+                    raise AlmanacError(
+                        f"A matrix holds numbers only, and {name} is {kind}.\n"
+                        "Use to_arrow or to_df, or ask without it."
+                    )
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A lookup, and the temporary table that says which of its rows serves which entity row."""
+
+    lookup: Lookup
+    match: str
+
+    def fetch(self, connection: duckdb.DuckDBPyConnection, start: int, stop: int) -> pa.Table:
+        """Return what was matched to the entity rows from `start` to before `stop`, unordered."""
+        return connection.sql(fetch_sql(self.lookup, self.match, start, stop)).to_arrow_table()
+
+
+def match(connection: duckdb.DuckDBPyConnection, asked: Retrieval) -> list[Matched]:
+    """Match every entity row with its feature rows, once for all lookups that agree."""
+    limits = bounds(asked.entities)
+    keys = [key for lookup in asked.lookups for _, key in lookup.keys]
+    connection.register(ENTITIES, join_rows(asked.entities, keys))
+    lookups = [_numbered(connection, each, i, limits) for i, each in enumerate(asked.lookups)]
+    matched: list[Matched] = []
+    tables: dict[object, str] = {}
+    for lookup, same in zip(lookups, _sameness(connection, lookups), strict=True):
+        if same not in tables:
+            tables[same] = f"match_{len(tables)}"
+            connection.execute(match_sql(lookup, tables[same], limits))
+        matched.append(Matched(lookup, tables[same]))
+    return matched
+
+
+def _numbered(
+    connection: duckdb.DuckDBPyConnection, lookup: Lookup, place: int, limits: Bounds
+) -> Lookup:
+    if lookup.relation.has_rowid:
+        return lookup
+    statement, numbered = copied(lookup, f"copy_{place}", limits)
+    connection.execute(statement)
+    return numbered
+
+
+def _sameness(
+    connection: duckdb.DuckDBPyConnection, lookups: Sequence[Lookup]
+) -> Iterator[tuple[object, ...]]:
+    """Return for each lookup what its match depends on: those that are equal share one."""
+    rules = [
+        (tuple(key for _, key in each.keys), bool(each.created), each.ttl, each.by_then)
+        for each in lookups
+    ]
+    alike = Counter(rules)
+    for lookup, rule in zip(lookups, rules, strict=True):
+        if alike[rule] == 1:
+            yield rule
+        else:
+            yield (*rule, *connection.execute(fingerprint_sql(lookup)).fetchall()[0])
+
+
+def feature_columns(
+    connection: duckdb.DuckDBPyConnection, matched: Sequence[Matched], start: int, stop: int
+) -> dict[str, pa.ChunkedArray]:
+    """Return the features of the entity rows from `start` to before `stop`, by name."""
+    columns: dict[str, pa.ChunkedArray] = {}
+    for each in matched:
+        found = each.fetch(connection, start, stop)
+        sources = each.lookup.sources
+        values = placed(found, list(dict.fromkeys(sources)), stop - start)
+        names = (name for _, name in each.lookup.features)
+        columns |= {name: values[source] for name, source in zip(names, sources, strict=True)}
+    return columns

@@ -1,0 +1,36 @@
+"""Commands run in processes of their own, with the seconds and the memory that they took."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.workspaces import REPOSITORY
+
+
+@dataclass(frozen=True)
+class Ran:
+    """Seconds on the clock, processor seconds and peak memory (bytes) of a command."""
+
+    seconds: float
+    busy: float
+    peak: int
+
+
+def run(command: Sequence[str], **environment: str) -> Ran:
+    """Run the command in a process of its own, with these changes of the environment.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    began = time.perf_counter()
+    process = subprocess.Popen(command, cwd=REPOSITORY, env=os.environ | environment)
+    _, status, used = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed")
+    # macOS counts bytes, Linux kilobytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return Ran(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * unit)
