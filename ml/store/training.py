@@ -1,0 +1,128 @@
+"""Training sets, and what both sides of Feast share: its store, its services, their features."""
+
+import difflib
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+from feast import FeatureService, FeatureStore
+from feast.errors import FeatureServiceNotFoundException
+from feast.infra.offline_stores.offline_store import RetrievalJob
+from feast.repo_config import RepoConfig, load_repo_config
+from feast.types import from_feast_to_pyarrow_type
+
+from feature_repo.stores.duckdb_job import HistoricalRetrievalJob
+from feature_repo.stores.retrieval import FeatureMatrix
+from ml.config import REPOSITORY, AlmanacError, Workspace
+
+FEATURE_REPO = REPOSITORY / "feature_repo"
+OURS = "feature_repo.stores."
+
+
+class Feature(NamedTuple):
+    """A feature of a service: its name, the view that it comes from and its Arrow type."""
+
+    name: str
+    view: str
+    dtype: pa.DataType
+
+
+def feature_store(ws: Workspace) -> FeatureStore:
+    """Return Feast's store as `feature_store.yaml` sets it up, with its files in `ws`."""
+    config = load_repo_config(FEATURE_REPO, FEATURE_REPO / "feature_store.yaml")
+    config.registry_config = _placed(config.registry_config, "path", ws.home)
+    config.offline_config = _placed(config.offline_config, "database", ws.home)
+    config.online_config = _placed(config.online_config, "path", ws.home)
+    return FeatureStore(config=config)
+
+
+def _placed(settings: object, key: str, home: Path) -> object:
+    # Our own stores read relative paths from the environment's workspace; `ws` may be another.
+    if not isinstance(settings, dict):
+        return settings
+    kind = settings.get("registry_store_type") or settings.get("type") or ""
+    return settings | {key: str(home / settings[key])} if kind.startswith(OURS) else settings
+
+
+def feature_names(ws: Workspace, service: str) -> list[Feature]:
+    """Return the features of `service`, in its order, which is that of the warehouse's columns.
+
+    Raises:
+        AlmanacError: Feast knows no such service.
+    """
+    store = feature_store(ws)
+    return features_of(service_of(store, service))
+
+
+def features_of(service: FeatureService) -> list[Feature]:
+    """Return the features of `service` in its order."""
+    return [
+        Feature(field.name, projection.name, from_feast_to_pyarrow_type(field.dtype))
+        for projection in service.feature_view_projections
+        for field in projection.features
+    ]
+
+
+def service_of(store: FeatureStore, name: str) -> FeatureService:
+    """Return the feature service called `name`.
+
+    Raises:
+        AlmanacError: there is no registry, or it knows no such service.
+    """
+    _require_registry(store.config)
+    try:
+        return store.get_feature_service(name)
+    except FeatureServiceNotFoundException as error:
+        known = sorted(service.name for service in store.list_feature_services())
+        near = "".join(f" (did you mean {n}?)" for n in difflib.get_close_matches(name, known, 1))
+        raise AlmanacError(
+            f"Feast knows no feature service {name}{near}; it knows {', '.join(known) or 'none'}.\n"
+            "Register it: feast apply"
+        ) from error
+
+
+def _require_registry(config: RepoConfig) -> None:
+    # Feast would make an empty registry where there is none.
+    path = config.registry.path
+    if config.registry.registry_type == "file" and "://" not in path and not Path(path).exists():
+        raise AlmanacError(f"No features are registered: {path} is absent.\nRun: feast apply")
+
+
+def training_set(
+    ws: Workspace, target: str, entities: pa.Table | str, service: str | None = None
+) -> pa.Table:
+    """Return the entity rows with the features of `service` as each row's moment knew them.
+
+    Rows keep their number and order, and columns their order: those of the entities (`customer_id`,
+    `event_timestamp`, `label` and whatever else there is), then the features.
+
+    Args:
+        ws: the workspace.
+        target: its feature service is used where no other is named.
+        entities: the rows, or SQL over the warehouse that gives them.
+        service: the feature service.
+
+    Raises:
+        AlmanacError: a service, relation or column is missing.
+    """
+    return _retrieval(ws, entities, service or target).to_arrow()
+
+
+def training_matrix(ws: Workspace, target: str, entities: pa.Table | str) -> FeatureMatrix:
+    """Return the same rows with the features as one float32 matrix instead of columns.
+
+    Raises:
+        AlmanacError: a service, relation or column is missing, or a feature is no number.
+    """
+    job = _retrieval(ws, entities, target)
+    if isinstance(job, HistoricalRetrievalJob):
+        return job.to_matrix()
+    raise AlmanacError(
+        f"{type(job).__name__} of another offline store makes no matrices.\n"
+        "Name Almanac's own in feature_repo/feature_store.yaml."
+    )
+
+
+def _retrieval(ws: Workspace, entities: pa.Table | str, service: str) -> RetrievalJob:
+    store = feature_store(ws)
+    return store.get_historical_features(entity_df=entities, features=service_of(store, service))
