@@ -1,11 +1,7 @@
 """Model artifacts: a folder each, written whole or not at all, in formats that run no code."""
 
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,13 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ml.config import AlmanacError, Workspace
+from ml.folders import fresh_folder, point, pointed, write_json
 from ml.matrix import Feature
 from ml.models import FAMILIES, Model
 
-CARD, PREDICTIONS, IMPORTANCE, CHAMPION = (
+CARD, PREDICTIONS, IMPORTANCE, DATASET, CHAMPION = (
     "card.json",
     "predictions.parquet",
     "importance.json",
+    "dataset.json",
     "champion",
 )
 _PACKAGES = ("almanac", "duckdb", "feast", "lightgbm", "numpy", "scikit-learn", "skops")
@@ -60,30 +58,27 @@ def save(
     card: Mapping[str, Any],
     model: Model,
     predictions: pa.Table,
-    importance: Sequence[Mapping[str, Any]],
+    records: Mapping[str, Any],
 ) -> Path:
     """Write the artifact to `models/<target>/<model id>/` and return that folder.
 
-    The files are written to a folder beside it, which then takes the name: a reader never sees half
+    `records` are what is told of the model in files of JSON, by their names: IMPORTANCE, and
+    DATASET, which says how the rows that it learnt from are made again. A reader never sees half
     an artifact. A model's id says what it is, so writing the same model again changes nothing but
     the card's circumstances.
     """
     folder = ws.models / str(card["target"]) / str(card["model_id"])
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with _fresh_folder(folder) as temporary:
+    with fresh_folder(folder) as temporary:
         model.save(temporary / model.file)
-        _write_json(temporary / CARD, card)
-        _write_json(temporary / IMPORTANCE, importance)
+        for name, record in {CARD: card, **records}.items():
+            write_json(temporary / name, record)
         pq.write_table(predictions, temporary / PREDICTIONS)
     return folder
 
 
 def crown(ws: Workspace, target: str, model_id: str) -> None:
     """Make this model the one that scores `target`, in one step."""
-    pointer = ws.models / target / CHAMPION
-    temporary = pointer.with_name(f".{CHAMPION}.{os.getpid()}")
-    temporary.write_text(f"{model_id}\n", encoding="utf-8")
-    os.replace(temporary, pointer)
+    point(ws.models / target / CHAMPION, model_id)
 
 
 def champion(ws: Workspace, target: str) -> Artifact:
@@ -97,7 +92,7 @@ def champion(ws: Workspace, target: str) -> Artifact:
         raise AlmanacError(
             f"No model for {target} in {ws.models}.\nTrain one: ml train --target {target}"
         )
-    return load(pointer.parent / pointer.read_text(encoding="utf-8").strip())
+    return load(pointed(pointer))
 
 
 def load(folder: Path) -> Artifact:
@@ -121,25 +116,3 @@ def load(folder: Path) -> Artifact:
     except Exception as error:
         # Each library has its own errors for a spoilt file; to the user they are one.
         raise AlmanacError(f"The model in {folder} cannot be read: {error}\n{again}") from error
-
-
-@contextmanager
-def _fresh_folder(folder: Path) -> Iterator[Path]:
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        temporary.chmod(0o755)
-        yield temporary
-        if folder.exists():
-            replaced = Path(tempfile.mkdtemp(prefix=".replaced.", dir=folder.parent))
-            os.replace(folder, replaced)
-            os.replace(temporary, folder)
-            shutil.rmtree(replaced)
-        else:
-            os.replace(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _write_json(path: Path, value: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(f"{text}\n", encoding="utf-8")

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from ml.artifact import package_versions
 from ml.config import Workspace
+from ml.dataset.manifest import Manifest
 from ml.learn import FOLDS
 from ml.matrix import Rows, TrainingSet, Vector
 from ml.metrics import Measured, measure, roc_auc
 from ml.models import Model
 from ml.split import Split, months_of
-from ml.targets import Target, manifest_hash
+from ml.targets import Target
 from ml.warehouse import open_warehouse
 
 
@@ -69,9 +70,10 @@ class Judged:
 
 
 def card(
-    ws: Workspace, target: Target, fitted: Fitted, judged: Sequence[Judged], split: Split
+    dataset: Manifest, fitted: Fitted, judged: Sequence[Judged], split: Split
 ) -> dict[str, Any]:
     """Return the model's card: what it is, what it was made of and how good it is."""
+    target = dataset.target
     training, digest = fitted.training, fitted.training.digest()
     return {
         "target": target.name,
@@ -86,8 +88,9 @@ def card(
         "baseline": asdict(target.baseline) if target.baseline else None,
         "candidates": fitted.candidates,
         "protocol": _protocol(target, fitted, split),
+        "dataset": dataset.id,
         "training_set_hash": digest,
-        "manifest_hash": manifest_hash(ws),
+        "manifest_hash": dataset.manifest_hash,
         "packages": package_versions(),
     }
 

@@ -50,6 +50,11 @@ class Workspace:
         return self.home / "models"
 
     @property
+    def datasets(self) -> Path:
+        """The folder of kept training sets, `<dataset id>/`."""
+        return self.home / "datasets"
+
+    @property
     def truth(self) -> Path:
         """The simulator's latent probabilities; absent for real companies."""
         return self.home / "truth" / "probabilities.parquet"

@@ -1,12 +1,14 @@
 """Learning from one target's rows: fetching them, fitting, predicting out of fold."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from tqdm import tqdm
 
 from ml.config import AlmanacError, Workspace
-from ml.matrix import Feature, Rows, TrainingSet, Vector, training_set
+from ml.matrix import Feature, Matrix, Rows, TrainingSet, Vector, training_set
 from ml.models import FAMILIES, Model
 from ml.split import Split, customer_groups, parts, stratified, temporal, thin
 from ml.targets import Target
@@ -28,15 +30,24 @@ def labelled_rows(ws: Workspace, target: Target) -> TrainingSet:
     # Feast takes seconds to import; only what reads features pays for it.
     from ml import store
 
-    sql = f"select customer_id, event_timestamp, label from {target.relation}"
-    found = store.training_matrix(ws, target.name, sql)
+    found = store.training_matrix(ws, target.name, target.label_sql)
     view_of = {name: view for name, view, _ in store.feature_names(ws, target.name)}
     features = [Feature(name, str(kind), view_of[name]) for name, kind in found.types.items()]
-    rows = training_set(found.rows, features, found.values)
+    return usable_rows(found.rows, features, found.values, target)
+
+
+def usable_rows(
+    table: pa.Table, features: Sequence[Feature], values: Matrix, target: Target
+) -> TrainingSet:
+    """Return the label rows of `table` that have a value among `values`, in canonical order.
+
+    Raises:
+        AlmanacError: none has.
+    """
+    rows = training_set(table, features, values)
     if not len(rows):
-        given = found.rows.num_rows
         raise AlmanacError(
-            f"None of the {given} label rows of {target.name} has a feature at its time.\n"
+            f"None of the {table.num_rows} label rows of {target.name} has a feature at its time.\n"
             "Build the features first: dbt build, then feast apply"
         )
     return rows

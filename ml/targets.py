@@ -40,6 +40,12 @@ class Target:
         """Whether rows are split by time first; otherwise folds are stratified and shuffled."""
         return self.validation == "temporal"
 
+    @property
+    def label_sql(self) -> str:
+        """The query for the label rows, in an order that does not depend on how they are kept."""
+        columns = "customer_id, event_timestamp, label"
+        return f"select {columns} from {self.relation} order by event_timestamp, customer_id, label"
+
 
 def targets(ws: Workspace) -> list[Target]:
     """Return the targets that have label rows in the workspace, by name.
@@ -66,7 +72,7 @@ def target(ws: Workspace, name: str) -> Target:
         if name in declared
         else f"There is no target {name} in {ws.home}"
     )
-    raise AlmanacError(f"{wrong}. Here are: {_nearest(name, list(known))}.\nSee them: ml targets")
+    raise AlmanacError(f"{wrong}. Here are: {nearest(name, list(known))}.\nSee them: ml targets")
 
 
 def relation(node: Mapping[str, Any]) -> str:
@@ -80,7 +86,7 @@ def nodes(ws: Workspace, key: str) -> list[dict[str, Any]]:
     Raises:
         AlmanacError: there is no manifest, or it cannot be read.
     """
-    every = _manifest(ws).get("nodes", {})
+    every = read_manifest(ws).get("nodes", {})
     return [
         node
         for _, node in sorted(every.items())
@@ -92,12 +98,17 @@ def manifest_hash(ws: Workspace) -> str:
     """Return the SHA-256 of the models' own checksums: what was built, not when."""
     models = {
         key: node.get("checksum", {}).get("checksum", "")
-        for key, node in _manifest(ws).get("nodes", {}).items()
+        for key, node in read_manifest(ws).get("nodes", {}).items()
     }
     return hashlib.sha256(json.dumps(models, sort_keys=True).encode()).hexdigest()
 
 
-def _manifest(ws: Workspace) -> dict[str, Any]:
+def read_manifest(ws: Workspace) -> dict[str, Any]:
+    """Return the dbt manifest of the last build.
+
+    Raises:
+        AlmanacError: there is no manifest, or it cannot be read.
+    """
     try:
         manifest = json.loads(ws.manifest.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -150,6 +161,7 @@ def _target(node: Mapping[str, Any], rows: int, positives: int) -> Target:
     )
 
 
-def _nearest(name: str, known: list[str]) -> str:
+def nearest(name: str, known: list[str]) -> str:
+    """Return the known names, the likeliest to be meant by `name` first, or `none`."""
     near = difflib.get_close_matches(name, known, n=len(known), cutoff=0.0)
     return ", ".join(near) or "none"

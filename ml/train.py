@@ -11,12 +11,13 @@ from tqdm import tqdm
 from ml import artifact
 from ml.card import Fitted, Judged, card, described, predictions_table
 from ml.config import AlmanacError, Workspace
+from ml.dataset import Dataset, current
+from ml.dataset.manifest import to_json
 from ml.learn import (
     FOLDS,
     SEED,
     baseline_of,
     fit,
-    labelled_rows,
     out_of_fold,
     refuse_poor,
     split_of,
@@ -38,18 +39,30 @@ class Trained:
 
 
 def train(ws: Workspace, target: Target, family: str = "auto") -> Trained:
-    """Train `target`, write its artifact and make it the champion.
+    """Train `target` on the training set of today, as `train_on` does.
+
+    Raises:
+        AlmanacError: the warehouse is not ready, or as `train_on` raises.
+    """
+    _refuse_unknown(family)
+    dataset, rows = current(ws, target)
+    return train_on(ws, dataset, rows, family)
+
+
+def train_on(ws: Workspace, dataset: Dataset, rows: TrainingSet, family: str = "auto") -> Trained:
+    """Train on the rows of `dataset`, write the artifact and make it the target's champion.
 
     Args:
         ws: the workspace.
-        target: what to predict.
+        dataset: says what to predict; the artifact carries its id and manifest.
+        rows: its rows.
         family: a name in `ml.models.FAMILIES`, or `auto` for the better one in cross-validation.
 
     Raises:
-        AlmanacError: there is no such family, the labels cannot carry a model, or the warehouse is
-            not ready.
+        AlmanacError: there is no such family, or the labels cannot carry a model.
     """
-    rows = labelled_rows(ws, target)
+    _refuse_unknown(family)
+    target = dataset.manifest.target
     split = split_of(rows, target)
     data = rows.keep(informative(rows.take(split.train)))
     training, test = data.take(split.train), data.take(split.test)
@@ -63,26 +76,26 @@ def train(ws: Workspace, target: Target, family: str = "auto") -> Trained:
     judged = [_judged_cv(training, trials[best], baseline[split.train], fold_of)]
     if len(test):
         judged.append(_judged_test(test, fitted.model, baseline[split.test], threshold))
-    about = card(ws, target, fitted, judged, split)
+    about = card(dataset.manifest, fitted, judged, split)
     drivers = described(ws, importance(fitted.model, training.matrix, fitted.names))
-    folder = artifact.save(ws, about, fitted.model, predictions_table(judged), drivers)
+    records = {artifact.IMPORTANCE: drivers, artifact.DATASET: to_json(dataset.manifest)}
+    folder = artifact.save(ws, about, fitted.model, predictions_table(judged), records)
     artifact.crown(ws, target.name, folder.name)
     return Trained(target.name, folder, about)
 
 
 def _trials(training: TrainingSet, fold_of: Rows, family: str, name: str) -> dict[str, Vector]:
-    families = list(FAMILIES) if family == "auto" else [_known(family)]
+    families = list(FAMILIES) if family == "auto" else [family]
     with tqdm(total=FOLDS * len(families), desc=name, unit="fit", disable=None) as progress:
         return {each: out_of_fold(each, training, fold_of, progress) for each in families}
 
 
-def _known(family: str) -> str:
-    if family in FAMILIES:
-        return family
-    raise AlmanacError(
-        f"There is no model family {family}; there are {', '.join(FAMILIES)}.\n"
-        "Leave --model out to take the better one: ml train"
-    )
+def _refuse_unknown(family: str) -> None:
+    if family not in ("auto", *FAMILIES):
+        raise AlmanacError(
+            f"There is no model family {family}; there are {', '.join(FAMILIES)}.\n"
+            "Leave --model out to take the better one: ml train"
+        )
 
 
 def _judged_cv(data: TrainingSet, probabilities: Vector, baseline: Vector, fold_of: Rows) -> Judged:

@@ -6,7 +6,7 @@ without a registry; the store has tests of its own.
 
 import json
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -39,6 +39,19 @@ def node(schema: str, alias: str, **meta: object) -> dict:
         "checksum": {"name": "sha256", "checksum": alias},
         "config": {"meta": meta},
     }
+
+
+class Source(NamedTuple):
+    view: str
+    relation: str
+    timestamp: str
+    ttl: timedelta
+
+
+class Recipe(NamedTuple):
+    sql: str
+    features: list[Name]
+    sources: list[Source]
 
 
 TARGETS = [
@@ -121,14 +134,21 @@ class FakeStore(ModuleType):
     def feature_names(self, ws: Workspace, service: str) -> list[Name]:
         return [Name(name, "spend", pa.float64()) for name in FEATURES]
 
+    def training_recipe(self, ws: Workspace, target: str, entities: str) -> Recipe:
+        source = Source("spend", '"features"."ftr_spend"', "event_timestamp", timedelta(days=32))
+        return Recipe("select the same month", self.feature_names(ws, target), [source])
+
     def training_set(self, ws: Workspace, target: str, entities: pa.Table | str) -> pa.Table:
         with duckdb.connect(str(ws.warehouse), read_only=True) as connection:
-            if isinstance(entities, pa.Table):
-                connection.register("entities", entities)
-            source = "entities" if isinstance(entities, pa.Table) else f"({entities})"
+            if isinstance(entities, str):
+                entities = connection.sql(entities).to_arrow_table()
+            connection.register(
+                "entities", entities.append_column("row", pa.array(range(len(entities))))
+            )
             return connection.sql(
-                f"select e.*, {', '.join(FEATURES)} from {source} as e "
+                f"select e.* exclude (row), {', '.join(FEATURES)} from entities as e "
                 "left join features.ftr_spend as f using (customer_id, event_timestamp)"
+                "order by e.row"
             ).to_arrow_table()
 
     def training_matrix(

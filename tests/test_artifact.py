@@ -13,6 +13,8 @@ from tests.test_models import sample
 CARD = {"target": "t", "model_id": "t-1", "family": "lightgbm",
         "features": [{"name": "a", "dtype": "double", "view": "v"}]}  # fmt: skip
 
+RECORDS = {artifact.IMPORTANCE: [{"feature": "a", "importance": 1.0}], artifact.DATASET: {}}
+
 
 @pytest.fixture
 def ws(tmp_path) -> Workspace:
@@ -23,7 +25,7 @@ def save(ws: Workspace, **changes):
     card = CARD | changes
     model = FAMILIES[card["family"]].fit(*sample(), 1)
     table = pa.table({"probability": [0.5]})
-    return artifact.save(ws, card, model, table, [{"feature": "a", "importance": 1.0}])
+    return artifact.save(ws, card, model, table, RECORDS)
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))

@@ -20,10 +20,11 @@ LAYERS = (
     ("train", "evaluate", "score", "verify", "publish", "report", "simulate"),
     ("profile", "audit", "refit", "catalogue"),
     ("card",),
+    ("dataset",),
     ("learn", "artifact"),
     ("split", "models", "metrics"),
     ("store", "targets", "matrix"),
-    ("warehouse", "pages"),
+    ("warehouse", "pages", "folders"),
     ("config",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

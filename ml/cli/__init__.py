@@ -2,6 +2,7 @@
 
 from ml.cli.audit import audit
 from ml.cli.catalogue import features, trace
+from ml.cli.dataset import dataset
 from ml.cli.files import publish, report, simulate
 from ml.cli.group import main
 from ml.cli.models import evaluate, list_targets, score, train, verify
@@ -15,6 +16,7 @@ for command in (
     profile,
     list_targets,
     features,
+    dataset,
     train,
     evaluate,
     score,

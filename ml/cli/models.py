@@ -37,24 +37,37 @@ def list_targets() -> None:
 
 
 @click.command(
-    epilog=examples("ml train", "ml train --target purchase_any --model lightgbm"),
+    epilog=examples(
+        "ml train",
+        "ml train --target purchase_any --model lightgbm",
+        "ml train --dataset december",
+    ),
 )
 @TARGET
+@click.option("--dataset", help="Train on these kept rows (an id or a name of `ml dataset list`).")
 @click.option(
     "--model",
     default="auto",
     show_default=True,
     help="The family, such as lightgbm or logistic; auto: the better one in cross-validation.",
 )
-def train(names: tuple[str, ...], model: str) -> None:
+def train(names: tuple[str, ...], dataset: str | None, model: str) -> None:
     """Train a model for each target and make it the champion.
 
     A target whose labels cannot carry a model is reported; the others are trained all the same.
+    The model records the id of its training set; `ml dataset make` keeps one.
     """
-    from ml.train import train as fit
+    from ml import train as training
+    from ml.dataset import find
 
+    if names and dataset:
+        raise click.UsageError("--target and --dataset exclude each other.")
     ws = workspace()
-    cards = _each(ws, names, lambda target: fit(ws, target, model).card)
+    if dataset:
+        kept = find(ws, dataset)
+        cards = [training.train_on(ws, kept, kept.rows(), model).card]
+    else:
+        cards = _each(ws, names, lambda target: training.train(ws, target, model).card)
     headers = ["target", "family", "rows", "positives", "cv roc_auc", "test roc_auc", "model"]
     rows = [
         [

@@ -1,11 +1,13 @@
 """Training sets, and what both sides of Feast share: its store, its services, their features."""
 
 import difflib
+from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import pyarrow as pa
 from feast import FeatureService, FeatureStore
+from feast.data_source import DataSource
 from feast.errors import FeatureServiceNotFoundException
 from feast.infra.offline_stores.offline_store import RetrievalJob
 from feast.repo_config import RepoConfig, load_repo_config
@@ -25,6 +27,23 @@ class Feature(NamedTuple):
     name: str
     view: str
     dtype: pa.DataType
+
+
+class Source(NamedTuple):
+    """Where a view's rows come from: the relation as SQL names it, its moments, a row's life."""
+
+    view: str
+    relation: str
+    timestamp: str
+    ttl: timedelta | None
+
+
+class Recipe(NamedTuple):
+    """How a training set is retrieved: the store's SQL, the features in order, what it reads."""
+
+    sql: str
+    features: list[Feature]
+    sources: list[Source]
 
 
 def feature_store(ws: Workspace) -> FeatureStore:
@@ -121,6 +140,28 @@ def training_matrix(ws: Workspace, target: str, entities: pa.Table | str) -> Fea
         f"{type(job).__name__} of another offline store makes no matrices.\n"
         "Name Almanac's own in feature_repo/feature_store.yaml."
     )
+
+
+def training_recipe(ws: Workspace, target: str, entities: str) -> Recipe:
+    """Return how `training_set` retrieves the rows of the same target and entities.
+
+    Raises:
+        AlmanacError: a service, relation or column is missing.
+    """
+    store = feature_store(ws)
+    chosen = service_of(store, target)
+    return Recipe(
+        _retrieval(ws, entities, target).to_sql(),
+        features_of(chosen),
+        [_source(store, projection.name) for projection in chosen.feature_view_projections],
+    )
+
+
+def _source(store: FeatureStore, name: str) -> Source:
+    view = store.get_feature_view(name)
+    # A view of dbt's always has one.
+    source = cast("DataSource", view.batch_source)
+    return Source(name, source.get_table_query_string(), source.timestamp_field, view.ttl)
 
 
 def _retrieval(ws: Workspace, entities: pa.Table | str, service: str) -> RetrievalJob:

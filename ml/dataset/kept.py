@@ -1,0 +1,236 @@
+"""Training sets on disk: made, found, listed and removed; a folder each, whole or not at all."""
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ml.artifact import DATASET
+from ml.config import AlmanacError, Workspace
+from ml.dataset.manifest import Contents, Manifest, describe, from_json, to_json
+from ml.folders import fresh_folder, point, pointed, write_json
+from ml.learn import labelled_rows, usable_rows
+from ml.matrix import TrainingSet, check_features, matrix_of
+from ml.targets import Target, nearest
+
+ROWS = "rows.parquet"
+KEYS = (
+    pa.field("customer_id", pa.string()),
+    pa.field("event_timestamp", pa.timestamp("us")),
+    pa.field("label", pa.int32()),
+)
+ROWS_AT_ONCE = 65_536
+NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A training set: its manifest, where that stands, and the folder of rows that are kept."""
+
+    manifest: Manifest
+    path: Path | None = None
+    folder: Path | None = None
+    names: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The training set's id, which is its folder's name."""
+        return self.manifest.id
+
+    @property
+    def bytes(self) -> int:
+        """How much room the kept rows take."""
+        return sum(each.stat().st_size for each in self.folder.iterdir()) if self.folder else 0
+
+    def table(self) -> pa.Table:
+        """Return the kept rows: customer, moment, label, features; in the order of moment and key.
+
+        Raises:
+            AlmanacError: the rows are not kept, or the file is not the one that was written.
+        """
+        contents = self.manifest.contents
+        if self.folder is None or contents is None:
+            raise AlmanacError(
+                f"The rows of {self.id} are not kept; only how they were made is recorded.\n"
+                f"Where the warehouse still gives them: ml dataset make {self.manifest.target.name}"
+            )
+        path = self.folder / ROWS
+        if not path.exists() or _sha256(path) != contents.sha256:
+            raise AlmanacError(
+                f"{path} is not the file that was written.\nRemove it: ml dataset remove {self.id}"
+            )
+        return pq.read_table(path)
+
+    def rows(self) -> TrainingSet:
+        """Return the kept rows as models take them; raises as `table` does."""
+        table, features = self.table(), self.manifest.features
+        return usable_rows(table, features, matrix_of(table, features), self.manifest.target)
+
+
+def current(ws: Workspace, target: Target) -> tuple[Dataset, TrainingSet]:
+    """Return the target's training set of today with its rows, the kept ones where they are kept.
+
+    Raises:
+        AlmanacError: the warehouse is not ready, or changed meanwhile.
+    """
+    manifest = describe(ws, target)
+    folder = ws.datasets / manifest.id
+    if folder.exists():
+        kept = _read(folder)
+        return kept, kept.rows()
+    rows = labelled_rows(ws, target)
+    _refuse_changed(ws, manifest)
+    return Dataset(manifest), rows
+
+
+def make(ws: Workspace, target: Target, name: str | None = None) -> Dataset:
+    """Keep the target's training set of today, under `name` too, and return it.
+
+    One that is kept already stays as it is.
+
+    Raises:
+        AlmanacError: the name is taken, or the warehouse is not ready or changed meanwhile.
+    """
+    manifest = describe(ws, target)
+    if name:
+        _refuse_taken(ws, name, manifest.id)
+    folder = ws.datasets / manifest.id
+    if not folder.exists():
+        table = retrieved(ws, manifest)
+        with fresh_folder(folder) as temporary:
+            _write(table, temporary / ROWS)
+            write_json(temporary / DATASET, to_json(_with_contents(manifest, table, temporary)))
+    if name:
+        point(ws.datasets / name, manifest.id)
+    return find(ws, manifest.id)
+
+
+def datasets(ws: Workspace) -> list[Dataset]:
+    """Return the kept training sets, then those that models recorded, each by id."""
+    kept = {each.name: _read(each) for each in _folders(ws)}
+    recorded = {each.id: each for each in _recorded(ws) if each.id not in kept}
+    return [found[key] for found in (kept, recorded) for key in sorted(found)]
+
+
+def find(ws: Workspace, wanted: str) -> Dataset:
+    """Return the training set of this id or name: a kept one, or one that a model recorded.
+
+    Raises:
+        AlmanacError: there is none; known ones are named, nearest first.
+    """
+    place = ws.datasets / wanted
+    if NAME.fullmatch(wanted) and place.exists():
+        return _read(place if place.is_dir() else pointed(place))
+    known = datasets(ws)
+    for each in known:
+        if each.id == wanted:
+            return each
+    raise AlmanacError(
+        f"There is no dataset {wanted} in {ws.home}. Here are: "
+        f"{nearest(wanted, [key for each in known for key in (each.id, *each.names)])}.\n"
+        "See them: ml dataset list"
+    )
+
+
+def remove(ws: Workspace, wanted: str) -> Dataset:
+    """Remove the kept rows of this id or name, with the names that they had; return what it was.
+
+    Raises:
+        AlmanacError: there is no such dataset, or its rows are not kept.
+    """
+    found = find(ws, wanted)
+    if found.folder is None:
+        raise AlmanacError(
+            f"The rows of {found.id} are not kept: there is nothing to remove.\n"
+            "See what is kept: ml dataset list"
+        )
+    for name in found.names:
+        (ws.datasets / name).unlink()
+    shutil.rmtree(found.folder)
+    return found
+
+
+def retrieved(ws: Workspace, manifest: Manifest) -> pa.Table:
+    """Return the rows as the manifest describes them."""
+    from ml import store
+
+    table = store.training_set(ws, manifest.target.name, manifest.spine)
+    _refuse_changed(ws, manifest)
+    check_features(table.schema, manifest.features)
+    kinds = {feature.name: feature.dtype for feature in manifest.features}
+    features = [pa.field(name, pa.type_for_alias(kind)) for name, kind in kinds.items()]
+    schema = pa.schema([*KEYS, *features])
+    return table.select(schema.names).cast(schema)
+
+
+def _refuse_changed(ws: Workspace, manifest: Manifest) -> None:
+    if describe(ws, manifest.target).id != manifest.id:
+        raise AlmanacError(
+            "The warehouse changed while the training set was read.\n"
+            "Wait for the build, then run the command again."
+        )
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    # Row groups of one size from whole arrays: the bytes do not depend on how the rows came.
+    with pq.ParquetWriter(path, table.schema, compression="zstd", version="2.6") as writer:
+        for start in range(0, table.num_rows, ROWS_AT_ONCE):
+            writer.write_table(table.slice(start, ROWS_AT_ONCE).combine_chunks())
+
+
+def _with_contents(manifest: Manifest, table: pa.Table, folder: Path) -> Manifest:
+    positives = pc.sum(table["label"]).as_py() or 0
+    contents = Contents(table.num_rows, positives, _sha256(folder / ROWS))
+    return replace(manifest, contents=contents)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _refuse_taken(ws: Workspace, name: str, wanted: str) -> None:
+    if not NAME.fullmatch(name):
+        raise AlmanacError(
+            f"{name} cannot be a name: letters, digits, `_`, `.` and `-` can.\nChoose another one."
+        )
+    place = ws.datasets / name
+    if place.is_dir() or (place.exists() and pointed(place).name != wanted):
+        other = name if place.is_dir() else pointed(place).name
+        raise AlmanacError(
+            f"{name} names {other} already, and a name keeps its meaning.\n"
+            f"Choose another one, or remove that dataset: ml dataset remove {name}"
+        )
+
+
+def _folders(ws: Workspace) -> list[Path]:
+    return sorted(each.parent for each in ws.datasets.glob(f"[!.]*/{DATASET}"))
+
+
+def _recorded(ws: Workspace) -> Iterator[Dataset]:
+    for path in sorted(ws.models.glob(f"[!.]*/[!.]*/{DATASET}")):
+        yield Dataset(_manifest(path), path)
+
+
+def _read(folder: Path) -> Dataset:
+    files = (each for each in folder.parent.glob("[!.]*") if each.is_file())
+    names = sorted(each.name for each in files if pointed(each) == folder)
+    path = folder / DATASET
+    return Dataset(_manifest(path), path, folder, tuple(names))
+
+
+def _manifest(path: Path) -> Manifest:
+    try:
+        return from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise AlmanacError(
+            f"{path} is not the manifest of a dataset: {error!r}\n"
+            "Remove its folder, then make it again: ml dataset make"
+        ) from error

@@ -1,0 +1,108 @@
+"""A training set's manifest: how its rows are made, and the id that follows from it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ml.artifact import package_versions
+from ml.config import Workspace
+from ml.dataset.snapshot import Month, Read, Snapshot, snapshot
+from ml.matrix import Feature
+from ml.targets import Baseline, Target, manifest_hash
+
+DIGITS = 10
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a kept training set's file holds: rows, positives and the file's SHA-256."""
+
+    rows: int
+    positives: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """How a training set is made.
+
+    Target, spine, features, SQL and snapshot decide the id; the rest are circumstances. `contents`
+    is None where only the way to make the rows was recorded.
+    """
+
+    target: Target
+    spine: str
+    features: tuple[Feature, ...]
+    sql: str
+    snapshot: Snapshot
+    manifest_hash: str
+    packages: Mapping[str, str]
+    contents: Contents | None = None
+
+    @property
+    def id(self) -> str:
+        """The training set's id: the target's name and a hash of all that decides the rows."""
+        features, read = [asdict(feature) for feature in self.features], asdict(self.snapshot)
+        parts = [self._declared(), self.spine, features, self.sql, read]
+        whole = json.dumps(parts, sort_keys=True, ensure_ascii=False)
+        return f"{self.target.name}-{hashlib.sha256(whole.encode()).hexdigest()[:DIGITS]}"
+
+    def _declared(self) -> dict[str, Any]:
+        # How many rows there are follows from the spine; what they are called decides nothing.
+        left_out = ("rows", "positives", "description", "families")
+        return {key: value for key, value in asdict(self.target).items() if key not in left_out}
+
+
+def describe(ws: Workspace, target: Target) -> Manifest:
+    """Return how the warehouse gives the target's training set now; no feature is read.
+
+    Raises:
+        AlmanacError: the warehouse, a relation or the feature service is missing.
+    """
+    # Feast takes seconds to import; only what reads features pays for it.
+    from ml import store
+
+    spine = target.label_sql
+    recipe = store.training_recipe(ws, target.name, spine)
+    labels = Read(target.relation, "event_timestamp", None)
+    views = [Read(each.relation, each.timestamp, each.ttl) for each in recipe.sources]
+    return Manifest(
+        target=target,
+        spine=spine,
+        features=tuple(Feature(f.name, str(f.dtype), f.view) for f in recipe.features),
+        sql=recipe.sql,
+        snapshot=snapshot(ws, labels, views),
+        manifest_hash=manifest_hash(ws),
+        packages=package_versions(),
+    )
+
+
+def to_json(manifest: Manifest) -> dict[str, Any]:
+    """Return what a file keeps of the manifest, its id first."""
+    return {"id": manifest.id} | asdict(manifest)
+
+
+def from_json(value: Mapping[str, Any]) -> Manifest:
+    """Return the manifest that `to_json` gave."""
+    target, contents = value["target"], value["contents"]
+    baseline = target["baseline"]
+    declared = target | {
+        "families": tuple(target["families"]),
+        "baseline": Baseline(**baseline) if baseline else None,
+    }
+    relations = {
+        name: {month: Month(*found) for month, found in months.items()}
+        for name, months in value["snapshot"]["relations"].items()
+    }
+    return Manifest(
+        target=Target(**declared),
+        spine=value["spine"],
+        features=tuple(Feature(**feature) for feature in value["features"]),
+        sql=value["sql"],
+        snapshot=Snapshot(relations, value["snapshot"]["code"]),
+        manifest_hash=value["manifest_hash"],
+        packages=value["packages"],
+        contents=Contents(**contents) if contents else None,
+    )

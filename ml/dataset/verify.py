@@ -1,0 +1,157 @@
+"""Whether today's warehouse would still give a training set, and if not, what differs."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ml.config import Workspace
+from ml.dataset.kept import Dataset, retrieved
+from ml.dataset.manifest import Manifest, describe
+from ml.dataset.snapshot import Month
+from ml.targets import target
+
+KEYS = ["customer_id", "event_timestamp"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that differs: which part of the training set, where in it, and how."""
+
+    part: str
+    where: str
+    how: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Today's id beside the training set's, and what differs.
+
+    `rows` says how the kept rows differ from those of today; it is None where they were not
+    compared, because the ids are equal or no rows are kept.
+    """
+
+    dataset: Dataset
+    today: str
+    inputs: tuple[Difference, ...]
+    rows: tuple[Difference, ...] | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether today's warehouse gives the training set: the same id, and no other rows."""
+        return self.today == self.dataset.id and not self.rows
+
+
+def verify(ws: Workspace, dataset: Dataset, *, rows: bool = False) -> Verdict:
+    """Compare the training set with the one that today's warehouse gives.
+
+    Its snapshot is compared, which takes seconds; kept rows are read and compared where it differs,
+    or where `rows` asks for it.
+
+    Raises:
+        AlmanacError: the warehouse is not ready, the kept file is spoilt, or `rows` are asked for
+            and not kept.
+    """
+    today = describe(ws, target(ws, dataset.manifest.target.name))
+    differing = today.id != dataset.id
+    compared = rows or (differing and dataset.folder is not None)
+    return Verdict(
+        dataset,
+        today.id,
+        tuple(_inputs(dataset.manifest, today)),
+        tuple(_rows(dataset.table(), retrieved(ws, today))) if compared else None,
+    )
+
+
+def _inputs(was: Manifest, now: Manifest) -> Iterator[Difference]:
+    if was.spine != now.spine:
+        yield Difference("spine", now.target.relation, "another query")
+    yield from _features(was, now)
+    for name in sorted({*was.snapshot.relations, *now.snapshot.relations}):
+        before, after = (each.snapshot.relations.get(name, {}) for each in (was, now))
+        yield from _months(name, before, after)
+    yield from _code(was.snapshot.code, now.snapshot.code)
+    if was.sql != now.sql:
+        yield Difference("retrieval", was.target.name, "another query")
+
+
+def _features(was: Manifest, now: Manifest) -> Iterator[Difference]:
+    before, after = ({f.name: f for f in each.features} for each in (was, now))
+    if [*before] != [*after] and before.keys() == after.keys():
+        yield Difference("features", was.target.name, "another order")
+    for name in [*before, *(after.keys() - before.keys())]:
+        if name not in after:
+            yield Difference("features", name, "is gone")
+        elif name not in before:
+            yield Difference("features", name, "is new")
+        elif before[name] != after[name]:
+            yield Difference(
+                "features",
+                name,
+                f"{before[name].dtype} of {before[name].view}, "
+                f"today {after[name].dtype} of {after[name].view}",
+            )
+
+
+def _months(
+    name: str, before: Mapping[str, Month], after: Mapping[str, Month]
+) -> Iterator[Difference]:
+    for month in sorted({*before, *after}):
+        was, now = before.get(month), after.get(month)
+        if was is None or now is None:
+            rows = (was or now or Month(0, "")).rows
+            how = f"{rows} rows {'are gone' if now is None else 'are new'}"
+            yield Difference(name, month, how)
+        elif was != now:
+            counts = f"{was.rows} rows, today {now.rows}" if was.rows != now.rows else ""
+            yield Difference(name, month, counts or f"{was.rows} rows, not the same")
+
+
+def _code(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Difference]:
+    for name in sorted({*before, *after}):
+        if before.get(name) != after.get(name):
+            how = "changed" if name in before and name in after else "is new"
+            yield Difference("code", name, how if name in after else "is gone")
+
+
+def _rows(was: pa.Table, today: pa.Table) -> Iterator[Difference]:
+    """Yield the rows that only one side has, then the columns whose values differ."""
+    here, there = _same_rows(was, today)
+    for side, how in ((was, "are gone"), (today, "are new")):
+        if only := side.num_rows - len(here):
+            yield Difference("rows", f"{only} rows", how)
+    keys = was.select(KEYS).take(here)
+    for field in was.schema:
+        if field.name not in KEYS and field in today.schema:
+            before, after = was[field.name].take(here), today[field.name].take(there)
+            yield from _changed(field.name, keys, before, after)
+
+
+def _same_rows(was: pa.Table, today: pa.Table) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """Return the positions, on both sides, of the rows that both have."""
+    with duckdb.connect() as connection:
+        for name, side in (("was", was), ("today", today)):
+            keys = side.select(KEYS).append_column("row", pa.array(np.arange(side.num_rows)))
+            connection.register(name, keys)
+        found = connection.sql(
+            f"select was.row as here, today.row as there from was join today using "
+            f"({', '.join(KEYS)}) order by 1"
+        ).to_arrow_table()
+    return found["here"], found["there"]
+
+
+def _changed(
+    name: str, keys: pa.Table, before: pa.ChunkedArray, after: pa.ChunkedArray
+) -> Iterator[Difference]:
+    missing = [pc.is_null(values, nan_is_null=True) for values in (before, after)]
+    differ = pc.if_else(pc.or_(*missing), pc.xor(*missing), pc.not_equal(before, after))
+    where = pc.indices_nonzero(differ)
+    if len(where):
+        first = where[0].as_py()
+        customer, moment = (keys[key][first].as_py() for key in KEYS)
+        values = f"{before[first]}, today {after[first]}"
+        example = f"customer {customer} on {moment:%Y-%m-%d}: {values}"
+        yield Difference("rows", name, f"{len(where)} rows, such as {example}")

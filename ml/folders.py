@@ -1,0 +1,50 @@
+"""Folders that are there whole or not at all, and pointers that turn in one step."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def fresh_folder(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `folder`, which takes its name and place when all went well.
+
+    A reader never sees half of it: until then the old folder stands, and after an error too.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        temporary.chmod(0o755)
+        yield temporary
+        if folder.exists():
+            replaced = Path(tempfile.mkdtemp(prefix=".replaced.", dir=folder.parent))
+            os.replace(folder, replaced)
+            os.replace(temporary, folder)
+            shutil.rmtree(replaced)
+        else:
+            os.replace(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def point(pointer: Path, name: str) -> None:
+    """Make the file `pointer` name a folder beside it, in one step."""
+    temporary = pointer.with_name(f".{pointer.name}.{os.getpid()}")
+    temporary.write_text(f"{name}\n", encoding="utf-8")
+    os.replace(temporary, pointer)
+
+
+def pointed(pointer: Path) -> Path:
+    """Return the folder that `pointer` names."""
+    return pointer.parent / pointer.read_text(encoding="utf-8").strip()
+
+
+def write_json(path: Path, value: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
+    """Write `value` as JSON that people can read."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(f"{text}\n", encoding="utf-8")
