@@ -19,8 +19,9 @@ demo: setup
 	$(IN_ENV) ml simulate --customers $(CUSTOMERS) --months $(MONTHS)
 	$(IN_ENV) dbt build --quiet
 	$(IN_ENV) feast apply
-	$(IN_ENV) feast materialize-incremental 2023-01-01T00:00:00
 	$(IN_ENV) ml train
+	$(IN_ENV) feast apply
+	$(IN_ENV) ml materialize
 	$(IN_ENV) ml evaluate
 	$(IN_ENV) ml score
 	$(IN_ENV) dbt build --quiet --select source:scores+

@@ -1,7 +1,8 @@
 """Feast's objects, read from the dbt manifest and the warehouse.
 
 A family with rows is a feature view, a target with rows a feature service of its families' views.
-No feature is named here: a family's features are the columns of its table.
+A champion's input is a feature view of one vector, and a feature service of its own. No feature is
+named here: a family's features are the columns of its table.
 """
 
 import fnmatch
@@ -15,8 +16,9 @@ from typing import Any
 import duckdb
 import yaml
 from feast import Entity, FeatureService, FeatureView, Field, Project, ValueType
-from feast.types import from_value_type
+from feast.types import Array, Float32, String, from_value_type
 
+from feature_repo.inputs import VECTOR, Input, columns_of, read_inputs
 from feature_repo.stores.duckdb_source import DuckDBSource
 from feature_repo.stores.duckdb_types import feast_type
 from feature_repo.stores.relations import Relation, read_relation
@@ -43,6 +45,8 @@ class Model:
 def feast_objects(ws: Workspace) -> list[Project | Entity | FeatureView | FeatureService]:
     """Return the project, the entity, a view a family and a service a target that have rows.
 
+    Online are the models' inputs and the families whose meta says `online: true`.
+
     Raises:
         AlmanacError: the manifest, the warehouse or a relation is missing, a column's type has no
             equal in Feast, or two families share a feature name.
@@ -57,12 +61,10 @@ def feast_objects(ws: Workspace) -> list[Project | Entity | FeatureView | Featur
     with open_warehouse(ws.warehouse) as connection:
         views = _views(connection, models, customer)
         services = _services(connection, models, views)
-    # What no target uses need not be published; it can be retrieved all the same.
-    used = {projection.name for each in services for projection in each.feature_view_projections}
-    for view in views.values():
-        view.online = view.name in used
+        inputs = _inputs(connection, views, customer)
+    services += [_input_service(view) for view in inputs]
     project = Project(name=yaml.safe_load(SETTINGS.read_text(encoding="utf-8"))["project"])
-    return [project, customer, *views.values(), *services]
+    return [project, customer, *views.values(), *inputs, *services]
 
 
 def read_models(manifest: Path) -> list[Model]:
@@ -132,6 +134,7 @@ def _view(
             if column == relation.require(JOIN_KEY) or column not in NOT_FEATURES
         ],
         source=source,
+        online=bool(model.meta.get("online", False)),
     )
 
 
@@ -181,3 +184,45 @@ def _families_of(target: Model, views: Mapping[str, FeatureView]) -> list[Featur
     patterns = target.meta.get("families", [])
     named = (family for pattern in patterns for family in fnmatch.filter(sorted(views), pattern))
     return [views[family] for family in dict.fromkeys(named)]
+
+
+def _inputs(
+    connection: duckdb.DuckDBPyConnection, views: Mapping[str, FeatureView], customer: Entity
+) -> list[FeatureView]:
+    """Return a view for every model's input; one whose families have changed waits for training."""
+    return [
+        _input_view(each, [views[name] for name in each.families], customer)
+        for each in read_inputs(connection)
+        if all(
+            name in views and _columns(connection, views[name]) == columns
+            for name, columns in each.families.items()
+        )
+    ]
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, view: FeatureView) -> str:
+    assert isinstance(view.batch_source, DuckDBSource)
+    return columns_of(read_relation(connection, view.batch_source.relation))
+
+
+def _input_view(each: Input, families: Sequence[FeatureView], customer: Entity) -> FeatureView:
+    view = FeatureView(
+        name=f"{each.target}__input",
+        description=f"The {each.features} features that {each.model_id} reads, in its order.",
+        tags={
+            "model_id": each.model_id,
+            "features": str(each.features),
+            "layout": each.layout,
+        },
+        entities=[customer],
+        ttl=min(family.ttl for family in families if family.ttl),
+        schema=[Field(name=JOIN_KEY, dtype=String), Field(name=VECTOR, dtype=Array(Float32))],
+        source=DuckDBSource(relation=each.relation, timestamp_field=TIMESTAMP),
+    )
+    first = min(family.materialization_intervals[0][0] for family in families)
+    view.materialization_intervals = [(first, first)]
+    return view
+
+
+def _input_service(view: FeatureView) -> FeatureService:
+    return FeatureService(name=view.name, features=[view], description=view.description)

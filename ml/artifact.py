@@ -88,11 +88,16 @@ def champion(ws: Workspace, target: str) -> Artifact:
         AlmanacError: none was trained, or its folder is not whole.
     """
     pointer = ws.models / target / CHAMPION
-    if not pointer.exists():
+    if not has_champion(ws, target):
         raise AlmanacError(
             f"No model for {target} in {ws.models}.\nTrain one: ml train --target {target}"
         )
     return load(pointed(pointer))
+
+
+def has_champion(ws: Workspace, target: str) -> bool:
+    """Return whether a model of `target` was trained here."""
+    return (ws.models / target / CHAMPION).exists()
 
 
 def load(folder: Path) -> Artifact:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
@@ -11,11 +12,13 @@ from scipy.stats import rankdata
 from ml import artifact
 from ml.artifact import Artifact
 from ml.config import AlmanacError, Workspace
-from ml.matrix import matrix_of
-from ml.targets import Target, nodes, relation
+from ml.matrix import Matrix, matrix_of
+from ml.targets import SPINE, Target, known_moments
 from ml.warehouse import open_warehouse
 
-SPINE = "intermediate.int_customer_months"
+if TYPE_CHECKING:
+    from ml.store import InputReader
+
 KEY = "customer_id, target, model_id, as_of"
 
 
@@ -39,14 +42,15 @@ def score(ws: Workspace, target: Target, as_of: datetime | None, *, online: bool
         ws: the workspace.
         target: what to predict; its champion scores.
         as_of: the instant (naive UTC) at which features must be known; by default the newest one
-            at which a complete month of the model's features is.
+            at which a complete month of the model's features is, online the published one.
         online: read the online store instead of the warehouse.
 
     Raises:
         AlmanacError: no champion, no features at that instant, or features unlike the model's.
     """
     champion = artifact.champion(ws, target.name)
-    at, customers = _whom(ws, champion, as_of)
+    moment = _published(ws, champion) if online and as_of is None else as_of
+    at, customers = _whom(ws, champion, moment)
     batch = _scores(ws, champion, at, customers, online=online)
     with open_warehouse(ws.warehouse, read_only=False) as connection:
         new, earlier = append(connection, batch)
@@ -113,7 +117,8 @@ def _whom(ws: Workspace, champion: Artifact, as_of: datetime | None) -> tuple[da
     """Return the instant to score at, and the customers of the spine's newest month by then."""
     target = str(champion.card["target"])
     with open_warehouse(ws.warehouse) as connection:
-        first, newest = _known(ws, connection, champion)
+        families = {feature.view for feature in champion.features}
+        first, newest = known_moments(ws, connection, families)
         if first is None or newest is None:
             raise AlmanacError(
                 f"The features of {champion.model_id} hold no complete month.\n"
@@ -134,41 +139,18 @@ def _whom(ws: Workspace, champion: Artifact, as_of: datetime | None) -> tuple[da
     return at, [str(row[0]) for row in found]
 
 
-def _known(
-    ws: Workspace, connection: duckdb.DuckDBPyConnection, champion: Artifact
-) -> tuple[datetime | None, datetime | None]:
-    """Return the first and the newest complete instant of the model's feature views."""
-    views = {feature.view for feature in champion.features}
-    tables = [
-        relation(node)
-        for node in nodes(ws, "family")
-        if str(node["config"]["meta"]["family"]) in views
-    ]
-    if not tables:
-        return None, None
-    every = " union all ".join(
-        f"select feature_month, event_timestamp from {table}" for table in tables
-    )
-    found = connection.execute(
-        f"select min(event_timestamp), max(event_timestamp) from ({every}) "
-        f"where feature_month in (select feature_month from {SPINE} where is_complete)"
-    ).fetchone()
-    return found or (None, None)
-
-
 def _scores(
     ws: Workspace, champion: Artifact, as_of: datetime, customers: list[str], *, online: bool
 ) -> pa.Table:
     target = str(champion.card["target"])
-    table = _features(ws, target, customers, as_of, online=online)
-    matrix = matrix_of(table, champion.features)
+    matrix = (_online if online else _offline)(ws, champion, customers, as_of)
     known = ~np.isnan(matrix).all(axis=1)
     if not known.any():
         raise AlmanacError(
             f"None of {len(customers)} customers has a feature of {target} still valid on "
             f"{as_of:%Y-%m-%d}.\n"
             + (
-                f"Publish them first: feast materialize-incremental {as_of:%Y-%m-%dT%H:%M:%S}"
+                f"Publish them first: ml materialize --until {as_of:%Y-%m-%d}"
                 if online
                 else f"Score the newest: ml score --target {target}"
             )
@@ -177,7 +159,7 @@ def _scores(
     count = len(probabilities)
     return pa.table(
         {
-            "customer_id": table["customer_id"].filter(pa.array(known)).cast(pa.string()),
+            "customer_id": pa.array(np.array(customers, dtype=object)[known], pa.string()),
             "target": _same(target, count),
             "model_id": _same(champion.model_id, count),
             "as_of": pa.array([as_of] * count, pa.timestamp("us")),
@@ -189,21 +171,32 @@ def _scores(
     )
 
 
-def _features(
-    ws: Workspace, service: str, customers: list[str], as_of: datetime, *, online: bool
-) -> pa.Table:
+def _offline(ws: Workspace, champion: Artifact, customers: list[str], as_of: datetime) -> Matrix:
     # Feast takes seconds to import; only what reads features pays for it.
     from ml import store
 
-    if online:
-        return store.online_rows(ws, service, customers, as_of)
     entities = pa.table(
         {
             "customer_id": pa.array(customers, pa.string()),
             "event_timestamp": pa.array([as_of] * len(customers), pa.timestamp("us")),
         }
     )
-    return store.training_set(ws, service, entities)
+    table = store.training_set(ws, str(champion.card["target"]), entities)
+    return matrix_of(table, champion.features)
+
+
+def _online(ws: Workspace, champion: Artifact, customers: list[str], as_of: datetime) -> Matrix:
+    return _reader(ws, champion).read(customers, as_of).matrix
+
+
+def _published(ws: Workspace, champion: Artifact) -> datetime:
+    return _reader(ws, champion).read([]).moment
+
+
+def _reader(ws: Workspace, champion: Artifact) -> "InputReader":
+    from ml import store
+
+    return store.input_reader(ws, store.ModelInput.of(champion.card))
 
 
 def _same(text: str, count: int) -> pa.Array:

@@ -3,12 +3,17 @@
 import difflib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+
+import duckdb
 
 from ml.config import AlmanacError, Workspace
 from ml.warehouse import open_warehouse
+
+SPINE = "intermediate.int_customer_months"
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,32 @@ def nodes(ws: Workspace, key: str) -> list[dict[str, Any]]:
         for _, node in sorted(every.items())
         if node.get("resource_type") == "model" and key in (node["config"].get("meta") or {})
     ]
+
+
+def known_moments(
+    ws: Workspace,
+    connection: duckdb.DuckDBPyConnection,
+    families: Collection[str],
+    until: datetime | None = None,
+) -> tuple[datetime | None, datetime | None]:
+    """Return the first and the newest instant, not after `until`, of complete months of families.
+
+    Raises:
+        AlmanacError: there is no manifest, or it cannot be read.
+    """
+    tables = [relation(n) for n in nodes(ws, "family") if n["config"]["meta"]["family"] in families]
+    if not tables:
+        return None, None
+    every = " union all ".join(
+        f"select feature_month, event_timestamp from {table}" for table in tables
+    )
+    found = connection.execute(
+        f"select min(event_timestamp), max(event_timestamp) from ({every}) "
+        f"where feature_month in (select feature_month from {SPINE} where is_complete) "
+        "and event_timestamp <= $until",
+        {"until": until or datetime.max},
+    ).fetchone()
+    return found or (None, None)
 
 
 def manifest_hash(ws: Workspace) -> str:

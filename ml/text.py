@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ml.evaluate import Backtest, Evaluation
+    from ml.store import Published
     from ml.verify import Verdict
 
 Cell = str | int | float | None
@@ -128,11 +129,11 @@ def _mean_and_spread(values: Sequence[float | None]) -> tuple[float | None, floa
 
 
 def verdicts(found: Sequence["Verdict"]) -> str:
-    """Return one line a target: what was compared, and how many values are not the same online."""
-    headers = ["target", "published", "customers", "features", *_WRONG]
+    """Return one line a view: what was compared, and how many values are not the same online."""
+    headers = ["view", "published", "customers", "features", *_WRONG]
     rows: list[list[Cell]] = [
         [
-            each.target,
+            each.view,
             f"{each.moment:%Y-%m-%d}",
             each.customers,
             each.features,
@@ -145,10 +146,10 @@ def verdicts(found: Sequence["Verdict"]) -> str:
 
 def differences(found: Sequence["Verdict"], most: int = 10) -> str:
     """Return the features with most values that are not the same online, an example each."""
-    headers = ["target", "feature", *_WRONG, "for instance", "warehouse", "online"]
+    headers = ["view", "feature", *_WRONG, "for instance", "warehouse", "online"]
     rows: list[list[Cell]] = [
         [
-            verdict.target,
+            verdict.view,
             each.feature,
             *(getattr(each, kind) for kind in _WRONG),
             each.customer,
@@ -159,6 +160,20 @@ def differences(found: Sequence["Verdict"], most: int = 10) -> str:
         for each in verdict.differences[:most]
     ]
     return table(headers, rows)
+
+
+def published(found: Sequence["Published"]) -> str:
+    """Return one line a view: the moment it is published at, its customers and features."""
+    rows: list[list[Cell]] = [
+        [
+            each.view,
+            f"{each.moment:%Y-%m-%d}" if each.moment else "nothing yet",
+            each.rows,
+            each.features,
+        ]
+        for each in found
+    ]
+    return table(["view", "published", "customers", "features"], rows)
 
 
 # What can be wrong with a published value.

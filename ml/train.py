@@ -50,7 +50,7 @@ def train(ws: Workspace, target: Target, family: str = "auto") -> Trained:
 
 
 def train_on(ws: Workspace, dataset: Dataset, rows: TrainingSet, family: str = "auto") -> Trained:
-    """Train on the rows of `dataset`, write the artifact and make it the target's champion.
+    """Train on the rows of `dataset`; write the artifact, define its input, make it the champion.
 
     Args:
         ws: the workspace.
@@ -61,6 +61,9 @@ def train_on(ws: Workspace, dataset: Dataset, rows: TrainingSet, family: str = "
     Raises:
         AlmanacError: there is no such family, or the labels cannot carry a model.
     """
+    # Feast takes seconds to import; only what reads features pays for it.
+    from ml import store
+
     _refuse_unknown(family)
     target = dataset.manifest.target
     split = split_of(rows, target)
@@ -80,6 +83,7 @@ def train_on(ws: Workspace, dataset: Dataset, rows: TrainingSet, family: str = "
     drivers = described(ws, importance(fitted.model, training.matrix, fitted.names))
     records = {artifact.IMPORTANCE: drivers, artifact.DATASET: to_json(dataset.manifest)}
     folder = artifact.save(ws, about, fitted.model, predictions_table(judged), records)
+    store.define_input(ws, store.ModelInput.of(about))
     artifact.crown(ws, target.name, folder.name)
     return Trained(target.name, folder, about)
 

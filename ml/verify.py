@@ -1,6 +1,6 @@
 """Whether the online store answers as the warehouse does, value by value."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,14 +11,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ml import store
+from ml import artifact, store
 from ml.config import AlmanacError, Workspace
-from ml.targets import Target
+from ml.matrix import matrix_of
+from ml.targets import SPINE, Target, target, targets
 from ml.warehouse import open_warehouse
 
-SPINE = "intermediate.int_customer_months"
-AT_ONCE = 1_000
-# What two floating-point values may differ by, relative to the larger; all other types exactly.
+AT_ONCE = 50_000
+# What fractions may differ by, relative to the warehouse's; whole numbers and other types: exactly.
 TOLERANCE = 1e-6
 
 
@@ -37,13 +37,13 @@ class Difference:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What comparing every value of a target's features found.
+    """What comparing every value of a published view found.
 
     A value is missing where only the warehouse has one, extra where only the online store has one,
     mismatched where they differ.
     """
 
-    target: str
+    view: str
     moment: datetime
     customers: int
     features: int
@@ -54,70 +54,110 @@ class Verdict:
         return sum(getattr(each, kind) for each in self.differences)
 
 
-def verify(ws: Workspace, target: Target) -> Verdict:
-    """Compare online with offline for every customer and feature at the last published moment.
+def verify(ws: Workspace, names: Sequence[str] = ()) -> list[Verdict]:
+    """Compare what is published of these targets' champions; of all, and of families, by default.
 
     Raises:
-        AlmanacError: nothing of the target's features is published, or no customer is known.
+        AlmanacError: a target is unknown, or something is not published.
     """
-    moment = store.published_until(ws, target.name)
-    customers = _customers(ws, moment)
-    found: dict[str, Difference] = {}
-    features = store.feature_names(ws, target.name)
-    for offline, online in _both(ws, target.name, customers, moment):
-        for feature in features:
-            new = _difference(feature.name, offline, online)
-            if new:
-                found[feature.name] = _added(found.get(feature.name), new)
-    worst = sorted(found.values(), key=lambda d: -(d.missing + d.extra + d.mismatched))
-    return Verdict(target.name, moment, len(customers), len(features), tuple(worst))
+    trained = (each.name for each in targets(ws) if artifact.has_champion(ws, each.name))
+    found = [verify_input(ws, target(ws, name)) for name in names or trained]
+    if not names:
+        found += [verify_family(ws, family) for family in store.online_views(ws)]
+    if found:
+        return found
+    raise AlmanacError("Nothing can be published yet.\nTrain a model: ml train")
 
 
-def _customers(ws: Workspace, moment: datetime) -> list[str]:
+def verify_input(ws: Workspace, predicted: Target) -> Verdict:
+    """Compare the published input of the target's champion with what Feast retrieves offline.
+
+    Raises:
+        AlmanacError: there is no champion, its input is not published, or no customer is known.
+    """
+    champion = artifact.champion(ws, predicted.name)
+    wanted = store.ModelInput.of(champion.card)
+    reader = store.input_reader(ws, wanted)
+    moment = reader.read([]).moment
+    customers = _customers(ws, moment, reader.customers())
+    found: list[Difference] = []
+    for part in _parts(wanted.view, customers):
+        table = store.features_at(ws, wanted.features, part, moment)
+        offline = matrix_of(table, champion.features)
+        online = reader.read(part, moment).matrix
+        for place in _unlike(offline, online):
+            name = wanted.features[place][0]
+            found += _difference(name, part, *(pa.array(m[:, place]) for m in (offline, online)))
+    return Verdict(wanted.view, moment, len(customers), len(wanted.features), _summed(found))
+
+
+def verify_family(ws: Workspace, family: str) -> Verdict:
+    """Compare what is published of a family by name with what Feast retrieves offline.
+
+    Raises:
+        AlmanacError: nothing of it is published, or no customer is known.
+    """
+    moment, published = store.published_family(ws, family)
+    customers = _customers(ws, moment, published)
+    names = store.family_rows(ws, family, [], moment).column_names[2:]
+    found: list[Difference] = []
+    for part in _parts(family, customers):
+        offline = store.features_at(ws, [(name, family) for name in names], part, moment)
+        online = store.family_rows(ws, family, part, moment)
+        for name in names:
+            ours, theirs = (table[name].combine_chunks() for table in (offline, online))
+            found += _difference(name, part, ours, theirs)
+    return Verdict(family, moment, len(customers), len(names), _summed(found))
+
+
+def _customers(ws: Workspace, moment: datetime, published: Iterable[str]) -> list[str]:
+    """Return all customers known at the moment, and those who should not be published."""
     with open_warehouse(ws.warehouse) as connection:
         found = connection.execute(
-            f"select distinct customer_id from {SPINE} where event_timestamp <= ? order by 1",
-            [moment],
+            f"select distinct customer_id from {SPINE} where event_timestamp <= ?", [moment]
         ).fetchall()
     if not found:
         raise AlmanacError(
             f"No customer was known on {moment:%Y-%m-%d}.\nBuild the warehouse: dbt build"
         )
-    return [str(row[0]) for row in found]
+    return sorted({str(row[0]) for row in found}.union(published))
 
 
-def _both(
-    ws: Workspace, service: str, customers: list[str], moment: datetime
-) -> Iterator[tuple[pa.Table, pa.Table]]:
-    """Yield the same customers' rows from the warehouse and from the online store, in batches."""
-    with tqdm(total=len(customers), desc=service, unit=" customers", disable=None) as bar:
+def _parts(name: str, customers: Sequence[str]) -> Iterator[Sequence[str]]:
+    with tqdm(total=len(customers), desc=name, unit=" customers", disable=None) as bar:
         for start in range(0, len(customers), AT_ONCE):
             part = customers[start : start + AT_ONCE]
-            moments = pa.array([moment] * len(part), pa.timestamp("us"))
-            entities = pa.table({"customer_id": part, "event_timestamp": moments})
-            offline = store.training_set(ws, service, entities)
-            yield offline, store.online_rows(ws, service, part, moment)
+            yield part
             bar.update(len(part))
 
 
-def _difference(feature: str, offline: pa.Table, online: pa.Table) -> Difference | None:
-    ours, theirs = (table[feature].combine_chunks() for table in (offline, online))
+def _unlike(offline: NDArray[np.float32], online: NDArray[np.float32]) -> list[int]:
+    """Return the columns in which not every value is the same to the last bit."""
+    same = (offline == online) | (np.isnan(offline) & np.isnan(online))
+    return [int(place) for place in np.flatnonzero(~same.all(axis=0))]
+
+
+def _difference(
+    feature: str, customers: Sequence[str], ours: pa.Array, theirs: pa.Array
+) -> list[Difference]:
     known, published = (_known(values) for values in (ours, theirs))
     missing, extra = known & ~published, published & ~known
     mismatched = known & published & ~_equal(ours, theirs)
     wrong = np.flatnonzero(missing | extra | mismatched)
     if not len(wrong):
-        return None
+        return []
     first = int(wrong[0])
-    return Difference(
-        feature,
-        int(missing.sum()),
-        int(extra.sum()),
-        int(mismatched.sum()),
-        offline["customer_id"][first].as_py(),
-        ours[first].as_py(),
-        theirs[first].as_py(),
-    )
+    return [
+        Difference(
+            feature,
+            int(missing.sum()),
+            int(extra.sum()),
+            int(mismatched.sum()),
+            customers[first],
+            ours[first].as_py() if known[first] else None,
+            theirs[first].as_py() if published[first] else None,
+        )
+    ]
 
 
 def _known(values: pa.Array) -> NDArray[np.bool_]:
@@ -125,18 +165,26 @@ def _known(values: pa.Array) -> NDArray[np.bool_]:
 
 
 def _equal(ours: pa.Array, theirs: pa.Array) -> NDArray[np.bool_]:
-    if pa.types.is_floating(ours.type):
-        left, right = (values.to_numpy(zero_copy_only=False) for values in (ours, theirs))
-        return np.asarray(np.isclose(left, right, rtol=TOLERANCE, atol=0.0))
-    return np.asarray(pc.equal(ours, theirs).fill_null(False).to_numpy(zero_copy_only=False))
+    if not pa.types.is_floating(ours.type):
+        equal = pc.equal(ours, theirs).fill_null(False)
+        return np.asarray(equal.to_numpy(zero_copy_only=False))
+    left, right = (values.to_numpy(zero_copy_only=False) for values in (ours, theirs))
+    near = np.isclose(right, left, rtol=TOLERANCE, atol=0.0) & (left != np.rint(left))
+    return np.asarray((left == right) | near)
 
 
-def _added(known: Difference | None, new: Difference) -> Difference:
-    if known is None:
-        return new
-    return replace(
-        known,
-        missing=known.missing + new.missing,
-        extra=known.extra + new.extra,
-        mismatched=known.mismatched + new.mismatched,
+def _summed(found: Iterable[Difference]) -> tuple[Difference, ...]:
+    """Return one difference a feature, those with most values first."""
+    by_feature: dict[str, Difference] = {}
+    for new in found:
+        known = by_feature.setdefault(new.feature, new)
+        if known is not new:
+            by_feature[new.feature] = replace(
+                known,
+                missing=known.missing + new.missing,
+                extra=known.extra + new.extra,
+                mismatched=known.mismatched + new.mismatched,
+            )
+    return tuple(
+        sorted(by_feature.values(), key=lambda d: -(d.missing + d.extra + d.mismatched)),
     )

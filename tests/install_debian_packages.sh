@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs the Debian packages that some tests need: a browser for the report's page.
+# Installs the Debian packages that some tests need: a browser for the report's page, and a Redis server.
 # Run it as root on Debian; elsewhere, or when they are there, it says so and does nothing.
 set -eu
 
-packages="chromium"
+packages="chromium redis-server"
 
 missing=""
 for package in $packages; do

@@ -6,9 +6,10 @@ without a registry; the store has tests of its own.
 
 import json
 import sys
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import NamedTuple
 
 import duckdb
@@ -20,6 +21,7 @@ import pytest
 import ml
 from feature_repo.stores.retrieval import FeatureMatrix
 from ml.config import Workspace
+from ml.matrix import Feature, matrix_of
 
 FEATURES = ["spend_sum__1m", "spend_count__1m", "spend_days_since__all", "spend_noise__1m"]
 
@@ -159,13 +161,28 @@ class FakeStore(ModuleType):
         types = {name: table.schema.field(name).type for name in FEATURES}
         return FeatureMatrix(table.drop_columns(FEATURES), types, np.column_stack(values))
 
-    def online_rows(
-        self, ws: Workspace, service: str, customer_ids: list[str], as_of: datetime
-    ) -> pa.Table:
-        ids = pa.table({"customer_id": customer_ids})
-        times = pa.array([as_of] * len(ids), pa.timestamp("us"))
-        table = self.training_set(ws, service, ids.append_column("event_timestamp", times))
-        return table.drop_columns(["event_timestamp"])
+    ModelInput = SimpleNamespace(of=lambda card: card)
+
+    def define_input(self, ws: Workspace, wanted: dict) -> None:
+        self.defined = wanted["model_id"]
+
+    def input_reader(self, ws: Workspace, wanted: dict) -> "FakeReader":
+        return FakeReader(self, ws, tuple(Feature(**each) for each in wanted["features"]))
+
+
+@dataclass
+class FakeReader:
+    """Reads online what the fake store gives offline; published is the newest complete month."""
+
+    store: FakeStore
+    ws: Workspace
+    features: tuple[Feature, ...]
+
+    def read(self, customers: list[str], at: datetime = datetime(2023, 6, 1)) -> SimpleNamespace:
+        times = pa.array([at] * len(customers), pa.timestamp("us"))
+        ids = pa.table({"customer_id": pa.array(customers, pa.string()), "event_timestamp": times})
+        table = self.store.training_set(self.ws, "", ids)
+        return SimpleNamespace(matrix=matrix_of(table, self.features), moment=at)
 
 
 @pytest.fixture

@@ -1,12 +1,18 @@
 """A workspace made by hand: two families with rows, one without, two targets, one without rows."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 
+from feature_repo.build import feast_objects
+from ml import artifact, store
 from ml.config import Workspace
+from ml.models import FAMILIES as MODELS
 
 FEATURES = [
     ("trx_amount_sum__1m", "Sum of amounts in the last month."),
@@ -27,6 +33,39 @@ def make_workspace(home: Path) -> Workspace:
     return ws
 
 
+# In an order of the model's own, and two families by turns.
+READ = (("trx_count__1m", "trx"), ("geo_count__1m", "geo"), ("trx_amount_sum__1m", "trx"))
+
+
+def crown(ws: Workspace, read: Sequence[tuple[str, str]] = READ, name: str = "first") -> None:
+    """Register what is there, make a model that reads these features champion, register its input.
+
+    It scores purchase_any, by chance.
+    """
+    features = [{"name": name, "dtype": "double", "view": view} for name, view in read]
+    card = {"target": "purchase_any", "model_id": name, "family": "logistic", "features": features}
+    matrix = np.random.default_rng(1).normal(size=(40, len(read))).astype(np.float32)
+    labels = (matrix[:, 0] > 0).astype(np.int8)
+    model = MODELS["logistic"].fit(matrix, labels, np.ones(40), 7)
+    folder = artifact.save(ws, card, model, pa.table({"customer_id": ["a"]}), [])
+    artifact.crown(ws, "purchase_any", folder.name)
+    register(ws)
+    store.define_input(ws, store.ModelInput.of(card))
+    register(ws)
+
+
+def register(ws: Workspace) -> None:
+    """What `feast apply` does."""
+    store.feature_store(ws).apply(feast_objects(ws))
+
+
+def change(ws: Workspace, *statements: str) -> None:
+    """Run statements in the warehouse."""
+    with duckdb.connect(str(ws.warehouse)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
 def write_manifest(ws: Workspace, nodes: list[dict[str, Any]]) -> None:
     content = {"nodes": {f"model.almanac.{node['alias']}": node for node in nodes}}
     ws.manifest.write_text(json.dumps(content), encoding="utf-8")
@@ -43,8 +82,8 @@ def node(schema: str, alias: str, **meta: Any) -> dict[str, Any]:
 
 
 FAMILIES = [
-    node("features", "ftr_trx", family="trx", ttl_months=1),
-    node("features", "ftr_geo", family="geo", ttl_months=2),
+    node("features", "ftr_trx", family="trx", ttl_months=1, online=True),
+    node("features", "ftr_geo", family="geo", ttl_months=2, online=True),
     node("features", "ftr_spend", family="spend"),
     node("intermediate", "int_customer_months"),
 ]
@@ -61,6 +100,13 @@ def fill_warehouse(connection: duckdb.DuckDBPyConnection) -> None:
         create schema features;
         create schema targets;
         create schema marts;
+        create schema intermediate;
+        create table intermediate.int_customer_months as
+        select * from (values ('a'), ('b'), ('c'), ('d')) t (customer_id), (values
+            (date '2022-11-01', timestamp '2022-12-01', true),
+            (date '2022-12-01', timestamp '2023-01-01', true),
+            (date '2023-01-01', timestamp '2023-02-01', true)
+        ) m (feature_month, event_timestamp, is_complete);
         create table features.ftr_trx as
         select * from (values
             ('a', date '2022-11-01', timestamp '2022-12-01', 10.5::double, 3::double),

@@ -17,7 +17,7 @@ from tests.workspaces import REPOSITORY
 LAYERS = (
     ("cli",),
     ("text",),
-    ("train", "evaluate", "score", "verify", "publish", "report", "simulate"),
+    ("train", "evaluate", "score", "verify", "materialize", "publish", "report", "simulate"),
     ("profile", "audit", "refit", "catalogue"),
     ("card",),
     ("dataset",),

@@ -1,36 +1,24 @@
 """`ml verify`: what is published is what the warehouse says, and what is not is named."""
 
 import shutil
-from datetime import UTC, datetime
+from datetime import datetime
 
-import duckdb
 import pytest
 from click.testing import CliRunner
 
-from feature_repo.build import feast_objects
+from ml import store
 from ml.cli import main
 from ml.config import AlmanacError, Workspace
-from ml.store import feature_store
-from ml.targets import target
+from ml.materialize import materialize
 from ml.verify import verify
-from tests.small_workspace import make_workspace
-
-FEBRUARY = datetime(2023, 2, 1, tzinfo=UTC)
+from tests.small_workspace import change, crown, make_workspace
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> Workspace:
     ws = make_workspace(tmp_path_factory.mktemp("published"))
-    change(
-        ws,
-        "create schema intermediate",
-        "create table intermediate.int_customer_months as "
-        "select * from (values ('a'), ('b'), ('c'), ('d')) t (customer_id), "
-        "(values (timestamp '2023-01-01'), (timestamp '2023-02-01')) m (event_timestamp)",
-    )
-    store = feature_store(ws)
-    store.apply(feast_objects(ws))
-    store.materialize_incremental(FEBRUARY)
+    crown(ws)
+    materialize(ws)
     return ws
 
 
@@ -40,16 +28,25 @@ def published(built, tmp_path) -> Workspace:
     return Workspace(tmp_path / "ws", tmp_path / "ws" / "raw", {})
 
 
-def change(ws: Workspace, *statements: str) -> None:
-    with duckdb.connect(str(ws.warehouse)) as connection:
-        for statement in statements:
-            connection.execute(statement)
+def differences(ws: Workspace) -> dict[str, dict[str, tuple]]:
+    return {
+        verdict.view: {
+            each.feature: (
+                (each.missing, each.extra, each.mismatched),
+                (each.customer, each.offline, each.online),
+            )
+            for each in verdict.differences
+        }
+        for verdict in verify(ws)
+    }
 
 
 def test_what_was_just_published_is_the_same(published):
-    found = verify(published, target(published, "purchase_any"))
-    assert found.differences == ()
-    assert (found.moment, found.customers, found.features) == (datetime(2023, 2, 1), 4, 3)
+    found = {each.view: each for each in verify(published)}
+    assert set(found) == {"purchase_any__input", "trx", "geo"}
+    assert not any(each.differences for each in found.values())
+    seen = found["purchase_any__input"]
+    assert (seen.moment, seen.customers, seen.features) == (datetime(2023, 2, 1), 4, 3)
 
 
 def test_every_kind_of_difference_is_counted_and_named(published):
@@ -59,25 +56,34 @@ def test_every_kind_of_difference_is_counted_and_named(published):
         "update features.ftr_trx set trx_count__1m = null where trx_count__1m = 5",
         "insert into features.ftr_geo values ('d', '2023-01-01', '2023-02-01', 7)",
     )
-    found = verify(published, target(published, "purchase_any"))
-    assert {kind: found.total(kind) for kind in ("missing", "extra", "mismatched")} == {
-        "missing": 1,
-        "extra": 1,
-        "mismatched": 1,
+    trx = {
+        "trx_amount_sum__1m": ((0, 0, 1), ("a", 31.0, 30.5)),
+        "trx_count__1m": ((0, 1, 0), ("a", None, 5.0)),
     }
-    named = {each.feature: (each.customer, each.offline, each.online) for each in found.differences}
-    assert named == {
-        "trx_amount_sum__1m": ("a", 31.0, 30.5),
-        "trx_count__1m": ("a", None, 5.0),
-        "geo_count__1m": ("d", 7.0, None),
-    }
+    geo = {"geo_count__1m": ((1, 0, 0), ("d", 7.0, None))}
+    # By name, geo is published as of its newest month then, January.
+    assert differences(published) == {"purchase_any__input": trx | geo, "trx": trx, "geo": {}}
+
+
+def test_a_customer_who_should_not_be_published_is_extra(published):
+    change(published, "delete from features.ftr_geo where customer_id = 'c'",
+           "delete from intermediate.int_customer_months where customer_id = 'c'")  # fmt: skip
+    extra = {"geo_count__1m": ((0, 1, 0), ("c", None, 300.0))}
+    assert differences(published) == {"purchase_any__input": extra, "trx": {}, "geo": extra}
 
 
 @pytest.mark.parametrize(("factor", "same"), [(1 + 1e-7, True), (1 + 1e-5, False)])
-def test_floating_point_values_may_differ_by_a_millionth(published, factor, same):
+def test_fractions_may_differ_by_a_millionth(published, factor, same):
     change(published, f"update features.ftr_trx set trx_amount_sum__1m = 30.5 * {factor}::double")
-    found = verify(published, target(published, "purchase_any"))
-    assert (found.total("mismatched") == 0) is same
+    assert any(differences(published).values()) is not same
+
+
+def test_whole_numbers_may_not_differ_at_all(published):
+    change(published, "update features.ftr_trx set trx_count__1m = 8000000")
+    materialize(published)
+    change(published, "update features.ftr_trx set trx_count__1m = 8000001")
+    wrong = {"trx_count__1m": ((0, 0, 1), ("a", 8000001.0, 8000000.0))}
+    assert differences(published) == {"purchase_any__input": wrong, "trx": wrong, "geo": {}}
 
 
 def test_the_command_fails_where_they_differ(published, monkeypatch):
@@ -92,8 +98,9 @@ def test_the_command_fails_where_they_differ(published, monkeypatch):
     assert "geo_count__1m" in ran.output
 
 
-def test_what_was_never_published_is_said(built, tmp_path):
+def test_what_was_never_published_is_said(tmp_path):
     ws = make_workspace(tmp_path)
-    feature_store(ws).apply(feast_objects(ws))
-    with pytest.raises(AlmanacError, match="No features of purchase_any are published"):
-        verify(ws, target(ws, "purchase_any"))
+    crown(ws)
+    with pytest.raises(AlmanacError, match=r"Publish .*ml materialize"):
+        verify(ws)
+    assert store.online_views(ws) == ["geo", "trx"]

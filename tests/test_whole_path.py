@@ -11,8 +11,9 @@ SCORES = "select customer_id, target, score from scores.scores order by all"
 @pytest.fixture(scope="module")
 def scored(company: TestWorkspace) -> TestWorkspace:
     company.must("feast", "apply")
-    company.must("feast", "materialize-incremental", "2023-01-01T00:00:00")
     company.must("ml", "train", "--target", "activity_decline", "--target", "spend_next_month")
+    assert "Created feature view activity_decline__input" in company.must("feast", "apply")
+    company.must("ml", "materialize")
     company.must("ml", "score", "--target", "activity_decline", "--target", "spend_next_month")
     company.must("dbt", "build", "--quiet", "--select", "source:scores+")
     return company
@@ -56,7 +57,14 @@ def test_online_features_give_the_offline_scores(scored: TestWorkspace) -> None:
         )
     assert sources == [("online",)]
     assert online.keys() == offline.keys()
-    assert online == pytest.approx(offline, rel=1e-6)
+    assert online == offline
+
+
+def test_what_is_published_is_what_the_warehouse_says(scored: TestWorkspace) -> None:
+    lines = scored.must("ml", "verify").splitlines()
+    named = {"market", "session", "spend", "trx"}
+    inputs = {"activity_decline__input", "spend_next_month__input"}
+    assert {line.split()[0] for line in lines if line.endswith("  0")} == named | inputs
 
 
 def test_segments_split_by_risk_and_profit(scored: TestWorkspace) -> None:

@@ -1,14 +1,16 @@
 """Feast's stock registry file and stock SQLite online store, kept in the workspace.
 
 Feast reads relative paths from the folder of `feature_store.yaml`, and knows no default for an
-environment variable that is not set; these read them from the workspace's folder. Nothing else
-differs from the stock stores.
+environment variable that is not set; these read them from the workspace's folder. The registry is
+also written in one step. Nothing else differs from the stock stores.
 """
 
+import os
 from pathlib import Path
 
 from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStoreConfig
 from feast.infra.registry.file import FileRegistryStore
+from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
 from feast.repo_config import RegistryConfig
 from pydantic import field_validator
 
@@ -20,6 +22,16 @@ class WorkspaceRegistryStore(FileRegistryStore):
 
     def __init__(self, registry_config: RegistryConfig, repo_path: Path) -> None:
         super().__init__(registry_config, workspace().home)
+
+    def _write_registry(self, registry_proto: RegistryProto) -> None:
+        """Write the registry beside its place, then put it there: a kill leaves it whole."""
+        place = self._filepath
+        self._filepath = place.with_name(f".{place.name}.{os.getpid()}")
+        try:
+            super()._write_registry(registry_proto)
+            os.replace(self._filepath, place)
+        finally:
+            self._filepath = place
 
 
 class WorkspaceSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):

@@ -5,7 +5,8 @@ from ml.cli.catalogue import features, trace
 from ml.cli.dataset import dataset
 from ml.cli.files import publish, report, simulate
 from ml.cli.group import main
-from ml.cli.models import evaluate, list_targets, score, train, verify
+from ml.cli.models import evaluate, list_targets, score, train
+from ml.cli.online import materialize, verify
 from ml.cli.profile import profile
 from ml.cli.refit import refit
 
@@ -19,6 +20,7 @@ for command in (
     dataset,
     train,
     evaluate,
+    materialize,
     score,
     verify,
     trace,

@@ -1,4 +1,4 @@
-"""Commands about models: `ml targets | train | evaluate | score | verify`."""
+"""Commands about models: `ml targets | train | evaluate | score`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -146,27 +146,6 @@ def score(names: tuple[str, ...], as_of: str | None, online: bool) -> None:
         )
 
     _each(ws, names, written)
-
-
-@click.command(epilog=examples("ml verify", "ml verify --target purchase_any"))
-@TARGET
-def verify(names: tuple[str, ...]) -> None:
-    """Compare every published value with the warehouse's; fail where they differ.
-
-    missing: only the warehouse has a value; extra: only the online store; mismatched: both, and not
-    the same (floating-point values may differ by a millionth).
-    """
-    from ml.verify import verify as compare
-
-    ws = workspace()
-    verdicts = _each(ws, names, lambda target: compare(ws, target))
-    click.echo(text.verdicts(verdicts))
-    if any(verdict.differences for verdict in verdicts):
-        raise AlmanacError(
-            "The online store does not answer as the warehouse does:\n"
-            f"{text.differences(verdicts)}\n"
-            "Publish anew: feast materialize <from> <until>"
-        )
 
 
 def _chosen(ws: Workspace, names: Sequence[str]) -> "list[Target]":

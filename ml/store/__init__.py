@@ -1,6 +1,17 @@
 """Feast, for the rest of ml: training sets and online rows; the only package that imports it."""
 
-from ml.store.online import online_rows, published_until
+from ml.store.inputs import ModelInput, define_input, features_at, input_view
+from ml.store.online import (
+    MISSING,
+    PRESENT,
+    STALE,
+    InputReader,
+    family_rows,
+    input_reader,
+    online_rows,
+    published_family,
+)
+from ml.store.publishing import Published, online_views, publish
 from ml.store.training import (
     Feature,
     feature_names,
@@ -11,11 +22,24 @@ from ml.store.training import (
 )
 
 __all__ = [
+    "MISSING",
+    "PRESENT",
+    "STALE",
     "Feature",
+    "InputReader",
+    "ModelInput",
+    "Published",
+    "define_input",
+    "family_rows",
     "feature_names",
     "feature_store",
+    "features_at",
+    "input_reader",
+    "input_view",
     "online_rows",
-    "published_until",
+    "online_views",
+    "publish",
+    "published_family",
     "training_matrix",
     "training_recipe",
     "training_set",

@@ -88,7 +88,7 @@ def service_of(store: FeatureStore, name: str) -> FeatureService:
     Raises:
         AlmanacError: there is no registry, or it knows no such service.
     """
-    _require_registry(store.config)
+    require_registry(store.config)
     try:
         return store.get_feature_service(name)
     except FeatureServiceNotFoundException as error:
@@ -100,8 +100,8 @@ def service_of(store: FeatureStore, name: str) -> FeatureService:
         ) from error
 
 
-def _require_registry(config: RepoConfig) -> None:
-    # Feast would make an empty registry where there is none.
+def require_registry(config: RepoConfig) -> None:
+    """Raise AlmanacError where there is no registry: Feast would make an empty one."""
     path = config.registry.path
     if config.registry.registry_type == "file" and "://" not in path and not Path(path).exists():
         raise AlmanacError(f"No features are registered: {path} is absent.\nRun: feast apply")

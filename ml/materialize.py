@@ -1,0 +1,67 @@
+"""Publishing for those who score one by one: every champion's input, and families by name."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from ml import artifact
+from ml.artifact import Artifact
+from ml.config import AlmanacError, Workspace
+from ml.matrix import check_features
+from ml.targets import known_moments, targets
+from ml.warehouse import open_warehouse
+
+if TYPE_CHECKING:
+    from ml.store import Published
+
+
+def materialize(ws: Workspace, until: datetime | None = None) -> "list[Published]":
+    """Publish what is known at one month, and return what was published, all of it or nothing.
+
+    Args:
+        ws: the workspace.
+        until: nothing that became known later is published; by default the newest complete month.
+
+    Raises:
+        AlmanacError: there is nothing to publish, a champion's features are gone or not registered,
+            or the online store cannot be written. What was published before stays.
+    """
+    from ml import store
+
+    families = {name: (name,) for name in store.online_views(ws)}
+    trained = [each.name for each in targets(ws) if artifact.has_champion(ws, each.name)]
+    wanted = dict(_input(ws, artifact.champion(ws, name)) for name in trained) | families
+    if not wanted:
+        raise AlmanacError(f"There is nothing to publish in {ws.home}.\nTrain a model: ml train")
+    return store.publish(ws, _moments(ws, wanted, until))
+
+
+def _input(ws: Workspace, champion: Artifact) -> tuple[str, tuple[str, ...]]:
+    """Return a champion's input and its families, once it is defined and registered."""
+    from ml import store
+
+    wanted = store.ModelInput.of(champion.card)
+    known = store.feature_names(ws, wanted.target)
+    check_features(pa.schema([(each.name, each.dtype) for each in known]), champion.features)
+    store.define_input(ws, wanted)
+    return store.input_view(ws, wanted).name, wanted.families
+
+
+def _moments(
+    ws: Workspace, wanted: Mapping[str, Collection[str]], until: datetime | None
+) -> dict[str, datetime | None]:
+    """Return for each view the newest moment at which a complete month of its families is known."""
+    with open_warehouse(ws.warehouse) as connection:
+        moments = {
+            view: known_moments(ws, connection, families, until)[1]
+            for view, families in wanted.items()
+        }
+    if any(moments.values()):
+        return moments
+    raise AlmanacError(
+        f"Nothing of {', '.join(wanted)} was known"
+        f"{f' on {until:%Y-%m-%d}' if until else ' of a complete month'}.\n"
+        "Build the features (dbt build), or name a later day: ml materialize --until <YYYY-MM-DD>"
+    )

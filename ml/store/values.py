@@ -1,0 +1,130 @@
+"""Feast's online bytes, whole columns at a time: what its stores keep as keys and values.
+
+A value is a protobuf message. That of an array of floats or of one number is a constant head and
+the numbers' own bytes, so that columns of them are made and read without an object a value.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from feast.infra.key_encoding_utils import deserialize_entity_key, serialize_entity_key
+from feast.infra.online_stores.helpers import extract_text_and_num
+from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+from feast.protos.feast.types.Value_pb2 import FloatList, Value
+from feast.type_map import feast_value_type_to_python_type, python_values_to_proto_values
+from feast.types import FeastType, from_feast_to_pyarrow_type
+from numpy.typing import NDArray
+
+from ml.config import AlmanacError
+
+KEY = "customer_id"
+Matrix = NDArray[np.float32]
+Blob = bytes | None
+_HEADS = {
+    pa.float64(): Value(double_val=1.0).SerializeToString()[:1],
+    pa.float32(): Value(float_val=1.0).SerializeToString()[:1],
+}
+
+
+class Column(NamedTuple):
+    """A feature's values as a store keeps them, and as the text that SQL stores keep beside."""
+
+    values: list[bytes]
+    texts: list[str | None]
+
+
+def entity_key(customer: str) -> bytes:
+    """Return the key by which Feast's online stores find `customer`."""
+    return serialize_entity_key(
+        EntityKey(join_keys=[KEY], entity_values=[Value(string_val=customer)])
+    )
+
+
+def customer_of(key: bytes) -> str:
+    """Return the customer that an online store's key is of."""
+    return str(deserialize_entity_key(key).entity_values[0].string_val)
+
+
+def packed(matrix: Matrix) -> list[bytes]:
+    """Return each row as Feast's value of an `Array(Float32)` feature."""
+    head = _vector_head(matrix.shape[1])
+    return _headed(head, np.ascontiguousarray(matrix, dtype="<f4"))
+
+
+def unpacked(values: Sequence[bytes], features: int) -> Matrix:
+    """Return the values of an `Array(Float32)` feature as rows of so many floats.
+
+    Raises:
+        AlmanacError: one is not an array of that length.
+    """
+    head = _vector_head(features)
+    if any(
+        len(value) != len(head) + 4 * features or not value.startswith(head) for value in values
+    ):
+        raise AlmanacError(
+            f"The online store holds an input that is not of {features} features.\n"
+            "Publish the model's inputs: ml materialize"
+        )
+    return _bodies(values, len(head), 4 * features).view("<f4")
+
+
+def encoded(column: pa.ChunkedArray, dtype: FeastType) -> Column:
+    """Return a feature's values as the stores keep them; a null, or NaN, is an empty value."""
+    known = ~np.asarray(column.is_null(nan_is_null=True).to_numpy(zero_copy_only=False))
+    head = _HEADS.get(column.type)
+    if head is None or from_feast_to_pyarrow_type(dtype) != column.type:
+        return _encoded_singly(column, known, dtype)
+    numbers = column.to_numpy(zero_copy_only=False).astype(column.type.to_pandas_dtype())
+    values = _headed(head, numbers.reshape(-1, 1))
+    rows = zip(values, column.to_pylist(), known, strict=True)
+    pairs = [(value, str(each)) if there else (b"", None) for value, each, there in rows]
+    return Column([value for value, _ in pairs], [text for _, text in pairs])
+
+
+def _encoded_singly(column: pa.ChunkedArray, known: NDArray[np.bool_], dtype: FeastType) -> Column:
+    given = [each if there else None for each, there in zip(column.to_pylist(), known, strict=True)]
+    protos = python_values_to_proto_values(given, dtype.to_value_type())
+    texts = [extract_text_and_num(proto, False)[0] for proto in protos]
+    return Column([proto.SerializeToString() for proto in protos], texts)
+
+
+def decoded(values: Sequence[Blob], dtype: FeastType) -> pa.Array:
+    """Return a feature's values, null where the store has none."""
+    kind = from_feast_to_pyarrow_type(dtype)
+    if kind not in _HEADS:
+        return pa.array([_decoded_singly(value) for value in values], kind)
+    known = np.array([bool(value) for value in values], dtype=np.bool_)
+    numbers = np.zeros(len(values), dtype=kind.to_pandas_dtype())
+    if known.any():
+        bodies = _bodies([value for value in values if value], 1, numbers.itemsize)
+        numbers[known] = bodies.view(numbers.dtype.newbyteorder("<"))[:, 0]
+    return pa.array(numbers, kind, mask=~known)
+
+
+def _decoded_singly(value: Blob) -> object:
+    return feast_value_type_to_python_type(Value.FromString(value)) if value else None
+
+
+@cache
+def _vector_head(features: int) -> bytes:
+    whole = Value(float_list_val=FloatList(val=[0.0] * features)).SerializeToString()
+    return bytes(whole[: len(whole) - 4 * features])
+
+
+def _headed(head: bytes, numbers: NDArray[Any]) -> list[bytes]:
+    """Return the bytes of each row of `numbers` behind `head`."""
+    body = numbers.shape[1] * numbers.itemsize
+    rows = np.empty((len(numbers), len(head) + body), dtype=np.uint8)
+    rows[:, : len(head)] = np.frombuffer(head, dtype=np.uint8)
+    rows[:, len(head) :] = np.ascontiguousarray(numbers).view(np.uint8).reshape(-1, body)
+    whole, width = rows.tobytes(), rows.shape[1]
+    return [whole[start : start + width] for start in range(0, len(whole), width)]
+
+
+def _bodies(values: Sequence[bytes], head: int, body: int) -> NDArray[np.uint8]:
+    """Return what comes after the head of each value, one row each."""
+    rows = np.frombuffer(b"".join(values), dtype=np.uint8).reshape(len(values), head + body)
+    return np.ascontiguousarray(rows[:, head:])
