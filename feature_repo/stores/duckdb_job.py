@@ -97,10 +97,15 @@ class DuckDBRetrievalJob(RetrievalJob):
 
         No more than a few batches are in memory at any time. The warehouse is held until the
         reader is read to its end or let go.
+
+        Raises:
+            AlmanacError: `rows` is less than 1.
         """
-        with_first = self._parts(rows)
-        first = next(with_first)
-        parts = itertools.chain([first], with_first)
+        if rows < 1:
+            raise AlmanacError(f"A batch has at least one row, not {rows}.\nAsk for more.")
+        rest = self._parts(rows)
+        first = next(rest)
+        parts = itertools.chain([first], rest)
         batches = (batch for part in parts for batch in _batches(part, first.schema))
         return pa.RecordBatchReader.from_batches(first.schema, batches)
 

@@ -1,4 +1,4 @@
-"""An environment of its own for Feast's own DuckDB store, which needs packages that we do not."""
+"""An environment for Feast's own DuckDB store, which needs packages that we do not."""
 
 import sys
 import venv
@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.benchmarks.process import run
 from tests.workspaces import REPOSITORY
 
-FEAST = "feast[duckdb]==0.67.0"
+PACKAGES = ("feast[duckdb]==0.67.0", "hypothesis")
 
 
 def stock_python(folder: Path) -> Path:
@@ -17,5 +17,6 @@ def stock_python(folder: Path) -> Path:
     if not python.exists():
         venv.create(home, with_pip=True)
         pins = str(REPOSITORY / "constraints.txt")
-        run([str(python), "-m", "pip", "install", "--quiet", "--constraint", pins, FEAST])
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--constraint", pins]
+        run([*pip, *PACKAGES])
     return python
