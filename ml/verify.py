@@ -80,15 +80,16 @@ def verify_input(ws: Workspace, predicted: Target) -> Verdict:
     reader = store.input_reader(ws, wanted)
     moment = reader.read([]).moment
     customers = _customers(ws, moment, reader.customers())
+    names = [name for name, _ in wanted.features]
     found: list[Difference] = []
     for part in _parts(wanted.view, customers):
-        table = store.features_at(ws, wanted.features, part, moment)
+        table = store.features_at(ws, names, part, moment)
         offline = matrix_of(table, champion.features)
         online = reader.read(part, moment).matrix
         for place in _unlike(offline, online):
-            name = wanted.features[place][0]
-            found += _difference(name, part, *(pa.array(m[:, place]) for m in (offline, online)))
-    return Verdict(wanted.view, moment, len(customers), len(wanted.features), _summed(found))
+            values = (pa.array(matrix[:, place]) for matrix in (offline, online))
+            found += _difference(names[place], part, *values)
+    return Verdict(wanted.view, moment, len(customers), len(names), _summed(found))
 
 
 def verify_family(ws: Workspace, family: str) -> Verdict:
@@ -102,7 +103,7 @@ def verify_family(ws: Workspace, family: str) -> Verdict:
     names = store.family_rows(ws, family, [], moment).column_names[2:]
     found: list[Difference] = []
     for part in _parts(family, customers):
-        offline = store.features_at(ws, [(name, family) for name in names], part, moment)
+        offline = store.features_at(ws, names, part, moment)
         online = store.family_rows(ws, family, part, moment)
         for name in names:
             ours, theirs = (table[name].combine_chunks() for table in (offline, online))

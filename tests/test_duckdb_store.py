@@ -17,7 +17,7 @@ from feature_repo.stores.duckdb_source import DuckDBSource, SavedDatasetDuckDBSt
 from feature_repo.stores.duckdb_types import feast_type
 from feature_repo.stores.relations import read_relation
 from ml.config import AlmanacError
-from tests.pair_store import START, pair_store, write
+from tests.pair_store import SOURCES, START, pair_store, write
 
 DAY = timedelta(days=1)
 RESOLUTION = timedelta(microseconds=1)
@@ -124,7 +124,7 @@ def test_no_entity_rows_give_no_rows(store):
     assert answer.column_names == [*ROWS.column_names, "pair_id"]
 
 
-@pytest.mark.parametrize("view", ["pair", "pair_view"])
+@pytest.mark.parametrize("view", SOURCES)
 def test_without_entity_rows_every_known_row_between_two_dates_comes_back(store, view):
     job = store.get_historical_features(
         None, [f"{view}:{view}_id"], start_date=START, end_date=(START + DAY).replace(tzinfo=UTC)
@@ -157,15 +157,17 @@ def test_the_newest_row_of_a_key_is_pulled_ties_to_the_last_created(store):
     assert latest.column_names == ["k1", "k2", "id", "at", "made"]
 
 
-@pytest.mark.parametrize("relation", ["facts.pairs", "facts.pairs_view"])
-def test_both_ends_of_a_pull_are_inside(store, relation):
-    source = DuckDBSource(relation=relation, timestamp_field="at")
+@pytest.mark.parametrize("view", SOURCES)
+def test_both_ends_of_a_pull_are_inside(store, view):
+    source = store.get_feature_view(view).batch_source
     end = (START + DAY).replace(tzinfo=UTC)
     rows = pull(store, "pull_latest_from_table_or_query", START + DAY, end, data_source=source)
     assert rows["id"].to_pylist() == [2]
     early = end - timedelta(microseconds=1)
     rows = pull(store, "pull_latest_from_table_or_query", START, early, data_source=source)
     assert sorted(rows["id"].to_pylist()) == [1, 4]
+    rows = pull(store, "pull_all_from_table_or_query", START, early, data_source=source)
+    assert sorted(rows["id"].to_pylist()) == [1, 3, 4]
 
 
 def test_all_rows_are_pulled_with_keys_and_times(store):
@@ -189,17 +191,6 @@ def test_a_saved_data_set_is_read_back_and_not_overwritten_unasked(home, store):
     job.persist(storage, allow_overwrite=True)
 
 
-def test_rows_are_appended_to_a_view_by_name(home, store):
-    new = pd.DataFrame({"size": [7], "k1": [11], "at": [START + DAY]})
-    store.write_to_offline_store("single", new)
-    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
-        assert connection.execute("select size from facts.singles order by 1").fetchall() == [
-            (7,),
-            (8,),
-            (9,),
-        ]
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -215,6 +206,14 @@ def test_rows_are_appended_to_a_view_by_name(home, store):
             "event_timestamp must be a timestamp, but it is string",
         ),
         (lambda t: "select * from facts.nothing", "SQL fails.*\n.*dbt build"),
+        (
+            lambda t: t.to_pandas().assign(note=[1, "x"]),
+            "note holds values of several types.*Make them one type",
+        ),
+        (
+            lambda t: t.to_pandas().assign(event_timestamp=[START, "2023-01-01"]),
+            "event_timestamp holds values of several types",
+        ),
     ],
 )
 def test_unusable_entity_rows_are_named(store, change, message):
@@ -265,6 +264,46 @@ def test_a_source_is_checked_and_survives_the_registry(home, store):
         AlmanacError, match=r"facts.pairs: id must be a timestamp, but it is BIGINT"
     ):
         wrong.validate(store.config)
+
+
+def test_a_query_is_a_source_like_a_table(store):
+    source = store.get_feature_view("pair_query").batch_source
+    assert isinstance(source, DuckDBSource)
+    assert (source.name, source.relation) == ("pairs queried", "")
+    assert DuckDBSource.from_proto(source.to_proto()) == source
+    assert source != store.get_feature_view("pair").batch_source
+    source.validate(store.config)
+    assert list(source.get_table_column_names_and_types(store.config))[:2] == [
+        ("k1", "BIGINT"),
+        ("k2", "BIGINT"),
+    ]
+    with duckdb.connect() as connection:
+        connection.execute("create schema facts; create table facts.pairs (id int)")
+        assert connection.sql(f"from {source.get_table_query_string()}").columns == ["id"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "neither relation= and query="),
+        ({"relation": "facts.pairs", "query": "select 1"}, "both relation= and query="),
+        ({"query": "select 1"}, "'select 1' has no name"),
+    ],
+)
+def test_a_source_is_one_named_thing(options, message):
+    with pytest.raises(AlmanacError, match=message):
+        DuckDBSource(timestamp_field="at", **options)
+
+
+def test_a_query_that_fails_is_named(home, store):
+    wrong = DuckDBSource(query="select * from facts.gone", name="lost", timestamp_field="at")
+    with pytest.raises(AlmanacError, match=r"(?s)query of lost fails .*facts.gone.*dbt build"):
+        wrong.validate(store.config)
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        connection.execute("drop view facts.pairs_view; drop table facts.pairs")
+    for features in (["pair_query:pair_query_id"], ["pair_view:pair_view_id"], ["pair:pair_id"]):
+        with pytest.raises(AlmanacError, match="dbt build"):
+            store.get_historical_features(ROWS, features)
 
 
 def test_sources_outside_the_warehouse_are_refused(store):

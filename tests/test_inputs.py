@@ -71,7 +71,7 @@ def test_an_input_is_what_feast_retrieves_at_every_moment(tmp_path, seed):
     for moment in moments:
         here = rows["event_timestamp"] == moment
         customers = rows["customer_id"][here].astype(str)
-        table = store.features_at(ws, READ, customers, moment.item())
+        table = store.features_at(ws, [name for name, _ in READ], customers, moment.item())
         given = np.stack(rows["vector"][here])
         given[np.isinf(given)] = np.nan
         expected = matrix_of(table, features)

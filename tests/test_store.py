@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from feature_repo.build import feast_objects
 from ml.config import AlmanacError, Workspace
-from ml.store import feature_names, feature_store, online_rows, training_set
+from ml.store import feature_names, feature_store, online_rows, training_matrix, training_set
 from tests.small_workspace import make_workspace
 
 FEBRUARY = datetime(2023, 2, 1, tzinfo=UTC)
@@ -50,11 +51,32 @@ def test_a_training_set_keeps_rows_labels_and_their_order(registered):
     assert rows["geo_count__1m"].to_pylist() == [None, 100.0, 100.0, None]
 
 
-def test_a_training_set_takes_a_table_and_another_targets_service(registered):
+def test_a_training_set_takes_a_table(registered):
     with duckdb.connect(str(registered.warehouse), read_only=True) as connection:
         labels = connection.sql(LABELS).to_arrow_table()
-    rows = training_set(registered, "spend_decline", labels, service="purchase_any")
+    rows = training_set(registered, "purchase_any", labels)
     assert rows == training_set(registered, "purchase_any", LABELS)
+
+
+def test_a_training_set_takes_features_by_name(registered):
+    names = ["geo_count__1m", "trx_count__1m"]
+    table = training_set(registered, names, LABELS)
+    assert table.column_names[3:] == names
+    assert table["trx_count__1m"].to_pylist() == [7.0, None, 5.0, None]
+    with pytest.raises(
+        AlmanacError,
+        match=r"(?s)no feature trx_cuont__1m; the nearest .* trx_count__1m, .*ml features",
+    ):
+        training_set(registered, ["trx_cuont__1m"], LABELS)
+
+
+def test_a_training_matrix_holds_the_training_set(registered):
+    matrix = training_matrix(registered, "purchase_any", LABELS)
+    table = training_set(registered, "purchase_any", LABELS)
+    assert matrix.rows == table.select(["customer_id", "event_timestamp", "label"])
+    assert matrix.types == dict.fromkeys(FEATURES, pa.float64())
+    columns = [table[name].to_numpy() for name in FEATURES]
+    np.testing.assert_array_equal(matrix.values, np.column_stack(columns).astype(np.float32))
 
 
 def test_the_environments_workspace_is_left_alone(registered, tmp_path, monkeypatch):

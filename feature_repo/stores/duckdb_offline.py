@@ -43,7 +43,7 @@ class DuckDBOfflineStoreConfig(FeastConfigBaseModel):
         "feature_repo.stores.duckdb_offline.DuckDBOfflineStore"
     )
     database: str = "warehouse.duckdb"
-    memory_limit: str = "2GB"
+    memory_limit: str = "1GB"
 
 
 class DuckDBOfflineStore(OfflineStore):

@@ -16,7 +16,14 @@ from feast.saved_dataset import SavedDatasetStorage
 from feast.value_type import ValueType
 
 from feature_repo.stores.duckdb_types import feast_type, is_moment
-from feature_repo.stores.relations import Relation, quote, read_query, read_relation, split_name
+from feature_repo.stores.relations import (
+    Relation,
+    in_brackets,
+    quote,
+    read_query,
+    read_relation,
+    split_name,
+)
 from ml.config import AlmanacError, workspace
 from ml.warehouse import open_warehouse
 
@@ -135,7 +142,7 @@ class DuckDBSource(DataSource):
     def get_table_query_string(self) -> str:
         """Return the relation as SQL names it, or the query in brackets."""
         if self.query:
-            return f"({self.query})"
+            return in_brackets(self.query)
         return ".".join(quote(part) for part in split_name(self.relation))
 
     def get_table_column_names_and_types(self, config: RepoConfig) -> Iterable[tuple[str, str]]:

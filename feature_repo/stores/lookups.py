@@ -1,6 +1,5 @@
 """From Feast's views to lookups in the warehouse, and what is checked before any is made."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 
 import duckdb
@@ -25,10 +24,9 @@ def lookup_of(
     """Return where and by what the `features` of `view` are found.
 
     Raises:
-        AlmanacError: the view has no such feature, its source is not in the warehouse or lacks a
-            column, or a column's type is not the feature's.
+        AlmanacError: the source is not in the warehouse or lacks a column, or a column's type is
+            not the feature's.
     """
-    require_features(view, features)
     source = warehouse_source(view.batch_source)
     relation = source.read(connection)
     column_of = {value: key for key, value in source.field_mapping.items()}
@@ -64,23 +62,6 @@ def warehouse_source(source: DataSource | None) -> DuckDBSource:
         f"{getattr(source, 'name', source)} is a {type(source).__name__}, not in the warehouse.\n"
         "Declare it as a DuckDBSource, then: feast apply"
     )
-
-
-def require_features(view: FeatureView, features: Sequence[str]) -> None:
-    """Check that `view` has `features`.
-
-    Raises:
-        AlmanacError: it lacks one; the message offers the nearest.
-    """
-    known = [field.name for field in view.features]
-    for name in features:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=3, cutoff=0.0)
-            raise AlmanacError(
-                f"The feature view {view.name} has no feature {name}; "
-                f"the nearest of its {len(known)} are {', '.join(near)}.\n"
-                "Correct the name, or register what is new: feast apply"
-            )
 
 
 def _check_features(

@@ -1,6 +1,6 @@
 """Fetched rows put where their entity rows stand: vectors by numpy, other columns by Arrow."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -13,25 +13,42 @@ Matrix = NDArray[np.float32]
 TURNED_AT_ONCE = 4096
 
 
-def placed(found: pa.Table, sources: Sequence[int | str], rows: int) -> dict[int | str, pa.Array]:
+def placed(
+    found: pa.RecordBatchReader, sources: Sequence[int | str], rows: int, scratch: Matrix
+) -> dict[int | str, pa.Array]:
     """Return `sources` of the fetched rows as columns of `rows` values, null where none was.
 
     A source is an element of the vector, counted from 0, in which NaN means null; or a column.
+    `scratch` is memory to work in: a value a row and element.
     """
     names = [source for source in sources if isinstance(source, str)]
     places = [source for source in sources if not isinstance(source, str)]
-    columns = dict(zip(names, _placed_columns(found, names, rows), strict=True))
-    return columns | dict(zip(places, _placed_elements(found, places, rows), strict=True))
+    columns: dict[int | str, pa.Array] = {}
+    batches: Iterable[pa.RecordBatch] = found
+    if names:
+        whole = found.read_all()
+        columns |= zip(names, _placed_columns(whole, names, rows), strict=True)
+        batches = whole.to_batches()
+    if places:
+        block = scratch[: rows * len(places)].reshape(rows, len(places))
+        block.fill(np.nan)
+        _place(batches, found.schema, places, block)
+        columns |= zip(places, map(_nullable, _turned(block)), strict=True)
+    return columns
 
 
-def place_floats(found: pa.Table, sources: Sequence[int | str], block: Matrix) -> list[pa.DataType]:
-    """Write `sources` of the fetched rows into the columns of `block`; return their Arrow types."""
+def place_floats(
+    found: pa.RecordBatchReader, sources: Sequence[int | str], block: Matrix
+) -> list[pa.DataType]:
+    """Write `sources` of the fetched rows into the columns of `block`; return their Arrow types.
+
+    `block` holds NaN, which stays where nothing was fetched.
+    """
     places = [source for source in sources if not isinstance(source, str)]
     if len(places) == len(sources):
-        for rows, vectors in _vectors(found):
-            block[rows] = _elements(vectors, places)
+        _place(found, found.schema, places, block)
         return [pa.float32()] * len(places)
-    columns = placed(found, sources, len(block))
+    columns = placed(found, list(dict.fromkeys(sources)), len(block), np.empty_like(block).ravel())
     with np.errstate(over="ignore"):
         for place, source in enumerate(sources):
             block[:, place] = columns[source].cast(pa.float64()).to_numpy(zero_copy_only=False)
@@ -39,29 +56,20 @@ def place_floats(found: pa.Table, sources: Sequence[int | str], block: Matrix) -
 
 
 def _placed_columns(found: pa.Table, names: Sequence[str], rows: int) -> list[pa.Array]:
-    if not names:
-        return []
     place = np.full(rows, -1)
     place[found[ROW].to_numpy()] = np.arange(found.num_rows)
     taken = found.select(names).combine_chunks().take(pa.array(place, mask=place < 0))
     return list(taken.columns)
 
 
-def _placed_elements(found: pa.Table, places: Sequence[int], rows: int) -> list[pa.Array]:
-    if not places:
-        return []
-    block = np.full((rows, len(places)), np.nan, np.float32)
-    for at, vectors in _vectors(found):
-        block[at] = _elements(vectors, places)
-    return [_nullable(column) for column in _turned(block)]
-
-
-def _vectors(found: pa.Table) -> Iterator[tuple[NDArray[np.int64], Matrix]]:
-    width = found.schema.field(VECTOR).type.list_size
-    for batch in found.select([ROW, VECTOR]).to_batches():
+def _place(
+    found: Iterable[pa.RecordBatch], schema: pa.Schema, places: Sequence[int], block: Matrix
+) -> None:
+    width = schema.field(VECTOR).type.list_size
+    for batch in found:
         known = batch.filter(batch[VECTOR].is_valid()) if batch[VECTOR].null_count else batch
-        values = known[VECTOR].flatten().to_numpy(zero_copy_only=False)
-        yield known[ROW].to_numpy(), values.reshape(-1, width)
+        vectors = known[VECTOR].flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
+        block[known[ROW].to_numpy()] = _elements(vectors, places)
 
 
 def _elements(vectors: Matrix, places: Sequence[int]) -> Matrix:

@@ -93,8 +93,7 @@ def read_query(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> 
     Raises:
         AlmanacError: the warehouse cannot run it.
     """
-    # A comment at its end must not hide the bracket.
-    sql = f"(\n{query.strip().rstrip(';')}\n)"
+    sql = in_brackets(query)
     try:
         return Relation(name, sql, _columns(connection, f"from {sql}"), False, sql, {})
     except duckdb.Error as error:
@@ -102,6 +101,12 @@ def read_query(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> 
             f"The query of {name} fails in the warehouse: {error}\n"
             "Correct it; if a relation is missing, build it: dbt build"
         ) from error
+
+
+def in_brackets(query: str) -> str:
+    """Return `query` as SQL reads it after `from`."""
+    # A comment at its end must not hide the bracket.
+    return f"(\n{query.strip().rstrip(';')}\n)"
 
 
 def exists(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:

@@ -29,6 +29,9 @@ from feature_repo.stores.point_in_time import (
 )
 from ml.config import AlmanacError
 
+# Batches of this size are small enough for memory to be used again rather than asked for anew.
+FETCHED_AT_ONCE = 20_000
+
 
 class FeatureMatrix(NamedTuple):
     """Entity rows with their features as one matrix.
@@ -111,9 +114,12 @@ class Matched:
     lookup: Lookup
     match: str
 
-    def fetch(self, connection: duckdb.DuckDBPyConnection, start: int, stop: int) -> pa.Table:
+    def fetch(
+        self, connection: duckdb.DuckDBPyConnection, start: int, stop: int
+    ) -> pa.RecordBatchReader:
         """Return what was matched to the entity rows from `start` to before `stop`, unordered."""
-        return connection.sql(fetch_sql(self.lookup, self.match, start, stop)).to_arrow_table()
+        query = connection.sql(fetch_sql(self.lookup, self.match, start, stop))
+        return query.to_arrow_reader(FETCHED_AT_ONCE)
 
 
 def match(connection: duckdb.DuckDBPyConnection, asked: Retrieval) -> list[Matched]:
@@ -163,10 +169,12 @@ def feature_columns(
 ) -> dict[str, pa.ChunkedArray]:
     """Return the features of the entity rows from `start` to before `stop`, by name."""
     columns: dict[str, pa.ChunkedArray] = {}
+    widest = max((len(each.lookup.features) for each in matched), default=0)
+    scratch = np.empty((stop - start) * widest, np.float32)
     for each in matched:
         found = each.fetch(connection, start, stop)
         sources = each.lookup.sources
-        values = placed(found, list(dict.fromkeys(sources)), stop - start)
+        values = placed(found, list(dict.fromkeys(sources)), stop - start, scratch)
         names = (name for _, name in each.lookup.features)
         columns |= {name: values[source] for name, source in zip(names, sources, strict=True)}
     return columns

@@ -22,7 +22,7 @@ from feature_repo.inputs import (
 from feature_repo.stores.duckdb_source import DuckDBSource
 from feature_repo.stores.relations import read_relation
 from ml.config import AlmanacError, Workspace
-from ml.store.training import feature_store, require_registry
+from ml.store.training import feature_store, require_registry, training_set
 from ml.store.values import KEY
 from ml.warehouse import open_warehouse
 
@@ -136,9 +136,9 @@ def input_view(ws: Workspace, wanted: ModelInput) -> FeatureView:
 
 
 def features_at(
-    ws: Workspace, features: Sequence[tuple[str, str]], customers: Sequence[str], moment: datetime
+    ws: Workspace, names: Sequence[str], customers: Sequence[str], moment: datetime
 ) -> pa.Table:
-    """Return features (name, family) of the customers as the warehouse knew them at a moment.
+    """Return the features of these names of the customers as the warehouse knew them at a moment.
 
     Rows are in the order of the customers, columns in that of the features, after `customer_id` and
     `event_timestamp`; it is Feast's point-in-time retrieval, which knows nothing of inputs.
@@ -150,6 +150,4 @@ def features_at(
     entities = pa.table(
         {KEY: pa.array(customers, pa.string()), "event_timestamp": moments},
     )
-    references = [f"{family}:{name}" for name, family in features]
-    job = feature_store(ws).get_historical_features(entity_df=entities, features=references)
-    return job.to_arrow()
+    return training_set(ws, names, entities)

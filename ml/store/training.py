@@ -1,6 +1,7 @@
 """Training sets, and what both sides of Feast share: its store, its services, their features."""
 
 import difflib
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -107,24 +108,21 @@ def require_registry(config: RepoConfig) -> None:
         raise AlmanacError(f"No features are registered: {path} is absent.\nRun: feast apply")
 
 
-def training_set(
-    ws: Workspace, target: str, entities: pa.Table | str, service: str | None = None
-) -> pa.Table:
-    """Return the entity rows with the features of `service` as each row's moment knew them.
+def training_set(ws: Workspace, asked: str | Sequence[str], entities: pa.Table | str) -> pa.Table:
+    """Return the entity rows with the features asked for as each row's moment knew them.
 
     Rows keep their number and order, and columns their order: those of the entities (`customer_id`,
     `event_timestamp`, `label` and whatever else there is), then the features.
 
     Args:
         ws: the workspace.
-        target: its feature service is used where no other is named.
+        asked: a feature service, which a target's name is, or names of features of any views.
         entities: the rows, or SQL over the warehouse that gives them.
-        service: the feature service.
 
     Raises:
-        AlmanacError: a service, relation or column is missing.
+        AlmanacError: a service, feature, relation or column is missing.
     """
-    return _retrieval(ws, entities, service or target).to_arrow()
+    return retrieval(ws, asked, entities).to_arrow()
 
 
 def training_matrix(ws: Workspace, target: str, entities: pa.Table | str) -> FeatureMatrix:
@@ -133,7 +131,7 @@ def training_matrix(ws: Workspace, target: str, entities: pa.Table | str) -> Fea
     Raises:
         AlmanacError: a service, relation or column is missing, or a feature is no number.
     """
-    job = _retrieval(ws, entities, target)
+    job = retrieval(ws, target, entities)
     if isinstance(job, HistoricalRetrievalJob):
         return job.to_matrix()
     raise AlmanacError(
@@ -151,7 +149,7 @@ def training_recipe(ws: Workspace, target: str, entities: str) -> Recipe:
     store = feature_store(ws)
     chosen = service_of(store, target)
     return Recipe(
-        _retrieval(ws, entities, target).to_sql(),
+        retrieval(ws, target, entities).to_sql(),
         features_of(chosen),
         [_source(store, projection.name) for projection in chosen.feature_view_projections],
     )
@@ -164,6 +162,23 @@ def _source(store: FeatureStore, name: str) -> Source:
     return Source(name, source.get_table_query_string(), source.timestamp_field, view.ttl)
 
 
-def _retrieval(ws: Workspace, entities: pa.Table | str, service: str) -> RetrievalJob:
+def retrieval(ws: Workspace, asked: str | Sequence[str], entities: pa.Table | str) -> RetrievalJob:
+    """Return Feast's job that `training_set` runs; raises as it does."""
     store = feature_store(ws)
-    return store.get_historical_features(entity_df=entities, features=service_of(store, service))
+    features = service_of(store, asked) if isinstance(asked, str) else _references(store, asked)
+    return store.get_historical_features(entity_df=entities, features=features)
+
+
+def _references(store: FeatureStore, names: Sequence[str]) -> list[str]:
+    require_registry(store.config)
+    views = {
+        field.name: view.name for view in store.list_feature_views() for field in view.features
+    }
+    for name in names:
+        if name not in views:
+            near = difflib.get_close_matches(name, views, n=3, cutoff=0.0)
+            raise AlmanacError(
+                f"Feast knows no feature {name}; the nearest of its {len(views)} are "
+                f"{', '.join(near)}.\nLook for it: ml features '{name[:8]}*'"
+            )
+    return [f"{views[name]}:{name}" for name in names]
