@@ -19,21 +19,21 @@ STORES = ("sqlite", "redis")
 
 
 @pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a Redis server of the tests' own."""
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator["redis_server"]:
+    """A Redis server of the tests' own."""
     if not shutil.which("redis-server"):
         pytest.skip("redis-server is not installed: tests/install_debian_packages.sh")
     with redis_server(tmp_path_factory.mktemp("redis")) as server:
-        yield server.port
+        yield server
 
 
 @pytest.fixture(params=STORES)
 def online(request: pytest.FixtureRequest, tmp_path, monkeypatch) -> str:
     """Feast's settings with one of the stores."""
     if request.param == "redis":
-        port = request.getfixturevalue("redis")
-        Redis(port=port).flushall()
-        choose(monkeypatch, tmp_path, {"type": "redis", "connection_string": f"127.0.0.1:{port}"})
+        server = request.getfixturevalue("redis")
+        Redis(port=server.port).flushall()
+        choose(monkeypatch, tmp_path, server.settings)
     return request.param
 
 
@@ -59,6 +59,11 @@ class redis_server:  # noqa: N801  # used as a function
             self.port = free.getsockname()[1]
         self._command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1",
                          "--save", "", "--appendonly", "no", "--dir", str(folder)]  # fmt: skip
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What feature_store.yaml says of its online store to name this server."""
+        return {"type": "redis", "connection_string": f"127.0.0.1:{self.port}"}
 
     def __enter__(self) -> "redis_server":
         self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)

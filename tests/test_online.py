@@ -185,9 +185,9 @@ def test_what_fails_under_way_leaves_what_was_published(published, monkeypatch):
 
 
 def test_another_project_on_the_same_redis_is_left_alone(ws, redis, tmp_path, monkeypatch):
-    client = Redis(port=redis)
+    client = Redis(port=redis.port)
     client.flushall()
-    choose(monkeypatch, tmp_path, {"type": "redis", "connection_string": f"127.0.0.1:{redis}"})
+    choose(monkeypatch, tmp_path, redis.settings)
     materialize(ws)
     own = {key for key in client.scan_iter() if key.endswith(b"almanac")}
     alike = {key[: -len(b"almanac")] + b"my_almanac": key for key in own}
@@ -224,8 +224,8 @@ def test_a_redis_that_is_down_or_full_is_named(ws, redis, tmp_path, monkeypatch)
         with pytest.raises(AlmanacError, match=r"Redis at 127\.0\.0\.1:1, cannot be .*\n") as told:
             refused()
         assert "secret" not in str(told.value)
-    choose(monkeypatch, tmp_path, settings | {"connection_string": f"127.0.0.1:{redis}"})
-    client = Redis(port=redis)
+    choose(monkeypatch, tmp_path, redis.settings)
+    client = Redis(port=redis.port)
     client.flushall()
     materialize(ws)
     before = {key: client.dump(key) for key in client.scan_iter()}

@@ -168,7 +168,7 @@ def _named_rows(
     rows: OnlineRows, views: Sequence[FeatureView], customers: Sequence[str], at: datetime | None
 ) -> pa.Table:
     keys = [entity_key(customer) for customer in customers]
-    answers = [rows.read(view.name, [f.name for f in view.features], keys) for view in views]
+    answers = _answers(rows, views, keys)
     published = _published(views, *answers)
     columns: dict[str, pa.Array] = {}
     anywhere = np.zeros(len(keys), dtype=np.bool_)
@@ -179,6 +179,14 @@ def _named_rows(
             kept = [value if keep else None for value, keep in zip(values, there, strict=True)]
             columns[feature.name] = decoded(kept, feature.dtype)
     return pa.table({KEY: pa.array(customers, pa.string()), "found": anywhere} | columns)
+
+
+def _answers(rows: OnlineRows, views: Sequence[FeatureView], keys: Sequence[bytes]) -> list[Found]:
+    """Return what is published of each view; it asks again if that changed between two views."""
+    while True:
+        found = [rows.read(view.name, [f.name for f in view.features], keys) for view in views]
+        if len({each.generation and each.generation.name for each in found}) == 1:
+            return found
 
 
 def _published(views: Sequence[FeatureView], *answers: Found) -> datetime:
