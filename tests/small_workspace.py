@@ -37,12 +37,17 @@ def make_workspace(home: Path) -> Workspace:
 READ = (("trx_count__1m", "trx"), ("geo_count__1m", "geo"), ("trx_amount_sum__1m", "trx"))
 
 
-def crown(ws: Workspace, read: Sequence[tuple[str, str]] = READ, name: str = "first") -> None:
+def crown(
+    ws: Workspace,
+    read: Sequence[tuple[str, str]] = READ,
+    name: str = "first",
+    kind: str = "double",
+) -> None:
     """Register what is there, make a model that reads these features champion, register its input.
 
     It scores purchase_any, by chance.
     """
-    features = [{"name": name, "dtype": "double", "view": view} for name, view in read]
+    features = [{"name": each, "dtype": kind, "view": view} for each, view in read]
     card = {"target": "purchase_any", "model_id": name, "family": "logistic", "features": features}
     matrix = np.random.default_rng(1).normal(size=(40, len(read))).astype(np.float32)
     labels = (matrix[:, 0] > 0).astype(np.int8)
