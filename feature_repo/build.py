@@ -16,9 +16,11 @@ from typing import Any
 import duckdb
 import yaml
 from feast import Entity, FeatureService, FeatureView, Field, Project, ValueType
+from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.types import Array, Float32, String, from_value_type
 
 from feature_repo.inputs import VECTOR, Input, columns_of, read_inputs
+from feature_repo.on_demand import on_demand_views
 from feature_repo.stores.duckdb_source import DuckDBSource
 from feature_repo.stores.duckdb_types import feast_type
 from feature_repo.stores.relations import Relation, read_relation
@@ -42,10 +44,13 @@ class Model:
     meta: Mapping[str, Any]
 
 
-def feast_objects(ws: Workspace) -> list[Project | Entity | FeatureView | FeatureService]:
+def feast_objects(
+    ws: Workspace,
+) -> list[Project | Entity | FeatureView | OnDemandFeatureView | FeatureService]:
     """Return the project, the entity, a view a family and a service a target that have rows.
 
-    Online are the models' inputs and the families whose meta says `online: true`.
+    Families that may come with a request have an on-demand view too. Online are the models' inputs
+    and the families whose meta says `online: true`.
 
     Raises:
         AlmanacError: the manifest, the warehouse or a relation is missing, a column's type has no
@@ -64,7 +69,7 @@ def feast_objects(ws: Workspace) -> list[Project | Entity | FeatureView | Featur
         inputs = _inputs(connection, views, customer)
     services += [_input_service(view) for view in inputs]
     project = Project(name=yaml.safe_load(SETTINGS.read_text(encoding="utf-8"))["project"])
-    return [project, customer, *views.values(), *inputs, *services]
+    return [project, customer, *views.values(), *inputs, *on_demand_views(ws), *services]
 
 
 def read_models(manifest: Path) -> list[Model]:

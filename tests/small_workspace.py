@@ -52,7 +52,9 @@ def crown(
     matrix = np.random.default_rng(1).normal(size=(40, len(read))).astype(np.float32)
     labels = (matrix[:, 0] > 0).astype(np.int8)
     model = MODELS["logistic"].fit(matrix, labels, np.ones(40), 7)
-    folder = artifact.save(ws, card, model, pa.table({"customer_id": ["a"]}), [])
+    folder = artifact.save(
+        ws, card, model, pa.table({"customer_id": ["a"]}), {artifact.IMPORTANCE: []}
+    )
     artifact.crown(ws, "purchase_any", folder.name)
     register(ws)
     store.define_input(ws, store.ModelInput.of(card))
@@ -72,7 +74,7 @@ def change(ws: Workspace, *statements: str) -> None:
 
 
 def write_manifest(ws: Workspace, nodes: list[dict[str, Any]]) -> None:
-    content = {"nodes": {f"model.almanac.{node['alias']}": node for node in nodes}}
+    content = {"nodes": {f"model.almanac.{node['alias']}": node for node in nodes}, "sources": {}}
     ws.manifest.write_text(json.dumps(content), encoding="utf-8")
 
 

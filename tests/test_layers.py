@@ -18,6 +18,7 @@ LAYERS = (
     ("cli",),
     ("text",),
     ("train", "evaluate", "score", "verify", "materialize", "publish", "report", "simulate"),
+    ("request",),
     ("profile", "audit", "refit", "catalogue"),
     ("card",),
     ("dataset",),
@@ -137,13 +138,13 @@ def test_only_the_store_imports_feast():
     )
 
 
-def test_the_feature_repository_takes_only_settings_and_the_warehouse_from_ml():
+def test_the_feature_repository_takes_little_from_ml():
     assert_none(
         [
-            f"{place(path, line)}: imports ml.{name}; only ml.config and ml.warehouse are its own"
+            f"{place(path, line)}: imports ml.{name}; config, warehouse and request are its own"
             for path in python_files("feature_repo")
             for line, name in taken_from_ml(path)
-            if name not in ("config", "warehouse")
+            if name not in ("config", "warehouse", "request")
         ]
     )
 

@@ -2,7 +2,7 @@
 
 Feast reads relative paths from the folder of `feature_store.yaml`, and knows no default for an
 environment variable that is not set; these read them from the workspace's folder. The registry is
-also written in one step. Nothing else differs from the stock stores.
+also written in one step, and emptied whole. Nothing else differs from the stock stores.
 """
 
 import os
@@ -22,6 +22,13 @@ class WorkspaceRegistryStore(FileRegistryStore):
 
     def __init__(self, registry_config: RegistryConfig, repo_path: Path) -> None:
         super().__init__(registry_config, workspace().home)
+
+    def update_registry_proto(self, registry_proto: RegistryProto) -> None:
+        """Write the registry; one without a project has no tables of an online store either."""
+        if not registry_proto.projects:
+            # `feast teardown` leaves them listed, so that no later `feast apply` would make them.
+            registry_proto.ClearField("infra")
+        super().update_registry_proto(registry_proto)
 
     def _write_registry(self, registry_proto: RegistryProto) -> None:
         """Write the registry beside its place, then put it there: a kill leaves it whole."""

@@ -1,0 +1,68 @@
+"""Families that come with a request, as Feast's on-demand feature views."""
+
+from types import FunctionType
+from typing import cast
+
+import pandas as pd
+from feast import Field, RequestSource
+from feast.on_demand_feature_view import OnDemandFeatureView
+from feast.transformation.udf_rehydrate import rehydrate_udf_from_source
+from feast.types import Float64, String
+
+from ml.config import Workspace
+from ml.request import RequestFamily, features_of_text, kinds, request_families
+
+# What the registry keeps: source that Feast runs again where features are read. All that the
+# family needs is in the text, so a server wants neither dbt nor the warehouse.
+SOURCE = """\
+def {name}(given):
+    from feature_repo.on_demand import answer
+
+    return answer({text!r}, given)
+"""
+
+
+def on_demand_views(ws: Workspace) -> list[OnDemandFeatureView]:
+    """Return a view `<family>_request` for each family that may come with a request.
+
+    Raises:
+        AlmanacError: the manifest is missing, or one of their models was never compiled.
+    """
+    return [_view(family) for family in request_families(ws)]
+
+
+def answer(text: str, given: pd.DataFrame) -> pd.DataFrame:
+    """Return the features of the records that Feast gives, among whatever else it gives.
+
+    Raises:
+        AlmanacError: a record has a value that cannot be read.
+    """
+    fields = [field for field in RequestFamily.from_text(text).fields if field in given]
+    values = given[fields].astype(object).where(given[fields].notna(), None)
+    rows = values.itertuples(index=False, name=None)
+    records = [dict(zip(fields, row, strict=True)) for row in rows]
+    answered: pd.DataFrame = features_of_text(text, records).to_pandas()
+    return answered
+
+
+def _view(family: RequestFamily) -> OnDemandFeatureView:
+    name = f"{family.name}_request"
+    source = SOURCE.format(name=name, text=family.to_text())
+    return OnDemandFeatureView(
+        name=name,
+        description=f"{family.description} Computed from a record that comes with the request.",
+        sources=[RequestSource(name=f"{name}_record", schema=_fields(family))],
+        # `feature_columns` of dbt casts every feature to double.
+        schema=[Field(name=feature, dtype=Float64) for feature in family.features],
+        # In mode `python`, `feast registry-dump` fails on the view (Feast 0.67).
+        mode="pandas",
+        udf=cast("FunctionType", rehydrate_udf_from_source(source, preferred_name=name)),
+        udf_string=source,
+    )
+
+
+def _fields(family: RequestFamily) -> list[Field]:
+    return [
+        Field(name=field, dtype=String if kind == "VARCHAR" else Float64)
+        for field, kind in kinds(family).items()
+    ]
