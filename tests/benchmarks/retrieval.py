@@ -52,13 +52,13 @@ def race(folder: Path, stock: Path, rows: int, views: int, ways: tuple[str, ...]
     for way in ways:
         python = str(stock if way == "stock" else sys.executable)
         took = run([python, "-m", WAYS, way, str(folder), str(rows), str(views)])
-        seconds = json.loads((folder / "took.json").read_text("utf-8"))
+        seconds, busy = json.loads((folder / "took.json").read_text("utf-8"))
         answer = np.load(folder / "digests.npy")
         first = first or (seconds, answer)
         equal = int((answer == first[1]).sum())
         print(
-            f"{way:8} {seconds:6.1f} s, {seconds / first[0]:5.2f} x, peak memory "
-            f"{took.peak / 2**30:5.2f} GiB, {equal:,} rows as in {ways[0]}",
+            f"{way:8} {seconds:6.1f} s, {seconds / first[0]:5.2f} x, processor {busy:6.1f} s, "
+            f"peak memory {took.peak / 2**30:5.2f} GiB, {equal:,} rows as in {ways[0]}",
             flush=True,
         )
 

@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
+import pyarrow as pa
 from feast import FeatureStore, FileSource
 from hypothesis import HealthCheck, find, settings
 from hypothesis import strategies as st
@@ -21,6 +22,11 @@ from tests.pair_oracle import MICROSECOND, Case, features, mistakes, pandas_fram
 from tests.pair_store import START, TTL, pair_objects, repo_config
 
 CASES = 40
+FORMS: dict[str, Callable[[Sequence[Any]], Any]] = {
+    "pandas in Tokyo": lambda rows: pandas_frame(rows, ZoneInfo("Asia/Tokyo")),
+    "arrow": lambda rows: pa.Table.from_pandas(pandas_frame(rows), preserve_index=False),
+    "sql": lambda rows: "select 1 as k1, 11 as k2, timestamp '2023-01-01' as event_timestamp",
+}
 APART = ((1, 11), (2, 22))
 Strategy = st.SearchStrategy[Case]
 
@@ -53,17 +59,24 @@ def _verdict(strategy: Strategy, wrong: Callable[[Case], list[str]]) -> str:
 
 def _wrong(home: Path, store: FeatureStore, case: Case) -> list[str]:
     _write(home, case)
-    asked = store.get_feature_service("all") if case.full_names else features(case, ["pair"])
-    zone = ZoneInfo("Asia/Tokyo") if case.form == "pandas in Tokyo" else None
     try:
-        job = store.get_historical_features(
-            pandas_frame(case.entities, zone), asked, full_feature_names=case.full_names
-        )
-        frame = job.to_df()
-    except Exception as error:  # whatever the store raises is its answer
+        frame = _answer(store, case)
+    except Exception as error:  # noqa: BLE001  # whatever the store raises is its answer
         return [f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"]
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    if case.form == "in order":
+        places = [row["place"] for row in rows]
+        return [] if places == sorted(places) else [f"entity rows come in the order {places}"]
     return list(mistakes(case, rows, ["pair"]))
+
+
+def _answer(store: FeatureStore, case: Case) -> pd.DataFrame:
+    asked = store.get_feature_service("all") if case.full_names else features(case, ["pair"])
+    options = {"filter_by_created_timestamp": True} if case.by_then else {}
+    frame = FORMS.get(case.form, pandas_frame)(case.entities)
+    names = case.full_names
+    job = store.get_historical_features(frame, asked, full_feature_names=names, **options)
+    return job.to_df()
 
 
 def _write(home: Path, case: Case) -> None:
@@ -87,6 +100,7 @@ def _cases(
     keys: Sequence[Any] = APART,
     steps: Sequence[timedelta] = (timedelta(0),),
     created: bool = False,
+    uncreated: bool = False,
     timeless: bool = False,
     repeated: int = 1,
     **options: Any,
@@ -96,6 +110,7 @@ def _cases(
         lambda days, step: START + days * TTL + step, st.integers(0, 2), st.sampled_from(steps)
     )
     key, made = st.sampled_from(keys), moments if created else st.just(START)
+    made = made | st.none() if uncreated else made
     numbers = st.floats(-9, 9, width=32)
     apart = (lambda row: row[:3]) if created else (lambda row: row[:2])
     ones = st.tuples(key.map(lambda pair: pair[0]), moments)
@@ -126,9 +141,18 @@ OPTIONS: dict[str, Strategy] = {
     "rows of one moment, told apart by their creation": _cases(
         steps=(timedelta(0), timedelta(hours=1)), created=True
     ),
+    "the same, some without": _cases(
+        steps=(timedelta(0), timedelta(hours=1)), created=True, uncreated=True
+    ),
+    "what was created later, left out on request": _cases(
+        steps=(timedelta(0), timedelta(hours=1)), created=True, by_then=True
+    ),
     "entity rows that repeat others": _cases(repeated=2),
     "entity rows without a moment": _cases(timeless=True),
     "entity rows in Tokyo's time": _cases(form="pandas in Tokyo"),
+    "entity rows as an Arrow table": _cases(form="arrow"),
+    "entity rows as SQL": _cases(form="sql"),
+    "the order of entity rows": _cases(form="in order"),
     "full names, and one view by two keys": _cases(full_names=True),
 }
 
