@@ -21,15 +21,17 @@ def fresh_folder(folder: Path) -> Iterator[Path]:
     try:
         temporary.chmod(0o755)
         yield temporary
-        if folder.exists():
-            replaced = Path(tempfile.mkdtemp(prefix=".replaced.", dir=folder.parent))
-            os.replace(folder, replaced)
-            os.replace(temporary, folder)
+        replaced = _set_aside(folder) if folder.exists() else None
+        os.replace(temporary, folder)
+        if replaced:
             shutil.rmtree(replaced)
-        else:
-            os.replace(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove the folder, which is gone in one step for whoever looks."""
+    shutil.rmtree(_set_aside(folder))
 
 
 def point(pointer: Path, name: str) -> None:
@@ -48,3 +50,9 @@ def write_json(path: Path, value: Mapping[str, Any] | Sequence[Mapping[str, Any]
     """Write `value` as JSON that people can read."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     path.write_text(f"{text}\n", encoding="utf-8")
+
+
+def _set_aside(folder: Path) -> Path:
+    aside = Path(tempfile.mkdtemp(prefix=".replaced.", dir=folder.parent))
+    os.replace(folder, aside)
+    return aside

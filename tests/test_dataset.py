@@ -212,8 +212,11 @@ def test_a_name_keeps_its_meaning(ws):
     with pytest.raises(AlmanacError, match=f"{kept.id} names"):
         made(ws, kept.id)
     assert [each.id for each in datasets(ws)] == [kept.id]
+    shutil.rmtree(kept.folder)
+    assert made(ws, "december").id != kept.id
     remove(ws, "december")
     assert datasets(ws) == []
+    assert not list(ws.datasets.iterdir())
     assert made(ws, "december").id != kept.id
 
 
@@ -269,6 +272,8 @@ def test_a_warehouse_built_anew_from_the_same_files_gives_the_same_bytes(tmp_pat
     assert "features" in typed.must("ml", "dataset", "show", "kept")
     assert typed.must("ml", "dataset", "verify", "kept", "--rows").endswith("row by row.\n")
     typed.change("delete from targets.tgt_spend_next_month where label = 1")
+    typed.must("ml", "train", "--dataset", "kept", "--model", "logistic")
+    assert artifact.champion(Workspace(home, raw, {}), NAME).card["dataset"] == kept[1].id
     broken = typed.run("ml", "dataset", "verify", "kept")
     assert broken.code == 1
     assert "differs" in broken.text

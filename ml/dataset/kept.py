@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +14,9 @@ import pyarrow.parquet as pq
 from ml.artifact import DATASET
 from ml.config import AlmanacError, Workspace
 from ml.dataset.manifest import Contents, Manifest, describe, from_json, to_json
-from ml.folders import fresh_folder, point, pointed, write_json
+from ml.folders import fresh_folder, point, pointed, remove_folder, write_json
 from ml.learn import labelled_rows, usable_rows
-from ml.matrix import TrainingSet, check_features, matrix_of
+from ml.matrix import Feature, TrainingSet, check_features, matrix_of
 from ml.targets import Target, nearest
 
 ROWS = "rows.parquet"
@@ -125,9 +124,9 @@ def find(ws: Workspace, wanted: str) -> Dataset:
     Raises:
         AlmanacError: there is none; known ones are named, nearest first.
     """
-    place = ws.datasets / wanted
-    if NAME.fullmatch(wanted) and place.exists():
-        return _read(place if place.is_dir() else pointed(place))
+    folder = _named(ws, wanted)
+    if folder:
+        return _read(folder)
     known = datasets(ws)
     for each in known:
         if each.id == wanted:
@@ -153,7 +152,7 @@ def remove(ws: Workspace, wanted: str) -> Dataset:
         )
     for name in found.names:
         (ws.datasets / name).unlink()
-    shutil.rmtree(found.folder)
+    remove_folder(found.folder)
     return found
 
 
@@ -164,10 +163,14 @@ def retrieved(ws: Workspace, manifest: Manifest) -> pa.Table:
     table = store.training_set(ws, manifest.target.name, manifest.spine)
     _refuse_changed(ws, manifest)
     check_features(table.schema, manifest.features)
-    kinds = {feature.name: feature.dtype for feature in manifest.features}
-    features = [pa.field(name, pa.type_for_alias(kind)) for name, kind in kinds.items()]
-    schema = pa.schema([*KEYS, *features])
+    schema = pa.schema([*KEYS, *(_field(table, feature) for feature in manifest.features)])
     return table.select(schema.names).cast(schema)
+
+
+def _field(table: pa.Table, feature: Feature) -> pa.Field:
+    kind = table.schema.field(feature.name).type
+    # A column of nulls alone may come without a type.
+    return pa.field(feature.name, pa.type_for_alias(feature.dtype) if kind == pa.null() else kind)
 
 
 def _refuse_changed(ws: Workspace, manifest: Manifest) -> None:
@@ -201,13 +204,21 @@ def _refuse_taken(ws: Workspace, name: str, wanted: str) -> None:
         raise AlmanacError(
             f"{name} cannot be a name: letters, digits, `_`, `.` and `-` can.\nChoose another one."
         )
-    place = ws.datasets / name
-    if place.is_dir() or (place.exists() and pointed(place).name != wanted):
-        other = name if place.is_dir() else pointed(place).name
+    folder = _named(ws, name)
+    if folder and (name == folder.name or folder.name != wanted):
         raise AlmanacError(
-            f"{name} names {other} already, and a name keeps its meaning.\n"
+            f"{name} names {folder.name} already, and a name keeps its meaning.\n"
             f"Choose another one, or remove that dataset: ml dataset remove {name}"
         )
+
+
+def _named(ws: Workspace, wanted: str) -> Path | None:
+    """Return the folder of the kept training set of this id or name, if there is one."""
+    place = ws.datasets / wanted
+    if not NAME.fullmatch(wanted) or not place.exists():
+        return None
+    folder = place if place.is_dir() else pointed(place)
+    return folder if folder.exists() else None
 
 
 def _folders(ws: Workspace) -> list[Path]:

@@ -61,7 +61,7 @@ def _wrong(home: Path, store: FeatureStore, case: Case) -> list[str]:
     _write(home, case)
     try:
         frame = _answer(store, case)
-    except Exception as error:  # noqa: BLE001  # whatever the store raises is its answer
+    except Exception as error:  # whatever the store raises is its answer
         return [f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"]
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     if case.form == "in order":
