@@ -99,6 +99,7 @@ def _parquet(path: Path, rows: Sequence[tuple[Any, ...]], names: list[str]) -> N
 def _cases(
     keys: Sequence[Any] = APART,
     steps: Sequence[timedelta] = (timedelta(0),),
+    *,
     created: bool = False,
     uncreated: bool = False,
     timeless: bool = False,
