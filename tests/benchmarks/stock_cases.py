@@ -97,6 +97,7 @@ def _parquet(path: Path, rows: Sequence[tuple[Any, ...]], names: list[str]) -> N
 
 
 def _cases(
+    *,
     keys: Sequence[Any] = APART,
     steps: Sequence[timedelta] = (timedelta(0),),
     *,
