@@ -98,8 +98,11 @@ def test_on_demand_features_are_computed_from_the_answer(store):
 
     with pytest.warns(RuntimeWarning, match="On demand feature view is an experimental"):
         store.apply(doubled)
-    answer = store.get_historical_features(ROWS, ["doubled:double"]).to_arrow()
-    assert answer["double"].to_pylist() == [7.0, 1.0]
+    job = store.get_historical_features(ROWS, ["doubled:double"])
+    assert job.to_arrow()["double"].to_pylist() == [7.0, 1.0]
+    assert [batch["double"].to_pylist() for batch in job.to_arrow_batches(1)] == [[7.0], [1.0]]
+    with pytest.raises(AlmanacError, match="as columns only, and doubled is on demand"):
+        job.to_matrix()
 
 
 @pytest.mark.parametrize(("by_then", "expected"), [(True, 2), (False, 3)])

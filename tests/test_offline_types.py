@@ -47,7 +47,7 @@ def store(tmp_path_factory) -> FeatureStore:
         connection.execute(
             f"""
             create table typed as select 1.50::decimal(18,2) as account,
-                timestamp '{START}' as event_timestamp, {columns};
+                timestamp '{START}' as event_timestamp, date '2023-01-01' as day, {columns};
             create table fine as select * from (values
                 (1, timestamp_ns '2023-01-01 00:00:00.000000001', 5::bigint),
                 (2, timestamp_ns '1960-01-01 00:00:00.000000999', 6)
@@ -65,6 +65,7 @@ def store(tmp_path_factory) -> FeatureStore:
             view("typed", account, "typed", fields),
             view("fine", number, "fine", [Field(name="value", dtype=Int64)]),
             view("bent", account, "typed", [Field(name="money", dtype=Float64)]),
+            view("dated", account, "typed", [Field(name="day", dtype=Int64)]),
         ]
     )
     return store
@@ -109,6 +110,8 @@ def test_a_field_that_cannot_hold_its_column_is_refused(store):
         match=r"money of the feature view bent is Float64, but money is DECIMAL\(18,2\) in typed",
     ):
         store.get_historical_features(accounts(), ["bent:money"])
+    with pytest.raises(AlmanacError, match=r"typed.day: Feast has no type equal to DuckDB's DATE"):
+        store.get_historical_features(accounts(), ["dated:day"])
 
 
 @pytest.mark.parametrize(("key", "moment"), [(1, START), (2, datetime(1960, 1, 1))])

@@ -70,7 +70,11 @@ def _check_features(
     declared = {field.name: field.dtype for field in view.features}
     for column, name in zip(columns, features, strict=True):
         kind = lookup.relation.columns[column]
-        if not holds(declared[name].to_value_type(), kind):
+        try:
+            exact = holds(declared[name].to_value_type(), kind)
+        except AlmanacError as error:
+            raise AlmanacError(f"{lookup.relation.name}.{column}: {error}") from error
+        if not exact:
             raise AlmanacError(
                 f"{name} of the feature view {view.name} is {declared[name]}, but {column} is "
                 f"{kind} in {lookup.relation.name}.\n"
