@@ -112,6 +112,18 @@ def test_a_vectors_positions_and_its_tables_columns_are_fetched_together(home, s
     assert job.to_arrow()["w2"].to_pylist() == [7, None, 7, None, 7]
 
 
+def test_a_family_built_anew_in_between_is_not_misread(home, store):
+    job = store.get_historical_features(ROWS, ["wide:w1"])
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        connection.execute(
+            "create or replace view facts.wide as "
+            'select k1, "at", vector[1] as w2, vector[2] as w1 from facts.wide__vectors'
+        )
+    for answer in (job.to_arrow, job.to_matrix):
+        with pytest.raises(AlmanacError, match=r"facts.wide has changed since .*\n.*ask again"):
+            answer()
+
+
 def test_a_missing_vector_is_missing_values(home, store):
     with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
         connection.execute("update facts.wide__vectors set vector = null where k1 = 1")

@@ -27,6 +27,7 @@ from feature_repo.stores.point_in_time import (
     fingerprint_sql,
     match_sql,
 )
+from feature_repo.stores.relations import read_relation
 from ml.config import AlmanacError
 
 # Batches of this size are small enough for memory to be used again rather than asked for anew.
@@ -123,7 +124,11 @@ class Matched:
 
 
 def match(connection: duckdb.DuckDBPyConnection, asked: Retrieval) -> list[Matched]:
-    """Match every entity row with its feature rows, once for all lookups that agree."""
+    """Match every entity row with its feature rows, once for all lookups that agree.
+
+    Raises:
+        AlmanacError: a relation has other columns than it had when the features were asked for.
+    """
     limits = bounds(asked.entities)
     keys = [key for lookup in asked.lookups for _, key in lookup.keys]
     connection.register(ENTITIES, join_rows(asked.entities, keys))
@@ -141,7 +146,14 @@ def match(connection: duckdb.DuckDBPyConnection, asked: Retrieval) -> list[Match
 def _numbered(
     connection: duckdb.DuckDBPyConnection, lookup: Lookup, place: int, limits: Bounds
 ) -> Lookup:
-    if lookup.relation.has_rowid:
+    relation = lookup.relation
+    if relation.has_rowid:
+        # A build in between may have given the elements of a vector another order.
+        if read_relation(connection, relation.name) != relation:
+            raise AlmanacError(
+                f"{relation.name} has changed since its features were asked for.\n"
+                "Bring Feast in line (feast apply), then ask again."
+            )
         return lookup
     statement, numbered = copied(lookup, f"copy_{place}", limits)
     connection.execute(statement)
