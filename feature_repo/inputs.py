@@ -3,6 +3,9 @@
 The moments are those at which a customer's features may change: the spine's, and those of the
 families where a source's records come later. At each, a vector holds what was known then, as Feast
 retrieves it, in the order in which the model reads it; what is missing is NaN.
+
+Who wants one moment alone sets DuckDB's variable `moment` to it: then only rows are read that can
+matter at it. A condition on the view's moments does not reach its families.
 """
 
 import hashlib
@@ -86,34 +89,53 @@ def input_sql(families: Mapping[str, Family], features: Sequence[tuple[str, str]
     Raises:
         AlmanacError: a family has no such column.
     """
+    rows = [_rows(each) for each in families.values()]
     place = {family: number for number, family in enumerate(families)}
     values = [_value(families[family].relation, name, place[family]) for name, family in features]
     vector = ",\n        ".join(values)
-    rows = "".join(_fetched(each.relation, place[name]) for name, each in families.items())
+    known = [each.relation for each in families.values()]
+    fetched = "".join(_fetched(*each) for each in zip(known, rows, place.values(), strict=True))
     return (
-        f"with moments as (\n{_moments(families)}\n),\n"
+        f"with moments as (\n{_moments(rows)}\n),\n"
         "customers as (\n"
         "    select distinct s.customer_id, m.event_timestamp\n"
         f"    from {SPINE} s join moments m on m.feature_month = s.feature_month\n),\n"
-        f"matched as (\n{_matched(families)}\n)\n"
+        f"matched as (\n{_matched(families, rows)}\n)\n"
         f"select\n    m.customer_id,\n    m.event_timestamp,\n"
-        f"    [\n        {vector}\n    ]::float[{len(features)}] as {VECTOR}\nfrom matched m{rows}"
+        f"    [\n        {vector}\n    ]::float[{len(features)}] as {VECTOR}\n"
+        f"from matched m{fetched}"
     )
 
 
-def _moments(families: Mapping[str, Family]) -> str:
+def _rows(family: Family) -> str:
+    """Return the family's rows, each with an id by which it is found again."""
+    key = "rowid" if family.relation.has_rowid else "event_timestamp::timestamp"
+    moment = "getvariable('moment')::timestamp"
+    last = f"coalesce({moment}, 'infinity')"
+    oldest = f"{moment} - {_seconds(family.ttl)}" if family.ttl else "null"
+    first = f"coalesce({oldest}, '-infinity')"
+    return (
+        f"(select *, {key} as id from {family.relation.rows} "
+        f"where event_timestamp::timestamp between {first} and {last})"
+    )
+
+
+def _seconds(ttl: timedelta) -> str:
+    return f"to_seconds({ttl.total_seconds():.0f})"
+
+
+def _moments(rows: Sequence[str]) -> str:
     known = "    select feature_month, event_timestamp::timestamp as event_timestamp from "
-    relations = [SPINE, *(each.relation.rows for each in families.values())]
-    return "\n    union\n".join(f"{known}{relation}" for relation in relations)
+    return "\n    union\n".join(f"{known}{relation}" for relation in (SPINE, *rows))
 
 
-def _matched(families: Mapping[str, Family]) -> str:
+def _matched(families: Mapping[str, Family], rows: Sequence[str]) -> str:
     ids, joins = "", ""
-    for number, each in enumerate(families.values()):
+    for number, (each, relation) in enumerate(zip(families.values(), rows, strict=True)):
         ids += f",\n        {_alive(each.ttl, number)}"
-        known = f"customer_id, event_timestamp::timestamp as moment, {_id(each.relation)} as id"
+        known = "customer_id, event_timestamp::timestamp as moment, id"
         joins += (
-            f"\n    asof left join (select {known} from {each.relation.rows}) r{number}"
+            f"\n    asof left join (select {known} from {relation}) r{number}"
             f"\n        on r{number}.customer_id = c.customer_id"
             f" and c.event_timestamp >= r{number}.moment"
         )
@@ -126,26 +148,20 @@ def _matched(families: Mapping[str, Family]) -> str:
 def _alive(ttl: timedelta | None, number: int) -> str:
     if not ttl:
         return f"r{number}.id as id{number}"
-    oldest = f"c.event_timestamp - to_seconds({ttl.total_seconds():.0f})"
+    oldest = f"c.event_timestamp - {_seconds(ttl)}"
     return f"case when r{number}.moment >= {oldest} then r{number}.id end as id{number}"
 
 
-def _id(relation: Relation) -> str:
-    return "rowid" if relation.has_rowid else "event_timestamp::timestamp"
-
-
-def _fetched(relation: Relation, number: int) -> str:
+def _fetched(relation: Relation, rows: str, number: int) -> str:
     row = f"t{number}"
     if relation.positions:
         # DuckDB 2.0.0 fails on arrays in an outer join that finds no row: here one is always found.
         width = len(relation.positions)
         nothing = f"select -1, list_resize([]::float[], {width}, 'nan'::float)::float[{width}]"
-        rows = f"(select rowid as id, vector from {relation.rows} union all {nothing})"
-        return f"\njoin {rows} {row}\n    on {row}.id = coalesce(m.id{number}, -1)"
-    if relation.has_rowid:
-        return f"\nleft join {relation.rows} {row} on {row}.rowid = m.id{number}"
-    same = f"{row}.event_timestamp::timestamp = m.id{number}"
-    return f"\nleft join {relation.rows} {row} on {row}.customer_id = m.customer_id and {same}"
+        found = f"(select id, vector from {rows} union all {nothing})"
+        return f"\njoin {found} {row}\n    on {row}.id = coalesce(m.id{number}, -1)"
+    same = "" if relation.has_rowid else f" and {row}.customer_id = m.customer_id"
+    return f"\nleft join {rows} {row} on {row}.id = m.id{number}{same}"
 
 
 def _value(relation: Relation, name: str, number: int) -> str:

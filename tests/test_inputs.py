@@ -17,6 +17,7 @@ READ = (
     ("geo_one__1m", "geo"),
     ("trx_amount_sum__1m", "trx"),
 )
+WHOLE = "select * from (from inputs.purchase_any order by all)"
 ROWS = """
     select 'c' || c as customer_id, (date '2022-01-01' + to_months(m::int))::date as feature_month,
         (date '2022-02-01' + to_months(m::int) + to_days({lag}))::timestamp as event_timestamp,
@@ -64,8 +65,14 @@ def test_an_input_is_what_feast_retrieves_at_every_moment(tmp_path, seed):
     card = {"target": "purchase_any", "model_id": "first", "features": [vars(f) for f in features]}
     store.define_input(ws, store.ModelInput.of(card))
     with duckdb.connect(str(ws.warehouse), read_only=True) as connection:
-        rows = connection.execute("from inputs.purchase_any order by all").fetchnumpy()
-    moments = np.unique(rows["event_timestamp"])
+        rows = connection.execute(WHOLE).fetchnumpy()
+        moments = np.unique(rows["event_timestamp"])
+        for moment in moments:
+            connection.execute("set variable moment = ?", [moment.item()])
+            of_moment = connection.execute(f"{WHOLE} where event_timestamp = ?", [moment.item()])
+            alone = np.stack(of_moment.fetchnumpy()["vector"])
+            whole = np.stack(rows["vector"][rows["event_timestamp"] == moment])
+            np.testing.assert_array_equal(alone, whole)
     assert len(moments) == 12
     assert len(rows["customer_id"]) == 12 * 20
     for moment in moments:

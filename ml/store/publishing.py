@@ -97,11 +97,12 @@ def _input_batches(ws: Workspace, view: FeatureView, moment: datetime) -> Iterat
     source = _source(view)
     query = (
         f"select {KEY}, {VECTOR} from {source.get_table_query_string()} "
-        "where event_timestamp = $moment"
+        "where event_timestamp = getvariable('moment')"
     )
     with open_warehouse(ws.warehouse) as connection:
         try:
-            reader = connection.sql(query, params={"moment": moment}).to_arrow_reader(AT_ONCE)
+            connection.execute("set variable moment = ?::timestamp", [moment])
+            reader = connection.sql(query).to_arrow_reader(AT_ONCE)
             yield Batch(view.name, [], [], {})
             for part in reader:
                 vectors = part.column(VECTOR).flatten().to_numpy(zero_copy_only=False)
