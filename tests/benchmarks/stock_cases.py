@@ -100,7 +100,6 @@ def _cases(
     *,
     keys: Sequence[Any] = APART,
     steps: Sequence[timedelta] = (timedelta(0),),
-    *,
     created: bool = False,
     uncreated: bool = False,
     timeless: bool = False,
