@@ -47,6 +47,13 @@ class Artifact:
         """Return the held-out predictions, one row each."""
         return pq.read_table(self.folder / PREDICTIONS)
 
+    def importance(self) -> list[dict[str, Any]]:
+        """Return each feature's share of all contributions, direction and description."""
+        found: list[dict[str, Any]] = json.loads(
+            (self.folder / IMPORTANCE).read_text(encoding="utf-8")
+        )
+        return found
+
 
 def package_versions() -> dict[str, str]:
     """Return the versions of the packages that a model's numbers depend on."""

@@ -98,3 +98,13 @@ def test_a_target_asked_for_by_name_must_succeed(built):
 
 def test_options_that_exclude_each_other_are_a_usage_error(built):
     assert built("evaluate", "--repeats", "2", "--months", "2").exit_code == 2
+
+
+def test_a_file_is_predicted(built, tmp_path):
+    built("train", "-t", "activity", "--model", "logistic")
+    (tmp_path / "in.csv").write_text("spend_sum__1m\n3\nmuch\n", encoding="utf-8")
+    shown = built("predict", "-t", "activity", str(tmp_path / "in.csv"), str(tmp_path / "out.csv"))
+    assert shown.stdout.splitlines() == [
+        f"1 predicted  {tmp_path / 'out.csv'}",
+        f"1 rejected  {tmp_path / 'out.rejected.csv'}",
+    ]

@@ -7,6 +7,7 @@ from ml.cli.files import publish, report, simulate
 from ml.cli.group import main
 from ml.cli.models import evaluate, list_targets, score, train
 from ml.cli.online import materialize, verify
+from ml.cli.predict import predict
 from ml.cli.profile import profile
 from ml.cli.refit import refit
 
@@ -22,6 +23,7 @@ for command in (
     evaluate,
     materialize,
     score,
+    predict,
     verify,
     trace,
     publish,

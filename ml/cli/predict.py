@@ -1,0 +1,25 @@
+"""The command that answers files of records: `ml predict`."""
+
+from pathlib import Path
+
+import click
+
+from ml.cli.group import examples
+from ml.config import workspace
+
+
+@click.command(epilog=examples("ml predict --target session_purchase sessions.csv answers.csv"))
+@click.option("--target", "-t", required=True, help="The target whose champion predicts.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("output", type=click.Path(path_type=Path))
+def predict(target: str, file: Path, output: Path) -> None:
+    """Predict the lines of a CSV, whose header names features and perhaps customer_id.
+
+    Good lines are answered in OUTPUT; bad ones are listed with reasons beside it, in
+    <output>.rejected.csv.
+    """
+    from ml.predict import Predictor
+
+    done = Predictor(target, workspace()).predict_csv(file, output)
+    click.echo(f"{done.predicted} predicted  {done.output}")
+    click.echo(f"{done.rejected} rejected  {done.rejects}")

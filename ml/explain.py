@@ -1,0 +1,88 @@
+"""Why a score is what it is: the features that moved it most, in words."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.artifact import Artifact
+from ml.matrix import Matrix
+from ml.models import Model
+
+REASONS = 3
+# Contributions are 64-bit and as wide as the matrix: so many rows of them at once.
+ROWS_AT_ONCE = 5_000
+_EFFECTS = {True: "raises", False: "lowers"}
+_GENERALLY = {"up": "; more raises it", "down": "; more lowers it"}
+_YES_OR_NO = "Whether "
+
+
+class Meaning(NamedTuple):
+    """What a feature says: its catalogue description, and where larger values lead in general."""
+
+    description: str
+    direction: str
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether the feature says yes (1) or no (0) instead of how much."""
+        return self.description.startswith(_YES_OR_NO)
+
+    @property
+    def subject(self) -> str:
+        """The description as part of a sentence, without its remarks."""
+        text = self.description.removeprefix(_YES_OR_NO).split(";")[0].strip().rstrip(".")
+        # An acronym at the beginning stays one.
+        return text if text[1:2].isupper() else text[:1].lower() + text[1:]
+
+
+def meanings(artifact: Artifact) -> list[Meaning]:
+    """Return what each feature of the model means, in the model's order."""
+    told = {str(entry["feature"]): entry for entry in artifact.importance()}
+    found = []
+    for feature in artifact.features:
+        entry = told.get(feature.name, {})
+        description = str(entry.get("description") or feature.name)
+        found.append(Meaning(description, str(entry.get("direction", "mixed"))))
+    return found
+
+
+def reasons(
+    model: Model, matrix: Matrix, means: Sequence[Meaning], most: int = REASONS
+) -> Iterator[list[str]]:
+    """Yield for each row what moved its log-odds most, in words, the strongest first."""
+    for start in range(0, len(matrix), ROWS_AT_ONCE):
+        part = matrix[start : start + ROWS_AT_ONCE]
+        added = model.contributions(part)
+        for values, moved, row in zip(part, added, strongest(added, most), strict=True):
+            yield [in_words(means[i], float(values[i]), moved[i]) for i in row if moved[i]]
+
+
+def strongest(added: NDArray[np.float64], most: int) -> NDArray[np.int64]:
+    """Return each row's columns of largest absolute value, at most `most`, the largest first."""
+    return np.argsort(-np.abs(added), axis=1, kind="stable")[:, :most]
+
+
+def in_words(means: Meaning, value: float, added: float) -> str:
+    """Return one reason: what the feature is here, and what that does to the probability."""
+    said = f"{means.subject}: {_known(means, value)}, {_EFFECTS[added > 0]} the probability"
+    return said if means.is_answer else said + _GENERALLY.get(means.direction, "")
+
+
+def in_general(means: Meaning) -> str:
+    """Return where larger values of the feature lead, `""` where that depends."""
+    if means.direction not in _GENERALLY:
+        return ""
+    if means.is_answer:
+        return f"{means.subject}: {_EFFECTS[means.direction == 'up']} the probability"
+    higher = "higher" if means.direction == "up" else "lower"
+    return f"the more {means.subject}, the {higher} the probability"
+
+
+def _known(means: Meaning, value: float) -> str:
+    if np.isnan(value):
+        return "unknown"
+    if means.is_answer and value in (0, 1):
+        return "yes" if value else "no"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

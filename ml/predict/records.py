@@ -1,0 +1,205 @@
+"""Records as a model takes them: fields by name, each checked, what is wrong named."""
+
+import difflib
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ml.config import AlmanacError
+from ml.matrix import Matrix
+
+KEY = "customer_id"
+# A table of the warehouse or of a training set carries these beside the features.
+BESIDE = frozenset({"event_timestamp", "feature_month", "label"})
+LARGEST = float(np.finfo(np.float32).max)
+
+Data = Mapping[str, Any] | Sequence[Mapping[str, Any]] | pd.DataFrame
+Column = Sequence[Any] | NDArray[Any]
+
+
+class Problem(NamedTuple):
+    """What is wrong with a field of a record; `row` counts from 0, None means every row."""
+
+    row: int | None
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        where = "" if self.row is None else f"record {self.row}: "
+        return f"{where}{self.field} {self.reason}"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Records as a model takes them, a row each, and what is wrong with which.
+
+    `matrix` has a column a feature in the model's order, NaN where a record says nothing; `ids`
+    holds None where it names no customer. A row with a problem must not be predicted.
+    """
+
+    ids: tuple[str | None, ...]
+    matrix: Matrix
+    problems: tuple[Problem, ...]
+
+    def bad(self) -> dict[int, list[Problem]]:
+        """Return the problems of each row that has any."""
+        found: dict[int, list[Problem]] = {}
+        for problem in self.problems:
+            rows = range(len(self.ids)) if problem.row is None else (problem.row,)
+            for row in rows:
+                found.setdefault(row, []).append(problem)
+        return found
+
+    def take(self, rows: Sequence[int]) -> "Inputs":
+        """Return these rows, as if nothing were wrong with them."""
+        return Inputs(tuple(self.ids[row] for row in rows), self.matrix[list(rows)], ())
+
+
+def inputs(data: Data, features: Sequence[str], ignored: Collection[str] = ()) -> Inputs:
+    """Return the records as the model's inputs.
+
+    Fields left out are nulls. A field that is neither the customer nor a feature is a problem: it
+    may be a feature misspelt.
+
+    Args:
+        data: one record, several, or a frame with a column a field.
+        features: the model's features in its order.
+        ignored: features that the model knows and leaves out.
+
+    Raises:
+        AlmanacError: `data` is nothing of the kind, or two columns have one name.
+    """
+    count, columns, problems = _columns(data)
+    matrix = np.full((count, len(features)), np.nan, np.float32)
+    for position, name in enumerate(features):
+        if name in columns:
+            matrix[:, position], wrong = numbers(columns[name])
+            problems += [Problem(row, name, reason) for row, reason in wrong]
+    ids, wrong = _ids(columns.get(KEY, [None] * count))
+    problems += [Problem(row, KEY, reason) for row, reason in wrong]
+    problems += _unknown(data, columns, features, ignored)
+    touched = {problem.row for problem in problems}
+    empty = np.flatnonzero(np.isnan(matrix).all(axis=1)).tolist()
+    problems += [Problem(row, "every feature", "is missing") for row in empty if row not in touched]
+    return Inputs(tuple(ids), matrix, tuple(sorted(problems, key=_place)))
+
+
+def numbers(column: Column) -> tuple[NDArray[np.float32], list[tuple[int, str]]]:
+    """Return a column as float32, NaN for null, and which of its values are no numbers, and why."""
+    if isinstance(column, np.ndarray) and column.dtype.kind in "iuf":
+        values = column.astype(np.float64)
+        beyond = np.flatnonzero(np.abs(values) > LARGEST)
+        wrong = [(int(row), _beyond(float(values[row]))) for row in beyond]
+        values[beyond] = np.nan
+        return values.astype(np.float32), wrong
+    found = np.full(len(column), np.nan, np.float32)
+    wrong = []
+    for row, value in enumerate(column):
+        try:
+            found[row] = _number(value)
+        except ValueError as error:
+            wrong.append((row, str(error)))
+    return found, wrong
+
+
+def refuse(problems: Sequence[Problem], most: int = 10) -> None:
+    """Raise AlmanacError that names the problems, if there are any."""
+    if not problems:
+        return
+    shown = [f"  {problem}" for problem in problems[:most]]
+    more = [f"  … and {len(problems) - most} more"] if len(problems) > most else []
+    raise AlmanacError(
+        "\n".join(["The data cannot be predicted:", *shown, *more])
+        + "\nCorrect these fields; Predictor.info() names the model's features."
+    )
+
+
+def _columns(data: Data) -> tuple[int, dict[str, Column], list[Problem]]:
+    """Return how many records there are, their fields as columns, and which are no records."""
+    if isinstance(data, pd.DataFrame):
+        names = [str(name) for name in data.columns]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise AlmanacError(f"Columns named twice: {', '.join(twice)}.\nKeep one of each.")
+        columns = {name: data.iloc[:, i].to_numpy() for i, name in enumerate(names)}
+        return len(data), dict(columns), []
+    records = _records(data)
+    fit = [record if isinstance(record, Mapping) else {} for record in records]
+    problems = [
+        Problem(row, "the record", f"is a {type(record).__name__}, not {{feature: number}}")
+        for row, record in enumerate(records)
+        if not isinstance(record, Mapping)
+    ]
+    names = list(dict.fromkeys(str(name) for record in fit for name in record))
+    return len(fit), {name: [each.get(name) for each in fit] for name in names}, problems
+
+
+def _unknown(
+    data: Data, columns: Iterable[str], features: Sequence[str], ignored: Collection[str]
+) -> list[Problem]:
+    strange = set(columns) - set(features) - set(ignored) - BESIDE - {KEY}
+    reasons = {name: _unknown_field(name, [*features, KEY]) for name in sorted(strange)}
+    if isinstance(data, pd.DataFrame):
+        return [Problem(None, name, reason) for name, reason in reasons.items()]
+    return [
+        Problem(row, name, reason)
+        for row, record in enumerate(_records(data))
+        for name, reason in reasons.items()
+        if isinstance(record, Mapping) and name in record
+    ]
+
+
+def _records(data: object) -> list[object]:
+    if isinstance(data, Mapping):
+        return [data]
+    if isinstance(data, str | bytes) or not isinstance(data, Iterable):
+        raise AlmanacError(
+            f"A {type(data).__name__} is not data to predict.\n"
+            "Give a record {feature: number}, a list of records, or a frame."
+        )
+    return list(data)
+
+
+def _unknown_field(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    return "is no field of the model" + (f" (did you mean {near[0]}?)" if near else "")
+
+
+def _number(value: object) -> float:
+    """Return the value as a float, NaN for null; ValueError says why it is none."""
+    if value is None or value is pd.NA:
+        return math.nan
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+        raise ValueError(f"is {value!r}, not a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if abs(number) > LARGEST:
+        raise ValueError(_beyond(number))
+    return number
+
+
+def _beyond(number: float) -> str:
+    return "is infinite" if math.isinf(number) else f"is {number:g}, beyond 32-bit floats"
+
+
+def _ids(column: Column) -> tuple[list[str | None], list[tuple[int, str]]]:
+    ids: list[str | None] = []
+    wrong = []
+    for row, value in enumerate(column):
+        null = value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
+        good = isinstance(value, str | int | np.integer) and not isinstance(value, bool)
+        if not null and (not good or value == ""):
+            wrong.append((row, "is empty" if value == "" else f"is {value!r}, not an id"))
+        ids.append(str(value) if good else None)
+    return ids, wrong
+
+
+def _place(problem: Problem) -> int:
+    return -1 if problem.row is None else problem.row
