@@ -1,5 +1,6 @@
 """Model artifacts: a folder each, written whole or not at all, in formats that run no code."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,17 +11,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ml import history
 from ml.config import AlmanacError, Workspace
-from ml.folders import fresh_folder, point, pointed, write_json
+from ml.folders import fresh_folder, write_json
 from ml.matrix import Feature
 from ml.models import FAMILIES, Model
 
-CARD, PREDICTIONS, IMPORTANCE, DATASET, CHAMPION = (
+CARD, PREDICTIONS, IMPORTANCE, DATASET, HASHES = (
     "card.json",
     "predictions.parquet",
     "importance.json",
     "dataset.json",
-    "champion",
+    "hashes.json",
 )
 _PACKAGES = ("almanac", "duckdb", "feast", "lightgbm", "numpy", "scikit-learn", "skops")
 
@@ -80,51 +82,87 @@ def save(
         for name, record in {CARD: card, **records}.items():
             write_json(temporary / name, record)
         pq.write_table(predictions, temporary / PREDICTIONS)
+        write_json(temporary / HASHES, _hashes(temporary))
     return folder
 
 
-def crown(ws: Workspace, target: str, model_id: str) -> None:
-    """Make this model the one that scores `target`, in one step."""
-    point(ws.models / target / CHAMPION, model_id)
+def champion_id(ws: Workspace, target: str) -> str | None:
+    """Return the id of the model that scores `target`; None where none was trained."""
+    reigns = history.champions(history.read(ws.models / target))
+    return reigns[-1] if reigns else None
 
 
 def champion(ws: Workspace, target: str) -> Artifact:
     """Return the model that scores `target`.
 
     Raises:
-        AlmanacError: none was trained, or its folder is not whole.
+        AlmanacError: none was trained, or its folder is not as it was written.
     """
-    pointer = ws.models / target / CHAMPION
-    if not has_champion(ws, target):
+    reigning = champion_id(ws, target)
+    if reigning is None:
         raise AlmanacError(
             f"No model for {target} in {ws.models}.\nTrain one: ml train --target {target}"
         )
-    return load(pointed(pointer))
-
-
-def has_champion(ws: Workspace, target: str) -> bool:
-    """Return whether a model of `target` was trained here."""
-    return (ws.models / target / CHAMPION).exists()
+    return load(ws.models / target / reigning)
 
 
 def load(folder: Path) -> Artifact:
-    """Return the artifact in `folder`.
+    """Return the artifact in `folder`, every file of which is as it was written.
 
     Raises:
-        AlmanacError: a file is missing or cannot be read.
+        AlmanacError: a file is missing, was changed or added, or cannot be read.
     """
-    again = f"Train again: ml train --target {folder.parent.name}"
+    again = _again(folder)
     try:
-        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        _refuse_changed(folder)
+        card = read_card(folder)
         family = FAMILIES[card["family"]]
-        missing = [n for n in (family.file, PREDICTIONS, IMPORTANCE) if not (folder / n).exists()]
-        if missing:
-            raise AlmanacError(f"{folder} lacks {', '.join(missing)}.\n{again}")
         return Artifact(folder, card, family.load(folder / family.file))
-    except FileNotFoundError as error:
-        raise AlmanacError(f"{folder} lacks {CARD}.\n{again}") from error
     except AlmanacError:
         raise
     except Exception as error:
         # Each library has its own errors for a spoilt file; to the user they are one.
         raise AlmanacError(f"The model in {folder} cannot be read: {error}\n{again}") from error
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """Return the card of the artifact in `folder`; nothing else is read or checked.
+
+    Raises:
+        AlmanacError: there is none, or it is not one.
+    """
+    try:
+        card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise AlmanacError(f"{folder / CARD} cannot be read: {error}\n{_again(folder)}") from error
+    return card
+
+
+def _refuse_changed(folder: Path) -> None:
+    """Raise AlmanacError unless the folder holds what was written, no more and nothing else."""
+    if not (folder / HASHES).exists():
+        raise AlmanacError(f"{folder} lacks {HASHES}.\n{_again(folder)}")
+    written = json.loads((folder / HASHES).read_text(encoding="utf-8"))
+    found = _hashes(folder)
+    for said, names in {
+        "lacks": written.keys() - found.keys(),
+        "holds what training did not write:": found.keys() - written.keys(),
+        "was changed after training:": {n for n in written if found.get(n) != written[n]},
+    }.items():
+        if names:
+            raise AlmanacError(f"{folder} {said} {', '.join(sorted(names))}.\n{_again(folder)}")
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file in the folder but the list of these."""
+    files = sorted(path for path in folder.iterdir() if path.name != HASHES)
+    return {path.name: _sha256(path) for path in files}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _again(folder: Path) -> str:
+    return f"Train again: ml train --target {folder.parent.name}"

@@ -31,7 +31,7 @@ def materialize(ws: Workspace, until: datetime | None = None) -> "list[Published
     from ml import store
 
     families = {name: (name,) for name in store.online_views(ws)}
-    trained = [each.name for each in targets(ws) if artifact.has_champion(ws, each.name)]
+    trained = [each.name for each in targets(ws) if artifact.champion_id(ws, each.name)]
     wanted = dict(_input(ws, artifact.champion(ws, name)) for name in trained) | families
     if not wanted:
         raise AlmanacError(f"There is nothing to publish in {ws.home}.\nTrain a model: ml train")

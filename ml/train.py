@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from ml import artifact
+from ml import artifact, registry
 from ml.card import Fitted, Judged, card, described, predictions_table
 from ml.config import AlmanacError, Workspace
 from ml.dataset import Dataset, current
@@ -25,6 +25,7 @@ from ml.learn import (
 from ml.matrix import Rows, TrainingSet, Vector, informative
 from ml.metrics import best_threshold, roc_auc
 from ml.models import FAMILIES, Model, importance
+from ml.registry import Contest
 from ml.split import folds, parts
 from ml.targets import Target
 
@@ -36,6 +37,7 @@ class Trained:
     target: str
     folder: Path
     card: Mapping[str, Any]
+    contest: Contest
 
 
 def train(ws: Workspace, target: Target, family: str = "auto") -> Trained:
@@ -50,7 +52,7 @@ def train(ws: Workspace, target: Target, family: str = "auto") -> Trained:
 
 
 def train_on(ws: Workspace, dataset: Dataset, rows: TrainingSet, family: str = "auto") -> Trained:
-    """Train on the rows of `dataset`; write the artifact, define its input, make it the champion.
+    """Train on the rows of `dataset`, write the artifact; champion unless it is worse than it.
 
     Args:
         ws: the workspace.
@@ -61,9 +63,6 @@ def train_on(ws: Workspace, dataset: Dataset, rows: TrainingSet, family: str = "
     Raises:
         AlmanacError: there is no such family, or the labels cannot carry a model.
     """
-    # Feast takes seconds to import; only what reads features pays for it.
-    from ml import store
-
     _refuse_unknown(family)
     target = dataset.manifest.target
     split = split_of(rows, target)
@@ -83,9 +82,7 @@ def train_on(ws: Workspace, dataset: Dataset, rows: TrainingSet, family: str = "
     drivers = described(ws, importance(fitted.model, training.matrix, fitted.names))
     records = {artifact.IMPORTANCE: drivers, artifact.DATASET: to_json(dataset.manifest)}
     folder = artifact.save(ws, about, fitted.model, predictions_table(judged), records)
-    store.define_input(ws, store.ModelInput.of(about))
-    artifact.crown(ws, target.name, folder.name)
-    return Trained(target.name, folder, about)
+    return Trained(target.name, folder, about, registry.settle(ws, artifact.load(folder)))
 
 
 def _trials(training: TrainingSet, fold_of: Rows, family: str, name: str) -> dict[str, Vector]:

@@ -60,7 +60,7 @@ def verify(ws: Workspace, names: Sequence[str] = ()) -> list[Verdict]:
     Raises:
         AlmanacError: a target is unknown, or something is not published.
     """
-    trained = (each.name for each in targets(ws) if artifact.has_champion(ws, each.name))
+    trained = (each.name for each in targets(ws) if artifact.champion_id(ws, each.name))
     found = [verify_input(ws, target(ws, name)) for name in names or trained]
     if not names:
         found += [verify_family(ws, family) for family in store.online_views(ws)]

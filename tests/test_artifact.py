@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ml import artifact
+from ml import artifact, history
 from ml.config import AlmanacError, Workspace
 from ml.matrix import Feature, matrix_of
 from ml.models import FAMILIES
@@ -31,7 +31,7 @@ def save(ws: Workspace, **changes):
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_the_champion_is_read_back(ws, family):
     save(ws, family=family)
-    artifact.crown(ws, "t", "t-1")
+    history.add(ws.models / "t", history.Event("promoted", "t-1"))
     found = artifact.champion(ws, "t")
     assert found.model_id == "t-1"
     assert found.model.family == family
@@ -73,11 +73,31 @@ def test_a_missing_file_is_named(ws, name):
         artifact.load(folder)
 
 
-@pytest.mark.parametrize("name", ["card.json", "model.txt"])
-def test_a_spoilt_file_is_told(ws, name):
+@pytest.mark.parametrize(
+    "name", ["card.json", "model.txt", "predictions.parquet", "importance.json", "dataset.json"]
+)
+def test_a_changed_file_is_refused(ws, name):
     folder = save(ws)
-    (folder / name).write_text("spoilt", encoding="utf-8")
+    with (folder / name).open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(AlmanacError, match=f"changed after training: {name}.*\n.*ml train"):
+        artifact.load(folder)
+
+
+def test_a_file_that_training_did_not_write_is_refused(ws):
+    folder = save(ws)
+    (folder / "model.pkl").write_bytes(b"")
+    with pytest.raises(AlmanacError, match=r"did not write: model\.pkl"):
+        artifact.load(folder)
+
+
+def test_the_list_of_hashes_cannot_be_left_out_or_spoilt(ws):
+    folder = save(ws)
+    (folder / artifact.HASHES).write_text("spoilt", encoding="utf-8")
     with pytest.raises(AlmanacError, match="cannot be read"):
+        artifact.load(folder)
+    (folder / artifact.HASHES).unlink()
+    with pytest.raises(AlmanacError, match=r"lacks hashes\.json"):
         artifact.load(folder)
 
 

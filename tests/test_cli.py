@@ -108,3 +108,23 @@ def test_a_file_is_predicted(built, tmp_path):
         f"1 predicted  {tmp_path / 'out.csv'}",
         f"1 rejected  {tmp_path / 'out.rejected.csv'}",
     ]
+
+
+def test_models_are_listed_shown_promoted_and_rolled_back(built):
+    for family in ("logistic", "lightgbm"):
+        built("train", "-t", "activity", "--model", family)
+    lines = [line.split() for line in built("models").stdout.splitlines()[2:]]
+    assert {line[2] for line in lines} == {"logistic", "lightgbm"}
+    assert sum("champion" in line for line in lines) == 1
+    first = next(line[1] for line in lines if line[2] == "logistic")
+    other = next(line[1] for line in lines if line[2] == "lightgbm")
+    shown = built("models", "show", first).stdout
+    assert f"{first}  logistic, 4 features" in shown
+    assert "promoted  the first champion" in shown
+    told = built("promote", other, "--force").stdout
+    assert told.startswith(f"{other} is the champion now: ")
+    back = built("rollback", "activity")
+    assert back.stdout == f"{first} is the champion of activity again, {other} no longer.\n"
+    failed = built("rollback", "activity")
+    assert failed.exit_code == 1
+    assert failed.stderr.rstrip().endswith("See the models: ml models")

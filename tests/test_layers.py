@@ -31,11 +31,11 @@ LAYERS = (
     ("request",),
     ("profile", "audit", "refit", "catalogue"),
     ("card",),
-    ("dataset", "explain"),
+    ("dataset", "explain", "registry"),
     ("learn", "artifact"),
     ("split", "models", "metrics"),
-    ("store", "targets", "matrix"),
-    ("warehouse", "pages", "folders"),
+    ("store", "targets", "matrix", "history"),
+    ("warehouse", "pages", "folders", "paired"),
     ("config",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

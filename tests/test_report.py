@@ -13,9 +13,10 @@ import pytest
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
-from ml import artifact
+from ml import artifact, history
 from ml.config import AlmanacError, Workspace
 from ml.models import LightGBM
+from ml.paired import auc_gain
 from ml.report import curves, write_report
 
 CHROMIUM = shutil.which("chromium")
@@ -86,8 +87,9 @@ def write_target(ws, name, rows, *, baseline=True, features=24):
         }
         for number, (feature, weight) in enumerate(zip(names, weights, strict=True))
     ]
-    artifact.save(ws, card, model, predictions, entries)
-    artifact.crown(ws, name, card["model_id"])
+    records = {artifact.IMPORTANCE: entries, artifact.DATASET: {}}
+    artifact.save(ws, card, model, predictions, records)
+    history.add(ws.models / name, history.Event("promoted", card["model_id"]))
 
 
 def write_truth(ws, targets):
@@ -330,11 +332,11 @@ def test_campaigns_count_what_the_top_holds():
 def test_auc_gain_is_the_difference_and_paired():
     rows = made("gain", rate=0.3)
     label = rows.label.astype(float)
-    gain, error = curves.auc_gain(label, rows.probability, rankdata(rows.baseline))
+    gain, error = auc_gain(label, rows.probability, rankdata(rows.baseline))
     expected = roc_auc_score(label, rows.probability) - roc_auc_score(label, rows.baseline)
     assert gain == pytest.approx(expected)
     assert 0 < error < 0.05
-    assert curves.auc_gain(label, rows.probability, 2 * rows.probability) == (0.0, 0.0)
+    assert auc_gain(label, rows.probability, 2 * rows.probability) == (0.0, 0.0)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed")

@@ -10,6 +10,7 @@ from ml.cli.online import materialize, verify
 from ml.cli.predict import predict
 from ml.cli.profile import profile
 from ml.cli.refit import refit
+from ml.cli.registry import models, promote, rollback
 
 __all__ = ["main"]
 
@@ -21,6 +22,9 @@ for command in (
     dataset,
     train,
     evaluate,
+    models,
+    promote,
+    rollback,
     materialize,
     score,
     predict,

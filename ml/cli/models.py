@@ -52,7 +52,7 @@ def list_targets() -> None:
     help="The family, such as lightgbm or logistic; auto: the better one in cross-validation.",
 )
 def train(names: tuple[str, ...], dataset: str | None, model: str) -> None:
-    """Train a model for each target and make it the champion.
+    """Train a model for each target; it becomes champion unless it is worse than the champion.
 
     A target whose labels cannot carry a model is reported; the others are trained all the same.
     The model records the id of its training set; `ml dataset make` keeps one.
@@ -65,9 +65,9 @@ def train(names: tuple[str, ...], dataset: str | None, model: str) -> None:
     ws = workspace()
     if dataset:
         kept = find(ws, dataset)
-        cards = [training.train_on(ws, kept, kept.rows(), model).card]
+        done = [training.train_on(ws, kept, kept.rows(), model)]
     else:
-        cards = _each(ws, names, lambda target: training.train(ws, target, model).card)
+        done = _each(ws, names, lambda target: training.train(ws, target, model))
     headers = ["target", "family", "rows", "positives", "cv roc_auc", "test roc_auc", "model"]
     rows = [
         [
@@ -79,9 +79,12 @@ def train(names: tuple[str, ...], dataset: str | None, model: str) -> None:
             _auc(card, "test"),
             card["model_id"],
         ]
-        for card in cards
+        for card in (trained.card for trained in done)
     ]
     click.echo(text.table(headers, rows))
+    for contest in (trained.contest for trained in done):
+        if not contest.accepted:
+            click.echo(f"{contest.challenger} stays a challenger: {contest.why}.")
 
 
 @click.command(

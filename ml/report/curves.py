@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 Floats = NDArray[np.float64]
@@ -109,29 +108,3 @@ def calibration(label: Floats, probability: Floats) -> Calibration:
     return Calibration(
         promised, came, np.minimum(centre - half, came), np.maximum(centre + half, came)
     )
-
-
-def auc_gain(label: Floats, score: Floats, other: Floats) -> tuple[float, float]:
-    """Return how much ROC-AUC `score` gains on `other`, and that gain's standard error.
-
-    Both rank the same rows, so DeLong's placements are subtracted row by row (DeLong, 1988).
-    Needs both classes; the error is infinite where a class has one row.
-    """
-    positive = label == 1
-    few, many = int(positive.sum()), int((~positive).sum())
-    difference = _placements(label, score) - _placements(label, other)
-    gain = float(difference[positive].mean())
-    if min(few, many) < 2:
-        return gain, float("inf")
-    variance = difference[positive].var(ddof=1) / few + difference[~positive].var(ddof=1) / many
-    return gain, float(np.sqrt(variance))
-
-
-def _placements(label: Floats, score: Floats) -> Floats:
-    """Return for each row the share of the other class that it is rightly ranked against."""
-    positive = label == 1
-    placed = np.empty(len(label))
-    ranks = rankdata(score)
-    placed[positive] = (ranks[positive] - rankdata(score[positive])) / (~positive).sum()
-    placed[~positive] = 1 - (ranks[~positive] - rankdata(score[~positive])) / positive.sum()
-    return placed

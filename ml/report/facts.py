@@ -1,6 +1,5 @@
 """What the report says of each trained target, gathered from its champion's artifact."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.stats import rankdata
 
-from ml.artifact import CHAMPION, IMPORTANCE, PREDICTIONS, Artifact, champion
+from ml.artifact import IMPORTANCE, PREDICTIONS, Artifact, champion
 from ml.config import AlmanacError, Workspace
+from ml.history import HISTORY
 from ml.metrics import average_precision, missing_last, roc_auc
 from ml.report.curves import Floats
 from ml.targets import nodes
@@ -87,7 +87,7 @@ def read_targets(ws: Workspace) -> tuple[Target, ...]:
     Raises:
         AlmanacError: none has one, or a champion's files are missing or unreadable.
     """
-    champions = sorted(ws.models.glob(f"*/{CHAMPION}"))
+    champions = sorted(ws.models.glob(f"*/{HISTORY}"))
     if not champions:
         raise AlmanacError(f"No trained model in {ws.models}.\nTrain one first: ml train")
     descriptions = _descriptions(ws)
@@ -132,7 +132,7 @@ def _predictions(artifact: Artifact) -> pd.DataFrame:
 def _importance(artifact: Artifact) -> tuple[Importance, ...]:
     """Return the features that matter most, each with its share of all contributions."""
     try:
-        entries = json.loads((artifact.folder / IMPORTANCE).read_text(encoding="utf-8"))
+        entries = artifact.importance()
     except (OSError, ValueError) as error:
         raise _unreadable(artifact, IMPORTANCE, error) from error
     ranked = sorted(entries, key=lambda entry: -float(entry["importance"]))[:TOP_FEATURES]

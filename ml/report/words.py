@@ -3,7 +3,7 @@
 import math
 
 from ml.pages.words import NOTHING, count, day, share
-from ml.report.curves import auc_gain
+from ml.paired import auc_gain
 from ml.report.facts import PARTS, Target
 from ml.report.marts import Scores
 

@@ -1,0 +1,96 @@
+"""Commands about the life of models: `ml models | promote | rollback`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ml import text
+from ml.cli.group import examples
+from ml.config import workspace
+
+if TYPE_CHECKING:
+    from ml.registry import Entry
+
+
+@click.group(invoke_without_command=True, epilog=examples("ml models", "ml models show <model id>"))
+@click.pass_context
+def models(context: click.Context) -> None:
+    """List the trained models of every target, the newest of each first."""
+    from ml.registry import entries
+
+    if context.invoked_subcommand is None:
+        headers = ["target", "model", "family", "trained (UTC)", "dataset", "judged on", "roc_auc",
+                   "pr_auc", "champion"]  # fmt: skip
+        click.echo(text.table(headers, [_line(entry) for entry in entries(workspace())]))
+
+
+@models.command(epilog=examples("ml models show activity_decline-6197452652"))
+@click.argument("model_id")
+def show(model_id: str) -> None:
+    """Show a model: what it is, how good, what happened to it, how it compares."""
+    from ml.explain import in_general, meanings
+    from ml.registry import contest, events_of, find
+
+    ws = workspace()
+    found = find(ws, model_id)
+    card = found.card
+    measured = card["metrics"].get("test") or card["metrics"]["cv"]
+    lines = [
+        f"{model_id}  {card['family']}, {len(found.features)} features, "
+        f"threshold {card['threshold']:.4f}, dataset {card['dataset']}",
+        *card["protocol"],
+        text.table(
+            ["metric", "model", "trivial"],
+            [[m["name"], text.number(m["value"]), text.number(m["trivial"])]
+             for m in measured["metrics"]],
+        ),
+        "Drivers:",
+        *[f"  {said}" for means in meanings(found)[:10] if (said := in_general(means))],
+        "History:",
+        *[f"  {event.at}  {event.what}  {event.why}".rstrip()
+          for event in events_of(ws, str(card["target"])) if event.model_id == model_id],
+        f"It is {contest(ws, found).why}.",
+    ]  # fmt: skip
+    click.echo("\n".join(lines))
+
+
+@click.command(epilog=examples("ml promote <model id>", "ml promote <model id> --force"))
+@click.argument("model_id")
+@click.option("--force", is_flag=True, help="Even if it is worse, or cannot be compared.")
+def promote(model_id: str, force: bool) -> None:
+    """Make a model the champion of its target.
+
+    It is compared with the champion on the same held-out rows, by DeLong's paired test of two
+    ROC-AUCs. One that is worse (p below 0.05), or has no rows in common with it, is refused.
+    """
+    from ml.registry import promote as crown
+
+    found = crown(workspace(), model_id, force=force)
+    click.echo(f"{model_id} is the champion now: {found.why}.")
+
+
+@click.command(epilog=examples("ml rollback activity_decline"))
+@click.argument("target")
+def rollback(target: str) -> None:
+    """Give the champion's place back to the champion before."""
+    from ml.registry import rollback as back
+
+    before, now = back(workspace(), target)
+    click.echo(f"{now} is the champion of {target} again, {before} no longer.")
+
+
+def _line(entry: "Entry") -> list[text.Cell]:
+    card = entry.card
+    part = "test" if "test" in card["metrics"] else "cv"
+    values = {metric["name"]: metric["value"] for metric in card["metrics"][part]["metrics"]}
+    return [
+        card["target"],
+        card["model_id"],
+        card["family"],
+        entry.trained,
+        card["dataset"],
+        {"test": "newest month", "cv": "5 folds"}[part],
+        text.number(values["roc_auc"]),
+        text.number(values["pr_auc"]),
+        "champion" if entry.is_champion else "",
+    ]

@@ -1,0 +1,190 @@
+"""The life of models: which there are, which one scores, how one takes another's place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ml import artifact, history
+from ml.artifact import CARD, Artifact
+from ml.config import AlmanacError, Workspace
+from ml.history import Event
+from ml.paired import Comparison, compare
+from ml.targets import nearest
+
+# Which held-out rows two models are compared on: the first of these that both predicted.
+PARTS = {"test": "rows of the test month", "cv": "cross-validated rows"}
+KEY = ["customer_id", "event_timestamp"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model of the registry: its card, when it was trained (UTC) and whether it scores."""
+
+    card: Mapping[str, Any]
+    trained: str
+    is_champion: bool
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Whether a challenger may take the champion's place, why, and how they compared, if at all."""
+
+    challenger: str
+    champion: str | None
+    accepted: bool
+    why: str
+    comparison: Comparison | None = None
+
+
+def entries(ws: Workspace) -> list[Entry]:
+    """Return every model of every target, by target, the newest first.
+
+    Raises:
+        AlmanacError: a card cannot be read.
+    """
+    found = []
+    for folder in sorted({path.parent.parent for path in _cards(ws)}):
+        events = history.read(folder)
+        reigning = history.champions(events)[-1:]
+        cards = [
+            artifact.read_card(path.parent) for path in _cards(ws) if path.is_relative_to(folder)
+        ]
+        known = [
+            Entry(
+                card,
+                history.trained_at(events, str(card["model_id"])),
+                card["model_id"] in reigning,
+            )
+            for card in cards
+        ]
+        found += sorted(known, key=lambda entry: entry.trained, reverse=True)
+    return found
+
+
+def find(ws: Workspace, model_id: str) -> Artifact:
+    """Return the model of this id, its files checked.
+
+    Raises:
+        AlmanacError: there is none (known ones are named, nearest first), or a file was changed.
+    """
+    known = {path.parent.name: path.parent for path in _cards(ws)}
+    if model_id in known:
+        return artifact.load(known[model_id])
+    raise AlmanacError(
+        f"There is no model {model_id} in {ws.models}. Here are: "
+        f"{nearest(model_id, list(known))}.\nSee them: ml models"
+    )
+
+
+def events_of(ws: Workspace, target: str) -> list[Event]:
+    """Return what happened to the target's models, in order."""
+    return history.read(ws.models / target)
+
+
+def contest(ws: Workspace, challenger: Artifact) -> Contest:
+    """Return whether the challenger may be champion: it must not be worse on the same rows.
+
+    A target without a champion, or whose champion's files are spoilt, takes any. Models that have
+    no held-out rows in common cannot be compared, and then the champion stays.
+    """
+    mine, target = challenger.model_id, str(challenger.card["target"])
+    reigning = artifact.champion_id(ws, target)
+    if reigning is None:
+        return Contest(mine, None, True, "the first champion")
+    if reigning == mine:
+        return Contest(mine, mine, True, "the champion already")
+    try:
+        champion = artifact.champion(ws, target)
+    except AlmanacError:
+        return Contest(mine, reigning, True, f"{reigning}, the champion before, cannot be read")
+    part, comparison = compared(challenger, champion)
+    if comparison is None:
+        why = f"no held-out rows of both classes in common with the champion {reigning}"
+        return Contest(mine, reigning, False, why)
+    verdict = "worse than" if comparison.worse else "not worse than"
+    rows = f"on {comparison.rows} {PARTS[part]}"
+    why = f"{verdict} the champion {reigning} {rows}: {comparison}"
+    return Contest(mine, reigning, not comparison.worse, why, comparison)
+
+
+def compared(challenger: Artifact, champion: Artifact) -> tuple[str, Comparison | None]:
+    """Return the comparison on the held-out rows that both predicted, and which part these are."""
+    mine, others = (each.predictions().to_pandas() for each in (challenger, champion))
+    for part in PARTS:
+        rows = _in_common(mine, others, part)
+        if rows["label"].nunique() == 2:
+            values = (rows[name].to_numpy(float) for name in ("label", "probability", "other"))
+            return part, compare(*values)
+    return "", None
+
+
+def settle(ws: Workspace, challenger: Artifact) -> Contest:
+    """Record that the model was trained, and make it champion if it may be; return the contest."""
+    found = contest(ws, challenger)
+    happened = [Event("trained", found.challenger)]
+    if found.accepted and found.champion != found.challenger:
+        _define_input(ws, challenger)
+        happened.append(Event("promoted", found.challenger, found.why))
+    history.add(challenger.folder.parent, *happened)
+    return found
+
+
+def promote(ws: Workspace, model_id: str, *, force: bool = False) -> Contest:
+    """Make this model its target's champion and return how it compared with the one before.
+
+    Raises:
+        AlmanacError: there is no such model, or it is worse than the champion or cannot be
+            compared with it, and `force` is off.
+    """
+    challenger = find(ws, model_id)
+    found = contest(ws, challenger)
+    if not (found.accepted or force):
+        raise AlmanacError(
+            f"{model_id} stays a challenger: {found.why}.\n"
+            f"To make it champion all the same: ml promote {model_id} --force"
+        )
+    if found.champion != model_id:
+        _define_input(ws, challenger)
+        history.add(challenger.folder.parent, Event("promoted", model_id, found.why))
+    return found
+
+
+def rollback(ws: Workspace, target: str) -> tuple[str, str]:
+    """Give the champion's place back to the one before; return who had it and who has it now.
+
+    Raises:
+        AlmanacError: there was none before, or its files were changed.
+    """
+    reigns = history.champions(history.read(ws.models / target))
+    if len(reigns) < 2:
+        raise AlmanacError(
+            f"{target} has no champion before {reigns[0] if reigns else 'this one'} to go back to "
+            f"in {ws.models}.\nSee the models: ml models"
+        )
+    before = artifact.load(ws.models / target / reigns[-2])
+    _define_input(ws, before)
+    happened = Event("rolled back", before.model_id, f"from {reigns[-1]}")
+    history.add(ws.models / target, happened)
+    return reigns[-1], before.model_id
+
+
+def _define_input(ws: Workspace, champion: Artifact) -> None:
+    """Let the warehouse give the input of the model that is about to be champion."""
+    # Feast takes seconds to import; only what defines inputs pays for it.
+    from ml import store
+
+    store.define_input(ws, store.ModelInput.of(champion.card))
+
+
+def _cards(ws: Workspace) -> list[Path]:
+    return sorted(ws.models.glob(f"[!.]*/[!.]*/{CARD}"))
+
+
+def _in_common(mine: pd.DataFrame, others: pd.DataFrame, part: str) -> pd.DataFrame:
+    """Return the rows of this part that both predicted, with both probabilities."""
+    left, right = (frame[frame["part"] == part] for frame in (mine, others))
+    renamed = right[[*KEY, "probability"]].rename(columns={"probability": "other"})
+    return left[[*KEY, "label", "probability"]].merge(renamed, on=KEY)
