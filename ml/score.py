@@ -1,25 +1,28 @@
 """Scoring: the champion's probabilities for every customer at one instant, appended once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from scipy.stats import rankdata
+from tqdm import tqdm
 
 from ml import artifact
 from ml.artifact import Artifact
 from ml.config import AlmanacError, Workspace
-from ml.matrix import Matrix, matrix_of
+from ml.explain import meanings, reasons
+from ml.inputs import Source, published
+from ml.matrix import Vector
 from ml.targets import SPINE, Target, known_moments
 from ml.warehouse import open_warehouse
 
-if TYPE_CHECKING:
-    from ml.store import InputReader
-
 KEY = "customer_id, target, model_id, as_of"
+# How many customers get reasons unless asked otherwise.
+EXPLAINED = 10_000
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,17 @@ class Scored:
     earlier_from: tuple[str, ...]
 
 
-def score(ws: Workspace, target: Target, as_of: datetime | None, *, online: bool) -> Scored:
+def score(
+    ws: Workspace,
+    target: Target,
+    as_of: datetime | None,
+    *,
+    online: bool,
+    explained: int = EXPLAINED,
+) -> Scored:
     """Score every customer whose features are known at `as_of` and append what is not there yet.
+
+    Customers go through memory in batches.
 
     Args:
         ws: the workspace.
@@ -44,14 +56,16 @@ def score(ws: Workspace, target: Target, as_of: datetime | None, *, online: bool
         as_of: the instant (naive UTC) at which features must be known; by default the newest one
             at which a complete month of the model's features is, online the published one.
         online: read the online store instead of the warehouse.
+        explained: how many customers, those of highest score first, get reasons with it.
 
     Raises:
         AlmanacError: no champion, no features at that instant, or features unlike the model's.
     """
     champion = artifact.champion(ws, target.name)
-    moment = _published(ws, champion) if online and as_of is None else as_of
+    moment = published(ws, champion) if online and as_of is None else as_of
     at, customers = _whom(ws, champion, moment)
-    batch = _scores(ws, champion, at, customers, online=online)
+    source = Source(ws, champion, at, online)
+    batch = _scores(source, customers, explained)
     with open_warehouse(ws.warehouse, read_only=False) as connection:
         new, earlier = append(connection, batch)
     return Scored(
@@ -60,7 +74,7 @@ def score(ws: Workspace, target: Target, as_of: datetime | None, *, online: bool
         as_of=at,
         new=new,
         already=batch.num_rows - new,
-        scored_from="online" if online else "offline",
+        scored_from=source.name,
         earlier_from=earlier,
     )
 
@@ -85,10 +99,11 @@ def append(connection: duckdb.DuckDBPyConnection, batch: pa.Table) -> tuple[int,
             f"insert into scores.scores by name from batch anti join scores.scores using ({KEY})"
         ).fetchone()
         connection.commit()
-    except duckdb.CatalogException as error:
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
         connection.rollback()
         raise AlmanacError(
-            "The warehouse has no table scores.scores.\nBuild it first: dbt build"
+            "The warehouse has no table scores.scores, or one of an earlier version.\n"
+            "Build it first: dbt build"
         ) from error
     except BaseException:
         connection.rollback()
@@ -113,7 +128,7 @@ def parse_as_of(text: str) -> datetime:
         ) from error
 
 
-def _whom(ws: Workspace, champion: Artifact, as_of: datetime | None) -> tuple[datetime, list[str]]:
+def _whom(ws: Workspace, champion: Artifact, as_of: datetime | None) -> tuple[datetime, pa.Array]:
     """Return the instant to score at, and the customers of the spine's newest month by then."""
     target = str(champion.card["target"])
     with open_warehouse(ws.warehouse) as connection:
@@ -131,72 +146,75 @@ def _whom(ws: Workspace, champion: Artifact, as_of: datetime | None) -> tuple[da
                 f"The newest: ml score --target {target} --as-of {newest:%Y-%m-%d}"
             )
         at = as_of or newest
-        found = connection.execute(
+        found = connection.sql(
             f"select distinct customer_id from {SPINE} where event_timestamp = "
             f"(select max(event_timestamp) from {SPINE} where event_timestamp <= ?) order by 1",
-            [at],
-        ).fetchall()
-    return at, [str(row[0]) for row in found]
+            params=[at],
+        ).to_arrow_table()
+    return at, found["customer_id"].combine_chunks()
 
 
-def _scores(
-    ws: Workspace, champion: Artifact, as_of: datetime, customers: list[str], *, online: bool
-) -> pa.Table:
-    target = str(champion.card["target"])
-    matrix = (_online if online else _offline)(ws, champion, customers, as_of)
-    known = ~np.isnan(matrix).all(axis=1)
-    if not known.any():
-        raise AlmanacError(
-            f"None of {len(customers)} customers has a feature of {target} still valid on "
-            f"{as_of:%Y-%m-%d}.\n"
-            + (
-                f"Publish them first: ml materialize --until {as_of:%Y-%m-%d}"
-                if online
-                else f"Score the newest: ml score --target {target}"
-            )
-        )
-    probabilities = champion.model.predict(matrix[known])
-    count = len(probabilities)
+def _scores(source: Source, customers: pa.Array, explained: int) -> pa.Table:
+    """Return the rows to append: those of the customers who have any feature at that instant."""
+    # Contributions cost far more than predictions: where not all get reasons, the best do.
+    everyone = len(customers) <= explained
+    who, scores, why = _judged(source, customers, with_reasons=everyone)
+    if not len(scores):
+        raise _unknown(source, len(customers))
+    if not everyone:
+        best = np.sort(np.argsort(-scores, kind="stable")[:explained])
+        _, _, said = _judged(source, who.take(pa.array(best)), with_reasons=True)
+        why = _placed(said, best, len(scores))
+    count = len(scores)
     return pa.table(
         {
-            "customer_id": pa.array(np.array(customers, dtype=object)[known], pa.string()),
-            "target": _same(target, count),
-            "model_id": _same(champion.model_id, count),
-            "as_of": pa.array([as_of] * count, pa.timestamp("us")),
-            "score": probabilities,
+            "customer_id": who.cast(pa.string()),
+            "target": _same(source.target, count),
+            "model_id": _same(source.model.model_id, count),
+            "as_of": pa.array([source.as_of] * count, pa.timestamp("us")),
+            "score": scores,
             # The share of the customers scored together whose score is no higher.
-            "percentile": rankdata(probabilities, method="max") / count,
-            "scored_from": _same("online" if online else "offline", count),
+            "percentile": rankdata(scores, method="max") / count,
+            "scored_from": _same(source.name, count),
+            "reasons": pa.array(why, pa.list_(pa.string())),
         }
     )
 
 
-def _offline(ws: Workspace, champion: Artifact, customers: list[str], as_of: datetime) -> Matrix:
-    # Feast takes seconds to import; only what reads features pays for it.
-    from ml import store
+def _judged(
+    source: Source, customers: pa.Array, *, with_reasons: bool
+) -> tuple[pa.Array, Vector, Sequence[list[str] | None]]:
+    """Return the customers who have any feature, their scores and the reasons, if asked for."""
+    model, means = source.model.model, meanings(source.model)
+    who, scores, why = [customers[:0]], [np.empty(0)], list[list[str] | None]()
+    with tqdm(total=len(customers), desc=source.target, unit="customer", disable=None) as progress:
+        for known, matrix in source.batches(customers):
+            who.append(known)
+            scores.append(model.predict(matrix))
+            why += reasons(model, matrix, means) if with_reasons else [None] * len(matrix)
+            progress.update(len(known))
+    return pa.concat_arrays(who), np.concatenate(scores), why
 
-    entities = pa.table(
-        {
-            "customer_id": pa.array(customers, pa.string()),
-            "event_timestamp": pa.array([as_of] * len(customers), pa.timestamp("us")),
-        }
+
+def _placed(
+    said: Sequence[list[str] | None], rows: NDArray[np.int64], count: int
+) -> list[list[str] | None]:
+    why: list[list[str] | None] = [None] * count
+    for row, words in zip(rows, said, strict=True):
+        why[row] = words
+    return why
+
+
+def _unknown(source: Source, asked: int) -> AlmanacError:
+    target, at = source.target, source.as_of
+    return AlmanacError(
+        f"None of {asked} customers has a feature of {target} still valid on {at:%Y-%m-%d}.\n"
+        + (
+            f"Publish them first: ml materialize --until {at:%Y-%m-%d}"
+            if source.online
+            else f"Score the newest: ml score --target {target}"
+        )
     )
-    table = store.training_set(ws, str(champion.card["target"]), entities)
-    return matrix_of(table, champion.features)
-
-
-def _online(ws: Workspace, champion: Artifact, customers: list[str], as_of: datetime) -> Matrix:
-    return _reader(ws, champion).read(customers, as_of).matrix
-
-
-def _published(ws: Workspace, champion: Artifact) -> datetime:
-    return _reader(ws, champion).read([]).moment
-
-
-def _reader(ws: Workspace, champion: Artifact) -> "InputReader":
-    from ml import store
-
-    return store.input_reader(ws, store.ModelInput.of(champion.card))
 
 
 def _same(text: str, count: int) -> pa.Array:

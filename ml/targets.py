@@ -116,13 +116,13 @@ def known_moments(
     every = " union all ".join(
         f"select feature_month, event_timestamp from {table}" for table in tables
     )
-    found = connection.execute(
+    ((first, newest),) = connection.execute(
         f"select min(event_timestamp), max(event_timestamp) from ({every}) "
         f"where feature_month in (select feature_month from {SPINE} where is_complete) "
         "and event_timestamp <= $until",
         {"until": until or datetime.max},
-    ).fetchone()
-    return found or (None, None)
+    ).fetchall()
+    return first, newest
 
 
 def manifest_hash(ws: Workspace) -> str:

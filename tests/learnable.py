@@ -6,6 +6,7 @@ without a registry; the store has tests of its own.
 
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -101,7 +102,7 @@ def learnable(home: Path, frame: pd.DataFrame | None = None) -> Workspace:
             create schema marts; create schema scores;
             create table scores.scores (
                 customer_id varchar not null, target varchar, model_id varchar, as_of timestamp,
-                score double, percentile double, scored_from varchar,
+                score double, percentile double, scored_from varchar, reasons varchar[],
                 primary key (customer_id, target, model_id, as_of)
             );
             create table features.ftr_spend as
@@ -160,6 +161,12 @@ class FakeStore(ModuleType):
         values = [table[name].to_numpy().astype(np.float32) for name in FEATURES]
         types = {name: table.schema.field(name).type for name in FEATURES}
         return FeatureMatrix(table.drop_columns(FEATURES), types, np.column_stack(values))
+
+    def training_matrices(
+        self, ws: Workspace, target: str, entities: pa.Table, rows: int
+    ) -> Iterator[FeatureMatrix]:
+        for start in range(0, len(entities), rows):
+            yield self.training_matrix(ws, target, entities.slice(start, rows))
 
     ModelInput = SimpleNamespace(of=lambda card: card)
 

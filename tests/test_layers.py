@@ -31,7 +31,7 @@ LAYERS = (
     ("request",),
     ("profile", "audit", "refit", "catalogue"),
     ("card",),
-    ("dataset", "explain", "registry"),
+    ("dataset", "explain", "registry", "inputs"),
     ("learn", "artifact"),
     ("split", "models", "metrics"),
     ("store", "targets", "matrix", "history"),

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ml import artifact
+from ml import Predictor, artifact, inputs
 from ml.config import AlmanacError, Workspace
 from ml.evaluate import backtest, evaluate, repeat
 from ml.metrics import roc_auc
@@ -31,6 +31,11 @@ def ws(tmp_path) -> Workspace:
 def scores(ws: Workspace) -> list[tuple]:
     with open_warehouse(ws.warehouse) as connection:
         return connection.execute("from scores.scores order by all").fetchall()
+
+
+def newest() -> pd.DataFrame:
+    frame = customer_months()
+    return frame.loc[frame["event_timestamp"] == AS_OF, ["customer_id", *FEATURES]]
 
 
 def value(card, part, name):
@@ -160,6 +165,42 @@ def test_scores_are_probabilities_ranked_among_those_scored_together(ws):
     assert {row[6] for row in rows} == {"online"}
 
 
+def test_batches_give_what_one_pass_gives(ws, monkeypatch):
+    train(ws, target(ws, "spend_next_month"), "logistic")
+    score(ws, target(ws, "spend_next_month"), None, online=False)
+    at_once = scores(ws)
+    with open_warehouse(ws.warehouse, read_only=False) as connection:
+        connection.execute("delete from scores.scores")
+    monkeypatch.setattr(inputs, "CELLS_AT_ONCE", 4 * 7)
+    score(ws, target(ws, "spend_next_month"), None, online=False)
+    in_parts = scores(ws)
+    assert [row[:4] + row[5:] for row in in_parts] == [row[:4] + row[5:] for row in at_once]
+    np.testing.assert_allclose([r[4] for r in in_parts], [r[4] for r in at_once], rtol=1e-12)
+
+
+def test_every_score_has_the_predictors_reasons(ws):
+    train(ws, target(ws, "spend_next_month"), "lightgbm")
+    score(ws, target(ws, "spend_next_month"), None, online=False)
+    answers = Predictor("spend_next_month", ws).predict(newest())
+    expected = dict(zip(answers["id"], answers["reasons"], strict=True))
+    assert {row[0]: row[7] for row in scores(ws)} == expected
+    assert all(1 <= len(said) <= 3 for said in expected.values())
+
+
+def test_only_the_highest_scores_are_explained_where_not_all_are(ws):
+    train(ws, target(ws, "spend_next_month"), "lightgbm")
+    wanted = target(ws, "spend_next_month")
+    score(ws, wanted, None, online=False, explained=25)
+    rows = sorted(scores(ws), key=lambda row: -row[4])
+    assert [row[7] is not None for row in rows] == [True] * 25 + [False] * 375
+    told = {row[0]: row[7] for row in rows[:25]}
+    score(ws, wanted, datetime(2023, 3, 1), online=False, explained=0)
+    earlier = [row for row in scores(ws) if row[3] == datetime(2023, 3, 1)]
+    assert all(row[7] is None for row in earlier)
+    answers = Predictor("spend_next_month", ws).predict(newest()).set_index("id")
+    assert answers.loc[list(told), "reasons"].to_dict() == told
+
+
 def test_an_earlier_instant_uses_what_was_known_then(ws):
     train(ws, target(ws, "spend_next_month"), "logistic")
     early = score(ws, target(ws, "spend_next_month"), datetime(2023, 3, 1), online=False)
@@ -188,7 +229,7 @@ def test_a_failed_append_leaves_no_row(ws):
     score(ws, target(ws, "activity"), None, online=False)
     before = scores(ws)
     row = dict(zip(["customer_id", "target", "model_id", "as_of", "score", "percentile",
-                    "scored_from"], before[0], strict=True))  # fmt: skip
+                    "scored_from", "reasons"], before[0], strict=True))  # fmt: skip
     batch = pa.Table.from_pylist([row | {"customer_id": "x"}, row | {"customer_id": None}])
     with open_warehouse(ws.warehouse, read_only=False) as connection:
         with pytest.raises(duckdb.ConstraintException):

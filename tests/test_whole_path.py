@@ -40,6 +40,16 @@ def test_scoring_twice_changes_nothing(scored: TestWorkspace) -> None:
     assert scored.query(SCORES) == before
 
 
+def test_the_mart_of_scores_says_why(scored: TestWorkspace) -> None:
+    unexplained = "select count(*) from marts.mart_scores where reason_1 is null"
+    assert scored.value("select count(*) from marts.mart_scores") > 0
+    assert scored.value(unexplained) == 0
+    said = scored.query("select distinct split_part(reason_1, ':', 1) from marts.mart_scores")
+    described = "select lower(split_part(rtrim(description, '.'), ';', 1)) from marts.dim_features"
+    known = {text.removeprefix("whether ") for (text,) in scored.query(described)}
+    assert {text.lower() for (text,) in said} <= known
+
+
 def test_online_features_give_the_offline_scores(scored: TestWorkspace) -> None:
     offline = dict(
         scored.query(

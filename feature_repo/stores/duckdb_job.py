@@ -172,6 +172,23 @@ class HistoricalRetrievalJob(DuckDBRetrievalJob):
         Raises:
             AlmanacError: a feature is no number, or is computed on demand.
         """
+        self._require_matrix()
+        with open_store(self._config) as connection:
+            return self._answer.matrix(connection)
+
+    def to_matrices(self, rows: int) -> Iterator[FeatureMatrix]:
+        """Return the same in parts of at most `rows` rows; one part is in memory at a time.
+
+        The warehouse is held until the last part is taken.
+
+        Raises:
+            AlmanacError: as `to_matrix`.
+        """
+        self._require_matrix()
+        with open_store(self._config) as connection:
+            yield from self._answer.matrices(connection, rows)
+
+    def _require_matrix(self) -> None:
         if self.on_demand_feature_views:
             names = ", ".join(view.name for view in self.on_demand_feature_views)
             raise AlmanacError(
@@ -179,8 +196,6 @@ class HistoricalRetrievalJob(DuckDBRetrievalJob):
                 "Use to_arrow or to_df, or ask without it."
             )
         self._answer.require_numbers()
-        with open_store(self._config) as connection:
-            return self._answer.matrix(connection)
 
 
 def _batches(part: pa.Table, schema: pa.Schema) -> list[pa.RecordBatch]:

@@ -83,14 +83,31 @@ class Retrieval:
 
     def matrix(self, connection: duckdb.DuckDBPyConnection) -> FeatureMatrix:
         """Return the entity rows with all features as one matrix."""
+        return next(self.matrices(connection, max(1, self.entities.num_rows)))
+
+    def matrices(self, connection: duckdb.DuckDBPyConnection, rows: int) -> Iterator[FeatureMatrix]:
+        """Return the same in parts of `rows` rows, the last perhaps shorter; one where none are."""
+        matched = match(connection, self)
+        for start in range(0, max(1, self.entities.num_rows), rows):
+            yield self._filled(connection, matched, self.entities.slice(start, rows), start)
+
+    def _filled(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        matched: Sequence["Matched"],
+        part: pa.Table,
+        start: int,
+    ) -> FeatureMatrix:
         names = [name for lookup in self.lookups for _, name in lookup.features]
-        rows, types = self.entities.num_rows, list[pa.DataType]()
-        values = np.full((rows, len(names)), np.nan, np.float32)
-        for each in match(connection, self):
+        types = list[pa.DataType]()
+        values = np.full((part.num_rows, len(names)), np.nan, np.float32)
+        for each in matched:
             sources = each.lookup.sources
             block = values[:, len(types) : len(types) + len(sources)]
-            types += place_floats(each.fetch(connection, 0, rows), sources, block)
-        return FeatureMatrix(self.entities, dict(zip(names, types, strict=True)), values)
+            types += place_floats(
+                each.fetch(connection, start, start + part.num_rows), sources, block
+            )
+        return FeatureMatrix(part, dict(zip(names, types, strict=True)), values)
 
     def require_numbers(self) -> None:
         """Check that every feature is a number, so that a matrix can hold it.

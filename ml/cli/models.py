@@ -130,8 +130,15 @@ def evaluate(names: tuple[str, ...], repeats: int | None, months: int | None) ->
 @TARGET
 @click.option("--as-of", help="YYYY-MM-DD: what was known then. Default: the newest month.")
 @click.option("--online", is_flag=True, help="Read features from the online store.")
-def score(names: tuple[str, ...], as_of: str | None, online: bool) -> None:
-    """Score every customer and append the scores to the warehouse.
+@click.option(
+    "--reasons",
+    type=click.IntRange(0),
+    default=10_000,
+    show_default=True,
+    help="How many customers, the highest scores first, get reasons with their score.",
+)
+def score(names: tuple[str, ...], as_of: str | None, online: bool, reasons: int) -> None:
+    """Score every customer and append the scores to the warehouse, with what moved them most.
 
     Scoring with the same model at the same instant again changes nothing.
     """
@@ -141,7 +148,7 @@ def score(names: tuple[str, ...], as_of: str | None, online: bool) -> None:
     at = scoring.parse_as_of(as_of) if as_of is not None else None
 
     def written(target: "Target") -> None:
-        found = scoring.score(ws, target, at, online=online)
+        found = scoring.score(ws, target, at, online=online, explained=reasons)
         whence = f" (scored {', '.join(found.earlier_from)})" if found.already else ""
         click.echo(
             f"{target.name}  {found.as_of:%Y-%m-%d}  {found.model_id}  "

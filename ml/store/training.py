@@ -1,7 +1,7 @@
 """Training sets, and what both sides of Feast share: its store, its services, their features."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -131,9 +131,26 @@ def training_matrix(ws: Workspace, target: str, entities: pa.Table | str) -> Fea
     Raises:
         AlmanacError: a service, relation or column is missing, or a feature is no number.
     """
-    job = retrieval(ws, target, entities)
+    return _matrix_job(ws, target, entities).to_matrix()
+
+
+def training_matrices(
+    ws: Workspace, asked: str | Sequence[str], entities: pa.Table | str, rows: int
+) -> Iterator[FeatureMatrix]:
+    """Return what `training_set` does as matrices of at most `rows` rows, one in memory at a time.
+
+    Raises:
+        AlmanacError: as `training_set` and `training_matrix`.
+    """
+    return _matrix_job(ws, asked, entities).to_matrices(rows)
+
+
+def _matrix_job(
+    ws: Workspace, asked: str | Sequence[str], entities: pa.Table | str
+) -> HistoricalRetrievalJob:
+    job = retrieval(ws, asked, entities)
     if isinstance(job, HistoricalRetrievalJob):
-        return job.to_matrix()
+        return job
     raise AlmanacError(
         f"{type(job).__name__} of another offline store makes no matrices.\n"
         "Name Almanac's own in feature_repo/feature_store.yaml."

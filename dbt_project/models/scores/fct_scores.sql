@@ -14,5 +14,6 @@ select
     score,
     percentile,
     scored_from,
+    reasons,
 from scores
 qualify row_number() over (partition by customer_id, target order by as_of desc, appended desc) = 1
