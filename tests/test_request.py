@@ -209,8 +209,8 @@ MODELS = {
             "staged",
             "source.almanac.desk.calls",
             {},
-            "select caller as customer_id, try_cast(trim(minutes) as double) as minutes, _row, "
-            'null as reject_reason from "w"."landed"."calls"',
+            "select caller as customer_id, try_cast(trim(minutes) as double) as minutes, "
+            '_file, _row, _line, null as reject_reason from "w"."landed"."calls"',
         ),
         (
             "features",

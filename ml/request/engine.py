@@ -89,7 +89,7 @@ class _Engine:
             f"delete from {raw}",
             f"insert into {raw} by name from given",
             f"delete from {staged}",
-            f"insert into {staged} {self.family.models[staged]}",
+            f"insert into {staged} {_judged(self.family)}",
         ):
             self.connection.execute(statement)
 
@@ -120,7 +120,17 @@ def _statements(family: RequestFamily) -> Iterator[str]:
         yield f"create table {name} ({listed})"
     for name, sql in family.models.items():
         # The staged rows are read twice: to find what was rejected, and by the models above.
-        yield f"create {'table' if name == family.staged else 'view'} {name} as {sql}"
+        staged = name == family.staged
+        yield (
+            f"create table {name} as {_judged(family)}"
+            if staged
+            else f"create view {name} as {sql}"
+        )
+
+
+def _judged(family: RequestFamily) -> str:
+    """Return the staging query without the text of the row, which takes half of its time."""
+    return f"select * exclude (_line) from ({family.models[family.staged]})"
 
 
 def _complaint(kinds: Mapping[str, str], field: str, value: object) -> str:
