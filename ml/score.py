@@ -63,7 +63,7 @@ def score(
     """
     champion = artifact.champion(ws, target.name)
     moment = published(ws, champion) if online and as_of is None else as_of
-    at, customers = _whom(ws, champion, moment)
+    at, customers = whom(ws, champion, moment)
     source = Source(ws, champion, at, online)
     batch = _scores(source, customers, explained)
     with open_warehouse(ws.warehouse, read_only=False) as connection:
@@ -77,6 +77,36 @@ def score(
         scored_from=source.name,
         earlier_from=earlier,
     )
+
+
+def whom(ws: Workspace, champion: Artifact, as_of: datetime | None) -> tuple[datetime, pa.Array]:
+    """Return the instant to score at, and the customers of the spine's newest month by then.
+
+    Raises:
+        AlmanacError: the model's features hold no complete month, or none as early as `as_of`.
+    """
+    target = str(champion.card["target"])
+    with open_warehouse(ws.warehouse) as connection:
+        families = {feature.view for feature in champion.features}
+        first, newest = known_moments(ws, connection, families)
+        if first is None or newest is None:
+            raise AlmanacError(
+                f"The features of {champion.model_id} hold no complete month.\n"
+                "Build them first: dbt build"
+            )
+        if as_of is not None and as_of < first:
+            raise AlmanacError(
+                f"No feature of {target} was known on {as_of:%Y-%m-%d}; the first are of "
+                f"{first:%Y-%m-%d}.\n"
+                f"The newest: ml score --target {target} --as-of {newest:%Y-%m-%d}"
+            )
+        at = as_of or newest
+        found = connection.sql(
+            f"select distinct customer_id from {SPINE} where event_timestamp = "
+            f"(select max(event_timestamp) from {SPINE} where event_timestamp <= ?) order by 1",
+            params=[at],
+        ).to_arrow_table()
+    return at, found["customer_id"].combine_chunks()
 
 
 def append(connection: duckdb.DuckDBPyConnection, batch: pa.Table) -> tuple[int, tuple[str, ...]]:
@@ -126,32 +156,6 @@ def parse_as_of(text: str) -> datetime:
             f"--as-of {text} is not a date like 2024-01-31.\n"
             "Leave it out to score the newest complete month: ml score"
         ) from error
-
-
-def _whom(ws: Workspace, champion: Artifact, as_of: datetime | None) -> tuple[datetime, pa.Array]:
-    """Return the instant to score at, and the customers of the spine's newest month by then."""
-    target = str(champion.card["target"])
-    with open_warehouse(ws.warehouse) as connection:
-        families = {feature.view for feature in champion.features}
-        first, newest = known_moments(ws, connection, families)
-        if first is None or newest is None:
-            raise AlmanacError(
-                f"The features of {champion.model_id} hold no complete month.\n"
-                "Build them first: dbt build"
-            )
-        if as_of is not None and as_of < first:
-            raise AlmanacError(
-                f"No feature of {target} was known on {as_of:%Y-%m-%d}; the first are of "
-                f"{first:%Y-%m-%d}.\n"
-                f"The newest: ml score --target {target} --as-of {newest:%Y-%m-%d}"
-            )
-        at = as_of or newest
-        found = connection.sql(
-            f"select distinct customer_id from {SPINE} where event_timestamp = "
-            f"(select max(event_timestamp) from {SPINE} where event_timestamp <= ?) order by 1",
-            params=[at],
-        ).to_arrow_table()
-    return at, found["customer_id"].combine_chunks()
 
 
 def _scores(source: Source, customers: pa.Array, explained: int) -> pa.Table:

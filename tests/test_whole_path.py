@@ -1,9 +1,12 @@
 """The whole path on a simulated company: registered, trained, scored, segmented, offered."""
 
+import shutil
+from pathlib import Path
+
 import duckdb
 import pytest
 
-from tests.workspaces import TestWorkspace
+from tests.workspaces import REPOSITORY, TestWorkspace
 
 SCORES = "select customer_id, target, score from scores.scores order by all"
 
@@ -122,3 +125,41 @@ def test_the_report_names_what_was_trained(scored: TestWorkspace) -> None:
     page = (scored.home / "report.html").read_text(encoding="utf-8")
     assert "Activity decline" in page
     assert "Spend next month" in page
+
+
+def test_an_exported_champion_is_compared_at_every_build(
+    scored: TestWorkspace, tmp_path: Path
+) -> None:
+    project = shutil.copytree(
+        REPOSITORY / "dbt_project",
+        tmp_path / "dbt_project",
+        ignore=lambda *_: {"exports", "target"},
+    )
+    here = ("env", f"DBT_PROJECT_DIR={project}", f"DBT_TARGET_PATH={tmp_path / 'target'}")
+    build = (
+        *here,
+        "dbt",
+        "build",
+        "--quiet",
+        "--select",
+        "sql_activity_decline+",
+        "path:tests/exports",
+    )
+    shutil.copytree(scored.home / "target", tmp_path / "target")
+    told = scored.must(*here, "ml", "export", "sql", "activity_decline")
+    assert "rows compared" in told
+    scored.must(*build)
+    both = (
+        "select count(*) from exports.sql_activity_decline "
+        "join scores.scores using (customer_id, model_id)"
+    )
+    assert scored.value(both) == scored.value(
+        "select count(*) from scores.scores where target = 'activity_decline'"
+    )
+    macro = project / "macros" / "exports" / "sql_activity_decline.sql"
+    macro.write_text(macro.read_text(encoding="utf-8").replace("1e0 / (", "0.99e0 / ("))
+    failed = scored.run(*build)
+    scored.change("drop schema exports cascade")
+    assert failed.code != 0
+    assert "assert_sql_activity_decline_is_its_model" in failed.text
+    assert "agrees_with_scores" in failed.text

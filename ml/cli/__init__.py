@@ -3,6 +3,7 @@
 from ml.cli.audit import audit
 from ml.cli.catalogue import features, trace
 from ml.cli.dataset import dataset
+from ml.cli.export import export
 from ml.cli.files import publish, report, simulate
 from ml.cli.group import main
 from ml.cli.models import evaluate, list_targets, score, train
@@ -28,6 +29,7 @@ for command in (
     materialize,
     score,
     predict,
+    export,
     verify,
     trace,
     publish,

@@ -67,7 +67,7 @@ def train(names: tuple[str, ...], dataset: str | None, model: str) -> None:
         kept = find(ws, dataset)
         done = [training.train_on(ws, kept, kept.rows(), model)]
     else:
-        done = _each(ws, names, lambda target: training.train(ws, target, model))
+        done = each(ws, names, lambda target: training.train(ws, target, model))
     headers = ["target", "family", "rows", "positives", "cv roc_auc", "test roc_auc", "model"]
     rows = [
         [
@@ -109,7 +109,7 @@ def evaluate(names: tuple[str, ...], repeats: int | None, months: int | None) ->
         raise click.UsageError("--repeats and --months exclude each other.")
     ws = workspace()
     if not (names or repeats or months):
-        click.echo(text.summary(_each(ws, names, lambda target: judge.evaluate(ws, target))))
+        click.echo(text.summary(each(ws, names, lambda target: judge.evaluate(ws, target))))
         return
 
     def shown(target: "Target") -> str:
@@ -119,7 +119,7 @@ def evaluate(names: tuple[str, ...], repeats: int | None, months: int | None) ->
             return text.backtest(judge.backtest(ws, target, months))
         return text.evaluation(judge.evaluate(ws, target))
 
-    _each(ws, names, lambda target: click.echo(f"{shown(target)}\n"))
+    each(ws, names, lambda target: click.echo(f"{shown(target)}\n"))
 
 
 @click.command(
@@ -155,7 +155,7 @@ def score(names: tuple[str, ...], as_of: str | None, online: bool, reasons: int)
             f"{found.new} new, {found.already} already there{whence}"
         )
 
-    _each(ws, names, written)
+    each(ws, names, written)
 
 
 def _chosen(ws: Workspace, names: Sequence[str]) -> "list[Target]":
@@ -171,7 +171,7 @@ def _chosen(ws: Workspace, names: Sequence[str]) -> "list[Target]":
     )
 
 
-def _each(ws: Workspace, names: Sequence[str], do: "Callable[[Target], Result]") -> "list[Result]":
+def each(ws: Workspace, names: Sequence[str], do: "Callable[[Target], Result]") -> "list[Result]":
     """Return what `do` gives for each target; one that is refused does not stop the others.
 
     Raises:

@@ -1,0 +1,32 @@
+"""The command that writes models for other engines: `ml export sql`."""
+
+import click
+
+from ml.cli.group import examples
+from ml.config import dbt_project, workspace
+
+
+@click.group(epilog=examples("ml export sql activity_decline"))
+def export() -> None:
+    """Write a champion in another form."""
+
+
+@export.command(epilog=examples("ml export sql", "ml export sql activity_decline"))
+@click.argument("targets", nargs=-1)
+def sql(targets: tuple[str, ...]) -> None:
+    """Write the champions of TARGETS (all, unless named) as dbt models of plain SQL.
+
+    Nothing is written where SQL and artifact differ for any customer, or for rows with nulls and
+    with values that training did not see; the tests that are written with it ask again at every
+    build.
+    """
+    from ml.cli.models import each
+    from ml.export import export_sql
+
+    ws = workspace()
+    for done in each(ws, targets, lambda target: export_sql(ws, target, dbt_project())):
+        click.echo(
+            f"{done.model_id}  {done.rows} rows compared, largest difference {done.distance:.1e}"
+        )
+        for path in done.paths:
+            click.echo(f"  {path}")

@@ -1,0 +1,110 @@
+"""A model's probability as one SQL expression over its features, doubles in which null is missing.
+
+Trees are CASE expressions that send a null where LightGBM would; a sum is a `list_sum`, which adds
+in the order that the model does.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ml.config import AlmanacError
+from ml.models import LightGBM, Logistic, Model
+
+# A hundred thousand rows take seconds through so many; beyond, `ml score` is the better way.
+MOST_LEAVES = 4_000
+# What LightGBM takes for zero, as its documentation of zero_as_missing has it.
+_ZERO = "1e-35"
+
+
+def formula(model: Model, names: Sequence[str]) -> str:
+    """Return the SQL of the model's probability; `names` are the columns in the model's order.
+
+    Raises:
+        AlmanacError: the model is of a family that has no such SQL, or too large.
+    """
+    columns = [quoted(name) for name in names]
+    if isinstance(model, LightGBM):
+        return _probability(_trees(model, columns))
+    if isinstance(model, Logistic):
+        return _probability(_linear(model, columns))
+    raise AlmanacError(
+        f"A {model.family} model cannot be written as SQL; lightgbm and logistic can.\n"
+        "Score with the artifact: ml score"
+    )
+
+
+def quoted(name: str) -> str:
+    """Return the name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def number(value: float) -> str:
+    """Return a literal that the database reads as exactly this double: decimals it would round."""
+    text = repr(float(value))
+    return text if "e" in text else f"{text}e0"
+
+
+def _probability(terms: Sequence[str]) -> str:
+    listed = ",\n    ".join(terms)
+    return f"1e0 / (1e0 + exp(-list_sum([\n    {listed}\n])))"
+
+
+def _trees(model: LightGBM, columns: Sequence[str]) -> list[str]:
+    described = model.booster.dump_model()
+    if described["objective"] != "binary sigmoid:1" or described["average_output"]:
+        raise AlmanacError(
+            f"LightGBM's objective {described['objective']} cannot be written as SQL.\n"
+            "Score with the artifact: ml score"
+        )
+    leaves = sum(int(tree["num_leaves"]) for tree in described["tree_info"])
+    if leaves > MOST_LEAVES:
+        raise AlmanacError(
+            f"The model has {leaves} leaves; as SQL, more than {MOST_LEAVES} are too slow.\n"
+            "Score with the artifact: ml score"
+        )
+    return [_node(tree["tree_structure"], columns) for tree in described["tree_info"]]
+
+
+def _node(node: Mapping[str, Any], columns: Sequence[str]) -> str:
+    if "leaf_value" in node:
+        return number(node["leaf_value"])
+    condition = _goes_left(node, columns[node["split_feature"]])
+    left, right = (_node(node[side], columns) for side in ("left_child", "right_child"))
+    return f"case when {condition} then {left} else {right} end"
+
+
+def _goes_left(node: Mapping[str, Any], column: str) -> str:
+    """Return the condition of a node's left branch, which must not be null where that is taken."""
+    if node["decision_type"] == "==":
+        # Neither null nor a category that training did not see is in the list.
+        return f"trunc({column}) in ({', '.join(str(node['threshold']).split('||'))})"
+    below = f"{column} <= {number(node['threshold'])}"
+    match node["missing_type"], bool(node["default_left"]):
+        case "NaN", True:
+            return f"{column} is null or {below}"
+        case "NaN", False:
+            return below
+        case "Zero", True:
+            return f"coalesce(abs({column}), 0) <= {_ZERO} or {below}"
+        case "Zero", False:
+            return f"abs({column}) > {_ZERO} and {below}"
+        case _:
+            return f"coalesce({column}, 0) <= {number(node['threshold'])}"
+
+
+def _linear(model: Logistic, columns: Sequence[str]) -> list[str]:
+    steps = model.pipeline.named_steps
+    classify, scale, impute = steps["classify"], steps["scale"], steps["impute"]
+    filled = [
+        f"coalesce(sign({column}) * ln(1e0 + abs({column})), {number(median)})"
+        for column, median in zip(columns, np.nan_to_num(impute.statistics_), strict=True)
+    ]
+    flags = [f"({columns[i]} is null)::double" for i in impute.indicator_.features_]
+    weights = zip([*filled, *flags], scale.mean_, scale.scale_, classify.coef_[0], strict=True)
+    terms = [
+        f"({value} - {number(mean)}) / {number(width)} * {number(weight)}"
+        for value, mean, width, weight in weights
+    ]
+    return [*terms, number(classify.intercept_[0])]
