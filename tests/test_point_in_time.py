@@ -76,7 +76,17 @@ FORMS: dict[str, Callable[[list[Row]], Any]] = {
 
 
 def matrix_rows(job: Any) -> list[dict[str, Any]]:
-    rows, types, values = job.to_matrix()
+    return rows_of(job.to_matrix())
+
+
+def matrices_rows(job: Any) -> list[dict[str, Any]]:
+    parts = [rows_of(part) for part in job.to_matrices(rows=5)]
+    assert all(len(part) <= 5 for part in parts)
+    return [row for part in parts for row in part]
+
+
+def rows_of(matrix: Any) -> list[dict[str, Any]]:
+    rows, types, values = matrix
     assert values.dtype == np.float32
     assert values.shape == (rows.num_rows, len(types))
     return [
@@ -101,6 +111,7 @@ ANSWERS: dict[str, Callable[[Any], list[dict[str, Any]]]] = {
     "pandas": pandas_rows,
     "batches": batch_rows,
     "matrix": matrix_rows,
+    "matrices": matrices_rows,
 }
 
 cases = st.builds(

@@ -238,7 +238,8 @@ def test_a_registered_and_scored_customer_has_rows_at_every_stop(company, severa
     copy.must("feast", "materialize-incremental", "2023-01-01T00:00:00", "--views", "market")
     copy.change(
         "insert into scores.scores values "
-        f"('{several}', 'activity_decline', 'm-1', timestamp '2023-01-01', 0.8, 0.9, 'offline')"
+        f"('{several}', 'activity_decline', 'm-1', timestamp '2023-01-01', 0.8, 0.9, 'offline', "
+        "['minutes on the site: 3, raises the probability'])"
     )
     found = trace(settings(copy), several)
     views = {row[0]: row for row in found.stops[5].found[0].values}
