@@ -11,6 +11,7 @@ from ml.matrix import Matrix
 from ml.models import Model
 
 REASONS = 3
+DRIVERS = 10
 # Contributions are 64-bit and as wide as the matrix: so many rows of them at once.
 ROWS_AT_ONCE = 5_000
 _EFFECTS = {True: "raises", False: "lowers"}
@@ -19,10 +20,14 @@ _YES_OR_NO = "Whether "
 
 
 class Meaning(NamedTuple):
-    """What a feature says: its catalogue description, and where larger values lead in general."""
+    """What a feature says: its catalogue description, where larger values lead, and how far.
+
+    `share` is its part of all contributions, 0 to 1.
+    """
 
     description: str
     direction: str
+    share: float
 
     @property
     def is_answer(self) -> bool:
@@ -44,8 +49,18 @@ def meanings(artifact: Artifact) -> list[Meaning]:
     for feature in artifact.features:
         entry = told.get(feature.name, {})
         description = str(entry.get("description") or feature.name)
-        found.append(Meaning(description, str(entry.get("direction", "mixed"))))
+        direction, share = str(entry.get("direction", "mixed")), float(entry.get("importance", 0))
+        found.append(Meaning(description, direction, share))
     return found
+
+
+def drivers(means: Sequence[Meaning], most: int = DRIVERS) -> list[str]:
+    """Return where the features that matter most lead in general, in words, the strongest first.
+
+    Features whose larger values lead now one way, now the other, are left out.
+    """
+    ranked = sorted((each for each in means if each.share), key=lambda each: -each.share)
+    return [said for each in ranked if (said := in_general(each))][:most]
 
 
 def reasons(
@@ -67,7 +82,9 @@ def strongest(added: NDArray[np.float64], most: int) -> NDArray[np.int64]:
 def in_words(means: Meaning, value: float, added: float) -> str:
     """Return one reason: what the feature is here, and what that does to the probability."""
     said = f"{means.subject}: {_known(means, value)}, {_EFFECTS[added > 0]} the probability"
-    return said if means.is_answer else said + _GENERALLY.get(means.direction, "")
+    if means.is_answer or np.isnan(value):
+        return said
+    return said + _GENERALLY.get(means.direction, "")
 
 
 def in_general(means: Meaning) -> str:
@@ -77,7 +94,7 @@ def in_general(means: Meaning) -> str:
     if means.is_answer:
         return f"{means.subject}: {_EFFECTS[means.direction == 'up']} the probability"
     higher = "higher" if means.direction == "up" else "lower"
-    return f"the more {means.subject}, the {higher} the probability"
+    return f"{means.subject}: the more, the {higher} the probability"
 
 
 def _known(means: Meaning, value: float) -> str:

@@ -28,7 +28,7 @@ def models(context: click.Context) -> None:
 @click.argument("model_id")
 def show(model_id: str) -> None:
     """Show a model: what it is, how good, what happened to it, how it compares."""
-    from ml.explain import in_general, meanings
+    from ml.explain import drivers, meanings
     from ml.registry import contest, events_of, find
 
     ws = workspace()
@@ -45,7 +45,7 @@ def show(model_id: str) -> None:
              for m in measured["metrics"]],
         ),
         "Drivers:",
-        *[f"  {said}" for means in meanings(found)[:10] if (said := in_general(means))],
+        *[f"  {said}" for said in drivers(meanings(found))],
         "History:",
         *[f"  {event.at}  {event.what}  {event.why}".rstrip()
           for event in events_of(ws, str(card["target"])) if event.model_id == model_id],

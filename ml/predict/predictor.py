@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ml import artifact
 from ml.artifact import DATASET, Artifact
 from ml.config import AlmanacError, Workspace, workspace
-from ml.explain import in_general, meanings, reasons
+from ml.explain import drivers, meanings, reasons
 from ml.matrix import Vector
 from ml.predict.lines import Answered, answer_file
 from ml.predict.records import Data, Inputs, Problem, inputs, refuse
@@ -75,8 +75,8 @@ class Predictor:
     def info(self) -> dict[str, Any]:
         """Return what the model is: target, id, family, features, threshold, metrics, drivers.
 
-        `features` maps each input to its description; `drivers` says of those with one direction
-        where larger values lead.
+        `features` maps each input to its description; `drivers` says in words where those that
+        matter most lead.
         """
         card = self._artifact.card
         named = zip(self._names, self._means, strict=True)
@@ -89,7 +89,7 @@ class Predictor:
             "prevalence": card.get("prevalence"),
             "metrics": card.get("metrics", {}),
             "features": {name: means.description for name, means in named},
-            "drivers": [said for means in self._means if (said := in_general(means))],
+            "drivers": drivers(self._means),
         }
 
     def validate(self, data: Data) -> list[Problem]:
