@@ -15,7 +15,7 @@ from ml import history
 from ml.config import AlmanacError, Workspace
 from ml.folders import fresh_folder, write_json
 from ml.matrix import Feature
-from ml.models import FAMILIES, Model
+from ml.models import FORMATS, Model
 
 CARD, PREDICTIONS, IMPORTANCE, DATASET, HASHES = (
     "card.json",
@@ -78,7 +78,7 @@ def save(
     """
     folder = ws.models / str(card["target"]) / str(card["model_id"])
     with fresh_folder(folder) as temporary:
-        model.save(temporary / model.file)
+        model.save(temporary / FORMATS[model.family].file)
         for name, record in {CARD: card, **records}.items():
             write_json(temporary / name, record)
         pq.write_table(predictions, temporary / PREDICTIONS)
@@ -116,8 +116,9 @@ def load(folder: Path) -> Artifact:
     try:
         _refuse_changed(folder)
         card = read_card(folder)
-        family = FAMILIES[card["family"]]
-        return Artifact(folder, card, family.load(folder / family.file))
+        form = FORMATS[card["family"]]
+        model = form.load(folder / form.file).calibrated(**card.get("calibration", {}))
+        return Artifact(folder, card, model)
     except AlmanacError:
         raise
     except Exception as error:

@@ -14,9 +14,10 @@ from ml.artifact import package_versions
 from ml.config import Workspace
 from ml.dataset.manifest import Manifest
 from ml.learn import FOLDS
-from ml.matrix import Rows, TrainingSet, Vector
-from ml.metrics import Measured, measure, roc_auc
-from ml.models import Model
+from ml.matrix import Feature, Matrix, Rows, TrainingSet, Vector
+from ml.metrics import Measured, measure
+from ml.plan import Plan
+from ml.search import Learnt
 from ml.split import Split, months_of
 from ml.targets import Target
 from ml.warehouse import open_warehouse
@@ -24,12 +25,11 @@ from ml.warehouse import open_warehouse
 
 @dataclass(frozen=True)
 class Fitted:
-    """The chosen model, the rows it learnt from, and every family's out-of-fold predictions."""
+    """What was learnt, the rows it was learnt from, and the plan that it follows."""
 
-    model: Model
+    learnt: Learnt
     training: TrainingSet
-    trials: Mapping[str, Vector]
-    threshold: float
+    plan: Plan
 
     @property
     def prior(self) -> float:
@@ -37,14 +37,25 @@ class Fitted:
         return self.training.positives / len(self.training)
 
     @property
-    def names(self) -> list[str]:
-        """The features' names in the model's order."""
-        return [feature.name for feature in self.training.features]
+    def features(self) -> list[Feature]:
+        """The model's inputs in its own order."""
+        return [self.training.features[column] for column in self.learnt.columns]
 
     @property
-    def candidates(self) -> dict[str, float | None]:
-        """Each family's cross-validated ROC-AUC."""
-        return {name: roc_auc(self.training.labels, p)[0] for name, p in self.trials.items()}
+    def names(self) -> list[str]:
+        """The features' names in the model's order."""
+        return [feature.name for feature in self.features]
+
+    @property
+    def candidates(self) -> dict[str, float]:
+        """The cross-validated ROC-AUC of each family's best, and of what was chosen."""
+        every = {trial.candidate.family: trial.auc for trial in self.learnt.best}
+        return every | {self.learnt.model.family: self.learnt.auc}
+
+    def sample(self) -> Matrix:
+        """Return the model's inputs in at most 10,000 training rows, evenly spaced."""
+        step = max(1, len(self.training) // 10_000)
+        return self.training.matrix[::step][:, self.learnt.columns]
 
 
 @dataclass(frozen=True)
@@ -74,19 +85,24 @@ def card(
 ) -> dict[str, Any]:
     """Return the model's card: what it is, what it was made of and how good it is."""
     target = dataset.target
-    training, digest = fitted.training, fitted.training.digest()
+    training, learnt, digest = fitted.training, fitted.learnt, fitted.training.digest()
     return {
         "target": target.name,
         "model_id": _model_id(target.name, digest, fitted),
-        "family": fitted.model.family,
-        "features": [asdict(feature) for feature in training.features],
-        "threshold": fitted.threshold,
+        "family": learnt.model.family,
+        "features": [asdict(feature) for feature in fitted.features],
+        "threshold": learnt.threshold,
+        "criterion": fitted.plan.criterion,
+        "calibration": {"slope": learnt.model.slope, "intercept": learnt.model.intercept},
         "prevalence": fitted.prior,
         "training_rows": len(training),
         "training_positives": training.positives,
         "metrics": {each.part: asdict(each.measured(fitted.prior)) for each in judged},
         "baseline": asdict(target.baseline) if target.baseline else None,
         "candidates": fitted.candidates,
+        "members": [member.record() for member in learnt.members],
+        "plan": fitted.plan.record(),
+        "trials": learnt.trials,
         "protocol": _protocol(target, fitted, split),
         "dataset": dataset.id,
         "training_set_hash": digest,
@@ -125,23 +141,36 @@ def described(ws: Workspace, entries: Sequence[Mapping[str, Any]]) -> list[dict[
 
 
 def _model_id(target: str, digest: str, fitted: Fitted) -> str:
-    whole = "\n".join((digest, fitted.model.text(), *fitted.names))
-    return f"{target}-{hashlib.sha256(whole.encode()).hexdigest()[:10]}"
+    model = fitted.learnt.model
+    text = "\n".join((digest, repr((model.slope, model.intercept)), *fitted.names))
+    whole = hashlib.sha256(text.encode() + model.content())
+    return f"{target}-{whole.hexdigest()[:10]}"
 
 
 def _protocol(target: Target, fitted: Fitted, split: Split) -> list[str]:
-    tried = ", ".join(f"{name} {auc:.3f}" for name, auc in fitted.candidates.items() if auc)
-    chosen = f"Cross-validated ROC-AUC on training rows: {tried}."
     if split.test_month is None:
         folds = (
             f"{FOLDS} shuffled, stratified folds, equal customers together; every row is judged "
             "by a model that did not see it."
         )
-        return [folds, chosen]
+        return [folds, *_choice(fitted)]
     months = months_of(fitted.training.times)
     return [
         f"Tested on label month {split.test_month}, trained on {months.min()} to {months.max()}, "
         f"whose labels were decided before it began (horizon in months: {target.horizon_months}).",
         f"{FOLDS} folds inside the training months, a customer's rows all in one.",
-        chosen,
+        *_choice(fitted),
+    ]
+
+
+def _choice(fitted: Fitted) -> list[str]:
+    """Return what the choice was between, and what that does to the folds' own figures."""
+    tried = ", ".join(f"{name} {auc:.3f}" for name, auc in fitted.candidates.items())
+    left_out = fitted.plan.left_out(len(fitted.training))
+    said = f"Cross-validated ROC-AUC on training rows, best of {fitted.learnt.trials} trials: "
+    return [
+        f"{said}{tried}.",
+        "The choice was made on these folds, which flatters it a little; ml evaluate --repeats and "
+        "--months choose anew inside.",
+        *([f"Left out: {', '.join(left_out)}."] if left_out else []),
     ]

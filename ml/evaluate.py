@@ -1,29 +1,21 @@
 """Evaluation: the champion's held-out numbers beside trivial answers and the simulator's limit."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from tqdm import tqdm
 
 from ml import artifact
-from ml.config import AlmanacError, Workspace
-from ml.learn import (
-    FOLDS,
-    SEED,
-    baseline_of,
-    fit,
-    labelled_rows,
-    out_of_fold,
-    refuse_poor,
-)
-from ml.matrix import Labels, TrainingSet, Vector, informative
-from ml.metrics import Metric, measure, missing_last, roc_auc
-from ml.split import folds, months_of, temporal
+from ml.config import Workspace
+from ml.intervals import Interval, bootstrap
+from ml.matrix import Labels, Rows, Vector
+from ml.metrics import Metric, average_precision, brier, measure, roc_auc
+from ml.split import parts
 from ml.targets import Target
+from ml.thresholds import Costs, Outcome, best_threshold, outcome
 
 # What the best possible probabilities bound; the others depend on a threshold or on luck.
 _LIMITED = ("roc_auc", "pr_auc", "brier", "log_loss", "precision_top_decile",
@@ -41,28 +33,23 @@ class Evaluation:
     positives: int
     metrics: tuple[Metric, ...]
     limits: Mapping[str, float | None]
+    intervals: Mapping[str, Interval | None]
     protocol: str
 
 
 @dataclass(frozen=True)
-class Run:
-    """One repetition or one label month: the model's ROC-AUC beside the baseline feature's."""
-
-    name: str
-    rows: int
-    positives: int
-    roc_auc: float | None
-    error: float | None
-    baseline: float | None
-
-
-@dataclass(frozen=True)
-class Backtest:
-    """Several runs of one family on one target."""
+class Decision:
+    """A threshold by a criterion: what comes of it on judged rows, beside always yes."""
 
     target: str
-    family: str
-    runs: tuple[Run, ...]
+    model_id: str
+    criterion: str
+    threshold: float
+    rows: int
+    chosen: int
+    outcome: Outcome
+    always_yes: Outcome
+    costs: Costs
     protocol: str
 
 
@@ -83,89 +70,71 @@ def evaluate(ws: Workspace, target: Target) -> Evaluation:
         positives=measured[part]["positives"],
         metrics=tuple(Metric(**metric) for metric in measured[part]["metrics"]),
         limits=_limits(ws, champion, part),
+        intervals=_intervals(champion, part),
         protocol=champion.card["protocol"][0],
     )
 
 
-def repeat(ws: Workspace, target: Target, times: int) -> Backtest:
-    """Return `times` cross-validations of the champion's family, each shuffled anew.
+def decide(ws: Workspace, target: Target, criterion: str, costs: Costs) -> Decision:
+    """Return the champion's best threshold by the criterion, judged where it was not chosen.
+
+    It is chosen on out-of-fold predictions. A target with time is judged on its test month; one
+    without, on each fold by the threshold that the others choose.
 
     Raises:
-        AlmanacError: the target is temporal, or has no champion.
+        AlmanacError: the target has no champion.
     """
-    if target.temporal:
-        raise AlmanacError(
-            f"{target.name} is validated over time: its folds are not shuffled.\n"
-            f"Test more months instead: ml evaluate --target {target.name} --months 3"
-        )
-    family = str(artifact.champion(ws, target.name).card["family"])
-    rows = labelled_rows(ws, target)
-    refuse_poor(rows, target)
-    data, baseline = rows.keep(informative(rows)), baseline_of(rows, target)
-    runs = []
-    with tqdm(total=times * FOLDS, desc=target.name, unit="fit", disable=None) as progress:
-        for seed in range(SEED, SEED + times):
-            fold_of = folds(data, FOLDS, seed, merge_equals=True)
-            probabilities = out_of_fold(family, data, fold_of, progress)
-            runs.append(_run(f"shuffle {seed}", data.labels, probabilities, baseline))
-    protocol = (
-        f"{times} times {FOLDS} shuffled, stratified folds of {len(data)} rows; equal customers "
-        "stay together."
+    champion = artifact.champion(ws, target.name)
+    told = {part: _told(champion, part) for part in ("cv", "test")}
+    labels, probabilities, fold_of = told["cv"]
+    threshold = best_threshold(labels, probabilities, criterion, costs)
+    if len(told["test"][0]):
+        labels, probabilities, _ = told["test"]
+        chosen = probabilities >= threshold
+        protocol = "Chosen on folds of the training months, judged on the newest label month."
+    else:
+        chosen = np.zeros(len(labels), dtype=np.bool_)
+        for others, fold in parts(fold_of):
+            cut = best_threshold(labels[others], probabilities[others], criterion, costs)
+            chosen[fold] = probabilities[fold] >= cut
+        protocol = "Each fold is judged by the threshold that the other folds choose."
+    return Decision(
+        target=target.name,
+        model_id=champion.model_id,
+        criterion=criterion,
+        threshold=threshold,
+        rows=len(labels),
+        chosen=int(chosen.sum()),
+        outcome=outcome(labels, chosen),
+        always_yes=outcome(labels, np.ones_like(chosen)),
+        costs=costs,
+        protocol=protocol,
     )
-    return Backtest(target.name, family, tuple(runs), protocol)
 
 
-def backtest(ws: Workspace, target: Target, months: int) -> Backtest:
-    """Return the champion's family trained and tested anew for each of the last label months.
-
-    Raises:
-        AlmanacError: the target is not temporal, has no champion, or no month has a past to
-            train on.
-    """
-    if not target.temporal:
-        raise AlmanacError(
-            f"{target.name} has no label months to walk through: its source carries no time.\n"
-            f"Shuffle it instead: ml evaluate --target {target.name} --repeats 5"
-        )
-    family = str(artifact.champion(ws, target.name).card["family"])
-    rows = labelled_rows(ws, target)
-    baseline = baseline_of(rows, target)
-    tested = [m for m in _last_months(rows, months) if _has_past(rows, target, m)]
-    if not tested:
-        temporal(rows.times, target.horizon_months)
-    progress = tqdm(tested, desc=target.name, unit="month", disable=None)
-    runs = tuple(_out_of_time(rows, baseline, target, family, month) for month in progress)
-    protocol = (
-        "Each month judged by a model trained on the label months decided before it began "
-        f"(horizon in months: {target.horizon_months})."
+def _told(champion: artifact.Artifact, part: str) -> tuple[Labels, Vector, Rows]:
+    """Return labels, probabilities and folds of the held-out rows of this part."""
+    table = champion.predictions()
+    table = table.filter(pc.equal(table["part"], part))
+    return (
+        table["label"].to_numpy().astype(np.int8),
+        table["probability"].to_numpy(),
+        table["fold"].to_numpy().astype(np.int64),
     )
-    return Backtest(target.name, family, runs, protocol)
 
 
-def _out_of_time(
-    rows: TrainingSet, baseline: Vector, target: Target, family: str, month: np.datetime64
-) -> Run:
-    split = temporal(rows.times, target.horizon_months, month)
-    training, test = rows.take(split.train), rows.take(split.test)
-    refuse_poor(training, target)
-    kept = informative(training)
-    probabilities = fit(family, training.keep(kept)).predict(test.keep(kept).matrix)
-    return _run(str(month), test.labels, probabilities, baseline[split.test])
-
-
-def _run(name: str, labels: Labels, probabilities: Vector, baseline: Vector) -> Run:
-    auc, error = roc_auc(labels, probabilities)
-    trivial = roc_auc(labels, missing_last(baseline))[0]
-    return Run(name, len(labels), int(labels.sum()), auc, error, trivial)
-
-
-def _last_months(rows: TrainingSet, count: int) -> list[np.datetime64]:
-    return list(np.unique(months_of(rows.times))[-count:])
-
-
-def _has_past(rows: TrainingSet, target: Target, month: np.datetime64) -> bool:
-    first = months_of(rows.times).min()
-    return bool(first + np.timedelta64(target.horizon_months, "M") <= month)
+def _intervals(champion: artifact.Artifact, part: str) -> dict[str, Interval | None]:
+    """Return 95 % bootstrap intervals, over customers, of what ranks and of what promises."""
+    table = champion.predictions()
+    table = table.filter(pc.equal(table["part"], part))
+    labels, told = table["label"].to_numpy().astype(np.int8), table["probability"].to_numpy()
+    statistics: dict[str, Callable[[Rows], float | None]] = {
+        "roc_auc": lambda rows: roc_auc(labels[rows], told[rows])[0],
+        "pr_auc": lambda rows: average_precision(labels[rows], told[rows]),
+        "brier": lambda rows: brier(labels[rows], told[rows]),
+    }
+    customers = table["customer_id"].to_numpy().astype(str)
+    return {name: bootstrap(each, customers) for name, each in statistics.items()}
 
 
 def _limits(ws: Workspace, champion: artifact.Artifact, part: str) -> dict[str, float | None]:

@@ -1,24 +1,46 @@
-"""Learning from one target's rows: fetching them, fitting, predicting out of fold."""
+"""Learning from one target's rows: fetching them, fitting a candidate, judging it out of fold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
+from ml.balance import draw
 from ml.config import AlmanacError, Workspace
-from ml.matrix import Feature, Matrix, Rows, TrainingSet, Vector, training_set
-from ml.models import FAMILIES, Model
-from ml.split import Split, customer_groups, parts, stratified, temporal, thin
+from ml.matrix import Feature, Matrix, Rows, TrainingSet, Vector, informative, training_set
+from ml.models import FAMILIES, LightGBM, Model
+from ml.split import Split, customer_groups, parts, stratified, temporal
 from ml.targets import Target
 
 FOLDS = 5
-SEED = 7
 LEAST_OF_A_CLASS = 10
-# Beyond this many negatives, or five a positive, more of them cost time and teach nothing.
-LEAST_NEGATIVES_KEPT = 10_000
-NEGATIVES_A_POSITIVE = 5
+# Features are given up by halves: what a feature is worth depends on which others are there.
+KEPT_AT_ONCE = 0.5
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What can be fitted: a family, its parameters (else defaults), and how classes are evened."""
+
+    family: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    sampling: str = "none"
+
+    def record(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A fold: rows to fit on, rows to judge, and the columns that the first of them chose."""
+
+    train: Rows
+    judged: Rows
+    columns: Rows
 
 
 def labelled_rows(ws: Workspace, target: Target) -> TrainingSet:
@@ -78,21 +100,54 @@ def refuse_poor(training: TrainingSet, target: Target) -> None:
         )
 
 
-def fit(family: str, data: TrainingSet, seed: int = SEED) -> Model:
-    """Return a model of this family fitted to the rows; plentiful negatives are thinned."""
-    most = max(LEAST_NEGATIVES_KEPT, NEGATIVES_A_POSITIVE * data.positives)
-    rows, weights = thin(data.labels, most, seed)
-    return FAMILIES[family].fit(data.matrix[rows], data.labels[rows], weights, seed)
+def fit(candidate: Candidate, data: TrainingSet, rows: Rows, columns: Rows, seed: int) -> Model:
+    """Return a model fitted to these rows and columns, its probabilities at their prevalence."""
+    family = FAMILIES[candidate.family]
+    labels = data.labels[rows]
+    drawn = draw(labels, candidate.sampling, seed, weighted=family.weighted)
+    matrix = data.matrix[rows[drawn.rows][:, None], columns]
+    model = family.fit(matrix, labels[drawn.rows], drawn.weights, seed, candidate.parameters)
+    return model.calibrated(intercept=drawn.shift)
 
 
-def out_of_fold(family: str, data: TrainingSet, fold_of: Rows, progress: "tqdm[Any]") -> Vector:
-    """Return each row's probability from the model that did not see the row's fold."""
-    probabilities = np.empty(len(data))
-    for train_rows, judged_rows in parts(fold_of):
-        model = fit(family, data.take(train_rows))
-        probabilities[judged_rows] = model.predict(data.matrix[judged_rows])
-        progress.update()
-    return probabilities
+def parts_of(data: TrainingSet, fold_of: Rows, most: int | None, seed: int) -> list[Part]:
+    """Return the folds, each with columns chosen by its own training rows (at most `most`)."""
+    return [
+        Part(train, judged, chosen_columns(data, train, most, seed))
+        for train, judged in parts(fold_of)
+    ]
+
+
+def out_of_fold(
+    candidate: Candidate,
+    data: TrainingSet,
+    folds: Sequence[Part],
+    seed: int,
+    progress: "tqdm[Any] | None" = None,
+) -> Vector:
+    """Return each row's log-odds from the model that did not see the row's fold."""
+    log_odds = np.empty(len(data))
+    for part in folds:
+        model = fit(candidate, data, part.train, part.columns, seed)
+        log_odds[part.judged] = model.log_odds(data.matrix[part.judged[:, None], part.columns])
+        if progress is not None:
+            progress.update()
+    return log_odds
+
+
+def chosen_columns(data: TrainingSet, rows: Rows, most: int | None, seed: int) -> Rows:
+    """Return the positions of at most `most` columns that vary in these rows, in order.
+
+    Boosted trees say what each is worth; the lesser half goes, until `most` are left.
+    """
+    columns = np.flatnonzero(informative(data, rows))
+    while most is not None and len(columns) > most:
+        model = fit(Candidate(LightGBM.family), data, rows, columns, seed)
+        assert isinstance(model, LightGBM)
+        worth = model.booster.feature_importance("gain")
+        kept = max(most, int(len(columns) * KEPT_AT_ONCE))
+        columns = np.sort(columns[np.argsort(-worth, kind="stable")[:kept]])
+    return columns
 
 
 def baseline_of(rows: TrainingSet, target: Target) -> Vector:

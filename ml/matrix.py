@@ -18,6 +18,9 @@ Labels = NDArray[np.int8]
 Rows = NDArray[np.int64]
 Keys = NDArray[np.uint64]
 Months = NDArray[np.datetime64]
+# A matrix may fill most of the memory: what needs a copy copies so many rows at once.
+ROWS_AT_ONCE = 20_000
+COLUMNS_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,10 @@ class TrainingSet:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, rows: NDArray[Any]) -> "TrainingSet":
-        """Return the rows at these positions (or under this mask), in the order given."""
+    def take(self, rows: Rows | slice) -> "TrainingSet":
+        """Return the rows at these positions, in the order given; no copy of rows in a row."""
+        if not isinstance(rows, slice) and len(rows) and (np.diff(rows) == 1).all():
+            rows = slice(int(rows[0]), int(rows[-1]) + 1)
         return TrainingSet(
             self.features,
             self.customers[rows],
@@ -51,12 +56,6 @@ class TrainingSet:
             self.labels[rows],
             self.matrix[rows],
         )
-
-    def keep(self, columns: NDArray[np.bool_]) -> "TrainingSet":
-        """Return the same rows with only the features under this mask."""
-        features = tuple(f for f, kept in zip(self.features, columns, strict=True) if kept)
-        matrix = np.ascontiguousarray(self.matrix[:, columns])
-        return TrainingSet(features, self.customers, self.times, self.labels, matrix)
 
     @property
     def positives(self) -> int:
@@ -67,14 +66,15 @@ class TrainingSet:
         """Return the SHA-256 of features, times, labels and values; ids are no part of it."""
         text = hashlib.sha256("\n".join(f"{f.name} {f.dtype}" for f in self.features).encode())
         for part in (self.times.astype("datetime64[us]"), self.labels, self.matrix):
-            text.update(np.ascontiguousarray(part).tobytes())
+            text.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
         return text.hexdigest()
 
 
 def training_set(rows: pa.Table, features: Sequence[Feature], values: Matrix) -> TrainingSet:
     """Return `rows` and their `values` in canonical order, without those that have no value.
 
-    `values` has a row a row and a column a feature, NaN for null; its infinities become NaN.
+    `values` has a row a row and a column a feature, NaN for null. It is used up: its infinities
+    become NaN and its rows are put in order where they lie, for two of it may not fit in memory.
     """
     data = TrainingSet(
         tuple(features),
@@ -84,8 +84,18 @@ def training_set(rows: pa.Table, features: Sequence[Feature], values: Matrix) ->
         finite(values),
     )
     order = np.lexsort((row_keys(data), data.times))
-    known: NDArray[np.bool_] = np.asarray(~np.isnan(values).all(axis=1))
-    return data.take(order[known[order]])
+    known = np.concatenate([~np.isnan(values[block]).all(axis=1) for block in _blocks(len(values))])
+    order = order[known[order]]
+    for start in range(0, values.shape[1], COLUMNS_AT_ONCE):
+        some = slice(start, start + COLUMNS_AT_ONCE)
+        values[: len(order), some] = values[order, some]
+    return TrainingSet(
+        data.features,
+        data.customers[order],
+        data.times[order],
+        data.labels[order],
+        values[: len(order)],
+    )
 
 
 def matrix_of(table: pa.Table, features: Sequence[Feature]) -> Matrix:
@@ -108,7 +118,9 @@ def finite(matrix: Matrix) -> Matrix:
 
     An infinity is a division that had no answer: to a model it is as missing as a null.
     """
-    matrix[np.isinf(matrix)] = np.nan
+    for block in _blocks(len(matrix)):
+        rows = matrix[block]
+        rows[np.isinf(rows)] = np.nan
     return matrix
 
 
@@ -135,18 +147,30 @@ def check_features(schema: pa.Schema, features: Sequence[Feature]) -> None:
 
 def row_keys(data: TrainingSet) -> Keys:
     """Return a 64-bit hash of each row's time, label and values: equal rows have equal keys."""
-    # Adding zero turns -0.0 into 0.0; hashing treats every NaN alike.
-    frame = pd.DataFrame(data.matrix + np.float32(0), copy=False)
-    frame["label"] = data.labels
-    frame["time"] = data.times
-    return np.asarray(pd.util.hash_pandas_object(frame, index=False), dtype=np.uint64)
+    keys = np.empty(len(data), dtype=np.uint64)
+    for block in _blocks(len(data)):
+        # Adding zero turns -0.0 into 0.0; hashing treats every NaN alike.
+        frame = pd.DataFrame(data.matrix[block] + np.float32(0), copy=False)
+        frame["label"] = data.labels[block]
+        frame["time"] = data.times[block]
+        keys[block] = pd.util.hash_pandas_object(frame, index=False)
+    return keys
 
 
-def informative(data: TrainingSet) -> NDArray[np.bool_]:
+def informative(data: TrainingSet, rows: Rows) -> NDArray[np.bool_]:
     """Return which features take more than one value (a null counts as one) in these rows."""
-    first = data.matrix[:1]
-    same = (data.matrix == first) | (np.isnan(data.matrix) & np.isnan(first))
-    return np.asarray(~same.all(axis=0))
+    first = data.matrix[rows[:1]]
+    varies = np.zeros(data.matrix.shape[1], dtype=np.bool_)
+    for block in _blocks(len(rows)):
+        some = data.matrix[rows[block]]
+        same = (some == first) | (np.isnan(some) & np.isnan(first))
+        varies |= ~same.all(axis=0)
+    return varies
+
+
+def _blocks(rows: int) -> list[slice]:
+    """Return slices that cover so many rows, at least one."""
+    return [slice(start, start + ROWS_AT_ONCE) for start in range(0, max(rows, 1), ROWS_AT_ONCE)]
 
 
 def _few(names: Sequence[str], most: int = 5) -> str:

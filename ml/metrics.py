@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from ml.matrix import Labels, Vector
+from ml.matrix import Labels, Rows, Vector
 
 
 @dataclass(frozen=True)
@@ -94,12 +94,22 @@ def roc_auc(labels: Labels, scores: Vector) -> tuple[float | None, float | None]
     return float(above.mean()), float(np.sqrt(variance))
 
 
+def roc_auc_within(labels: Labels, scores: Vector, fold_of: Rows) -> float | None:
+    """Return the mean of the folds' ROC-AUC; None where no fold has both classes.
+
+    Rows of different folds have their scores from different models, and are not compared.
+    """
+    found = [roc_auc(labels[fold_of == fold], scores[fold_of == fold])[0] for fold in set(fold_of)]
+    known = [value for value in found if value is not None]
+    return float(np.mean(known)) if known else None
+
+
 def average_precision(labels: Labels, scores: Vector) -> float | None:
     """Return the area under the precision-recall curve; None without a positive."""
     positives = int(labels.sum())
     if not positives:
         return None
-    _, found, taken = _cuts(labels, scores)
+    _, found, taken = cuts(labels, scores)
     gained = np.diff(found, prepend=0)
     return float((gained * found / taken).sum() / positives)
 
@@ -123,12 +133,6 @@ def f1(labels: Labels, chosen: NDArray[np.bool_]) -> float | None:
     if not positives:
         return None
     return float(2 * labels[chosen].sum() / (positives + chosen.sum()))
-
-
-def best_threshold(labels: Labels, probabilities: Vector) -> float:
-    """Return the probability from which on saying yes has the highest F1."""
-    cuts, found, taken = _cuts(labels, probabilities)
-    return float(cuts[np.argmax(2 * found / (taken + labels.sum()))])
 
 
 def top_decile(labels: Labels, scores: Vector) -> tuple[float | None, float | None, float | None]:
@@ -157,7 +161,7 @@ def calibration_error(labels: Labels, probabilities: Vector, bins: int = 10) -> 
     return sum(gaps) / len(labels)
 
 
-def _cuts(labels: Labels, scores: Vector) -> tuple[Vector, NDArray[Any], NDArray[Any]]:
+def cuts(labels: Labels, scores: Vector) -> tuple[Vector, NDArray[Any], NDArray[Any]]:
     """Return each distinct score downwards, with the positives and the rows at or above it."""
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]

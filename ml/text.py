@@ -1,10 +1,12 @@
 """Results as plain text: aligned tables, numbers, and what is undefined said so."""
 
 from collections.abc import Sequence
+from statistics import stdev
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ml.evaluate import Backtest, Evaluation
+    from ml.evaluate import Decision, Evaluation
+    from ml.nested import Backtest, Run
     from ml.store import Published
     from ml.verify import Verdict
 
@@ -36,8 +38,8 @@ def number(value: float | None, why: str = "") -> str:
 
 def summary(found: Sequence["Evaluation"]) -> str:
     """Return one line a champion: its ROC-AUC and PR-AUC beside the trivial and the limit."""
-    headers = ["target", "judged on", "rows", "positives", "roc_auc", "baseline", "limit",
-               "pr_auc", "prevalence"]  # fmt: skip
+    headers = ["target", "judged on", "rows", "positives", "roc_auc", "95 % interval",
+               "baseline", "limit", "pr_auc", "prevalence"]  # fmt: skip
     rows: list[list[Cell]] = []
     for each in found:
         why = _absent(each.rows, each.positives)
@@ -49,7 +51,8 @@ def summary(found: Sequence["Evaluation"]) -> str:
                 {"test": "newest month", "cv": "5 folds"}[each.part],
                 each.rows,
                 each.positives,
-                number(roc.value, why) + (f" ± {roc.error:.4f}" if roc.error else ""),
+                number(roc.value, why),
+                interval(each.intervals.get("roc_auc")),
                 number(roc.trivial, why),
                 number(each.limits.get("roc_auc")),
                 number(precision.value, why),
@@ -59,6 +62,7 @@ def summary(found: Sequence["Evaluation"]) -> str:
     return (
         f"{table(headers, rows)}\n"
         "Judged on rows that no fit saw: the newest label month, or 5 folds of undated data.\n"
+        "95 % interval: bootstrap over customers. "
         "baseline: one telling feature alone; limit: what the simulator's probabilities reach."
     )
 
@@ -69,7 +73,8 @@ def evaluation(found: "Evaluation") -> str:
     rows = [
         [
             metric.name,
-            number(metric.value, why) + (f" ± {metric.error:.4f}" if metric.error else ""),
+            number(metric.value, why),
+            interval(found.intervals.get(metric.name)),
             number(metric.trivial, why),
             metric.trivial_is,
             number(found.limits.get(metric.name)),
@@ -80,29 +85,74 @@ def evaluation(found: "Evaluation") -> str:
         f"{found.target}  {found.model_id}  {found.part}: {found.rows} rows, "
         f"{found.positives} positives"
     )
-    shown = table(["metric", "model", "trivial", "trivial answer", "limit"], rows)
+    shown = table(["metric", "model", "95 % interval", "trivial", "trivial answer", "limit"], rows)
     return f"{title}\n{shown}\n{found.protocol}"
 
 
 def backtest(found: "Backtest") -> str:
     """Return the runs as a table with their means and the protocol underneath."""
+    rows: list[list[Cell]] = [[run.name, *_figures([run])] for run in found.runs]
+    rows.append(["mean", *_figures(found.runs)])
+    shown = table(["run", *_FIGURES], rows)
+    return f"{found.target}  {found.title}\n{shown}\n{_interval(found)}\n{found.protocol}"
+
+
+def comparison(found: Sequence["Backtest"]) -> str:
+    """Return several plans' means on the same rows, one line each, with their protocol."""
     rows: list[list[Cell]] = [
-        [
-            run.name,
-            run.rows,
-            run.positives,
-            number(run.roc_auc, _absent(run.rows, run.positives)),
-            number(run.error),
-            number(run.baseline),
-        ]
-        for run in found.runs
+        [each.title, *_figures(each.runs), interval(each.interval)] for each in found
     ]
-    mean, spread = _mean_and_spread([run.roc_auc for run in found.runs])
-    trivial, _ = _mean_and_spread([run.baseline for run in found.runs])
-    rows.append(["mean", None, None, number(mean), "", number(trivial)])
-    shown = table(["run", "rows", "positives", "roc_auc", "error", "baseline feature"], rows)
-    summary = f"ROC-AUC {number(mean)} ± {number(spread)} over {len(found.runs)} runs."
-    return f"{found.target}  {found.family}\n{shown}\n{summary} {found.protocol}"
+    shown = table(["family", *_FIGURES, "95 % interval"], rows)
+    return f"{found[0].target}\n{shown}\n{found[0].protocol}"
+
+
+_FIGURES = ("roc_auc", "baseline", "f1", "always yes", "brier", "prior", "calibration")
+
+
+def _figures(runs: Sequence["Run"]) -> list[Cell]:
+    """Return the means of the runs: the model's figures, each before the trivial answer's."""
+    return [
+        _mean([run.roc_auc for run in runs]),
+        _mean([run.baseline for run in runs]),
+        *(_mean([run.f1[i] for run in runs]) for i in (0, 1)),
+        *(_mean([run.brier[i] for run in runs]) for i in (0, 1)),
+        _mean([run.calibration_error for run in runs]),
+    ]
+
+
+def _mean(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return number(sum(known) / len(known) if known else None)
+
+
+def _interval(found: "Backtest") -> str:
+    runs = [run.roc_auc for run in found.runs if run.roc_auc is not None]
+    spread = stdev(runs) if len(runs) > 1 else None
+    return (
+        f"Mean ROC-AUC of {len(found.runs)} runs, 95 % interval over customers: "
+        f"{interval(found.interval)}; standard deviation of the runs: {number(spread)}."
+    )
+
+
+def interval(found: tuple[float, float] | None) -> str:
+    """Return both ends of an interval, or `n/a`."""
+    return f"{found[0]:.4f} to {found[1]:.4f}" if found else "n/a"
+
+
+def decision(found: "Decision") -> str:
+    """Return what comes of the threshold, beside always yes, and how it was chosen."""
+    rows: list[list[Cell]] = [
+        [name, *(float(getattr(each, name)) for each in (found.outcome, found.always_yes))]
+        for name in ("precision", "recall", "f1", "accuracy")
+    ]
+    rows.append(
+        ["profit", *(float(each.profit(found.costs)) for each in (found.outcome, found.always_yes))]
+    )
+    title = (
+        f"{found.target}  {found.model_id}  {found.criterion}: yes from {found.threshold:.4f} on, "
+        f"{found.chosen} of {found.rows} rows"
+    )
+    return f"{title}\n{table(['measure', 'model', 'always yes'], rows)}\n{found.protocol}"
 
 
 def _cell(value: Cell) -> str:
@@ -115,17 +165,6 @@ def _absent(rows: int, positives: int) -> str:
     if not rows:
         return "0 rows"
     return "0 positives" if not positives else "0 negatives" if positives == rows else ""
-
-
-def _mean_and_spread(values: Sequence[float | None]) -> tuple[float | None, float | None]:
-    """Return mean and sample standard deviation of the defined values."""
-    known = [value for value in values if value is not None]
-    if not known:
-        return None, None
-    mean = sum(known) / len(known)
-    if len(known) == 1:
-        return mean, None
-    return mean, (sum((value - mean) ** 2 for value in known) / (len(known) - 1)) ** 0.5
 
 
 def verdicts(found: Sequence["Verdict"]) -> str:

@@ -6,28 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from ml import artifact, registry
 from ml.card import Fitted, Judged, card, described, predictions_table
-from ml.config import AlmanacError, Workspace
+from ml.config import Workspace
 from ml.dataset import Dataset, current
 from ml.dataset.manifest import to_json
-from ml.learn import (
-    FOLDS,
-    SEED,
-    baseline_of,
-    fit,
-    out_of_fold,
-    refuse_poor,
-    split_of,
-)
-from ml.matrix import Rows, TrainingSet, Vector, informative
-from ml.metrics import best_threshold, roc_auc
-from ml.models import FAMILIES, Model, importance
+from ml.learn import baseline_of, refuse_poor, split_of
+from ml.matrix import TrainingSet, Vector
+from ml.models import importance
+from ml.plan import Plan
 from ml.registry import Contest
-from ml.split import folds, parts
+from ml.search import Learnt, learn
+from ml.split import parts
 from ml.targets import Target
+from ml.thresholds import best_threshold
 
 
 @dataclass(frozen=True)
@@ -40,75 +33,64 @@ class Trained:
     contest: Contest
 
 
-def train(ws: Workspace, target: Target, family: str = "auto") -> Trained:
+def train(ws: Workspace, target: Target, plan: Plan | None = None) -> Trained:
     """Train `target` on the training set of today, as `train_on` does.
 
     Raises:
         AlmanacError: the warehouse is not ready, or as `train_on` raises.
     """
-    _refuse_unknown(family)
     dataset, rows = current(ws, target)
-    return train_on(ws, dataset, rows, family)
+    return train_on(ws, dataset, rows, plan)
 
 
-def train_on(ws: Workspace, dataset: Dataset, rows: TrainingSet, family: str = "auto") -> Trained:
+def train_on(
+    ws: Workspace, dataset: Dataset, rows: TrainingSet, plan: Plan | None = None
+) -> Trained:
     """Train on the rows of `dataset`, write the artifact; champion unless it is worse than it.
+
+    A search is kept in the target's folder of models, by the dataset's id: the same call goes on
+    where it was stopped.
 
     Args:
         ws: the workspace.
         dataset: says what to predict; the artifact carries its id and manifest.
         rows: its rows.
-        family: a name in `ml.models.FAMILIES`, or `auto` for the better one in cross-validation.
+        plan: what to try; by default the families that suit the rows, as they come.
 
     Raises:
-        AlmanacError: there is no such family, or the labels cannot carry a model.
+        AlmanacError: the labels cannot carry a model, or none of the plan's families can be had.
     """
-    _refuse_unknown(family)
-    target = dataset.manifest.target
+    plan, target = plan or Plan(), dataset.manifest.target
     split = split_of(rows, target)
-    data = rows.keep(informative(rows.take(split.train)))
-    training, test = data.take(split.train), data.take(split.test)
+    training, test = rows.take(split.train), rows.take(split.test)
     refuse_poor(training, target)
-    fold_of = folds(training, FOLDS, SEED, merge_equals=not target.temporal)
-    trials = _trials(training, fold_of, family, target.name)
-    best = max(trials, key=lambda name: roc_auc(training.labels, trials[name])[0] or 0.0)
-    threshold = best_threshold(training.labels, trials[best])
-    fitted = Fitted(fit(best, training), training, trials, threshold)
+    journal = ws.models / target.name / "search" / f"{dataset.manifest.id}.journal"
+    learnt = learn(
+        training, plan, merge_equals=not target.temporal, title=target.name, journal=journal
+    )
+    fitted = Fitted(learnt, training, plan)
     baseline = baseline_of(rows, target)
-    judged = [_judged_cv(training, trials[best], baseline[split.train], fold_of)]
+    judged = [_judged_cv(training, learnt, baseline[split.train], plan)]
     if len(test):
-        judged.append(_judged_test(test, fitted.model, baseline[split.test], threshold))
+        judged.append(_judged_test(test, learnt, baseline[split.test]))
     about = card(dataset.manifest, fitted, judged, split)
-    drivers = described(ws, importance(fitted.model, training.matrix, fitted.names))
+    drivers = described(ws, importance(learnt.model, fitted.sample(), fitted.names))
     records = {artifact.IMPORTANCE: drivers, artifact.DATASET: to_json(dataset.manifest)}
-    folder = artifact.save(ws, about, fitted.model, predictions_table(judged), records)
+    folder = artifact.save(ws, about, learnt.model, predictions_table(judged), records)
     return Trained(target.name, folder, about, registry.settle(ws, artifact.load(folder)))
 
 
-def _trials(training: TrainingSet, fold_of: Rows, family: str, name: str) -> dict[str, Vector]:
-    families = list(FAMILIES) if family == "auto" else [family]
-    with tqdm(total=FOLDS * len(families), desc=name, unit="fit", disable=None) as progress:
-        return {each: out_of_fold(each, training, fold_of, progress) for each in families}
-
-
-def _refuse_unknown(family: str) -> None:
-    if family not in ("auto", *FAMILIES):
-        raise AlmanacError(
-            f"There is no model family {family}; there are {', '.join(FAMILIES)}.\n"
-            "Leave --model out to take the better one: ml train"
-        )
-
-
-def _judged_cv(data: TrainingSet, probabilities: Vector, baseline: Vector, fold_of: Rows) -> Judged:
+def _judged_cv(data: TrainingSet, learnt: Learnt, baseline: Vector, plan: Plan) -> Judged:
     """Judge the folds, each by the threshold that the other folds would have chosen."""
     chosen = np.zeros(len(data), dtype=np.bool_)
-    for others, fold in parts(fold_of):
-        cut = best_threshold(data.labels[others], probabilities[others])
-        chosen[fold] = probabilities[fold] >= cut
-    return Judged("cv", data, probabilities, baseline, chosen, fold_of)
+    told = learnt.probabilities
+    for others, fold in parts(learnt.fold_of):
+        cut = best_threshold(data.labels[others], told[others], plan.criterion, plan.costs)
+        chosen[fold] = told[fold] >= cut
+    return Judged("cv", data, told, baseline, chosen, learnt.fold_of)
 
 
-def _judged_test(data: TrainingSet, model: Model, baseline: Vector, threshold: float) -> Judged:
-    probabilities = model.predict(data.matrix)
+def _judged_test(data: TrainingSet, learnt: Learnt, baseline: Vector) -> Judged:
+    told = learnt.predict(data.matrix)
     no_fold = np.full(len(data), -1)
-    return Judged("test", data, probabilities, baseline, probabilities >= threshold, no_fold)
+    return Judged("test", data, told, baseline, told >= learnt.threshold, no_fold)

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -87,7 +88,48 @@ def test_months_of_a_backtest_end_with_their_mean(built):
     shown = built("evaluate", "-t", "spend_next_month", "--months", "2").stdout
     names = [line.split()[0] for line in shown.splitlines()[3:6]]
     assert names == ["2023-05", "2023-06", "mean"]
-    assert "over 2 runs" in shown
+    assert "Mean ROC-AUC of 2 runs" in shown
+
+
+def test_families_are_compared_on_the_same_rows(built):
+    built("train", "-t", "activity", "--model", "logistic")
+    shown = built("evaluate", "-t", "activity", "--repeats", "1", "--holdout", "0.25", "--families")
+    lines = shown.stdout.splitlines()
+    assert lines[1].split()[:3] == ["family", "roc_auc", "baseline"]
+    found = {line.split("  ")[0]: line.split()[-7:] for line in lines[3:-2]}
+    assert found["as trained"] == found["logistic"]
+    assert found.keys() >= {"lightgbm", "extra_trees", "random_forest", "svc", "knn"}
+    assert lines[-2].startswith("1 random stratified splits of 400 rows, 25% to judge")
+
+
+def test_on_shuffled_labels_nothing_is_learnt(built):
+    built("train", "-t", "spend_next_month", "--model", "logistic")
+    shown = built("evaluate", "-t", "spend_next_month", "--months", "3", "--placebo").stdout
+    low, high = re.search(r"customers: ([\d.]+) to ([\d.]+);", shown).groups()
+    assert float(low) < 0.5 < float(high)
+    assert "Labels were shuffled" in shown
+
+
+def test_a_threshold_follows_the_costs(built, tmp_path):
+    built("train", "-t", "spend_next_month", "--model", "logistic")
+    costs = tmp_path / "costs.toml"
+
+    def chosen(miss: float) -> int:
+        costs.write_text(f"true_positive = 1\nfalse_positive = -1\nfalse_negative = {miss}\n")
+        decide = ("evaluate", "-t", "spend_next_month", "--criterion", "profit")
+        shown = built(*decide, "--costs", str(costs)).stdout
+        return int(re.search(r"(\d+) of 400 rows", shown)[1])
+
+    assert 0 < chosen(0) < chosen(-9)
+
+
+def test_a_config_says_what_to_train_and_options_go_before_it(built, tmp_path):
+    config = tmp_path / "training.toml"
+    config.write_text('targets = ["activity"]\nfamilies = ["decision_tree"]\ntrials = 2\n')
+    trained = built("train", "--config", str(config)).stdout.splitlines()
+    assert [line.split()[:2] for line in trained[2:]] == [["activity", "decision_tree"]]
+    other = built("train", "--config", str(config), "--model", "logistic").stdout.splitlines()
+    assert other[2].split()[:2] == ["activity", "logistic"]
 
 
 def test_a_target_asked_for_by_name_must_succeed(built):
@@ -98,6 +140,9 @@ def test_a_target_asked_for_by_name_must_succeed(built):
 
 def test_options_that_exclude_each_other_are_a_usage_error(built):
     assert built("evaluate", "--repeats", "2", "--months", "2").exit_code == 2
+    assert built("evaluate", "--placebo").exit_code == 2
+    assert built("evaluate", "--criterion", "f1", "--costs", "costs.toml").exit_code == 2
+    assert built("train", "--budget", "5", "--trials", "5").exit_code == 1
 
 
 def test_a_file_is_predicted(built, tmp_path):

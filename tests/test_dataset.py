@@ -14,6 +14,7 @@ from ml.config import AlmanacError, Workspace
 from ml.dataset import current, datasets, find, make, remove, verify
 from ml.dataset.kept import ROWS
 from ml.dataset.manifest import from_json, to_json
+from ml.plan import Plan
 from ml.targets import target
 from ml.train import train, train_on
 from tests.learnable import FEATURES, customer_months, fake_store, learnable
@@ -22,6 +23,7 @@ from tests.workspaces import copy_raw, make_workspace
 __all__ = ["fake_store"]
 UNIT_TESTS = "resource_type:unit_test"
 NAME = "spend_next_month"
+LOGISTIC = Plan(families=("logistic",))
 VERSIONED = "alter table features.ftr_spend add column month_version ubigint default 7"
 pytestmark = pytest.mark.usefixtures("fake_store")
 
@@ -171,7 +173,7 @@ def test_code_is_part_of_what_rows_come_from(ws):
 
 
 def test_training_records_the_set_and_keeps_no_rows(ws):
-    card = train(ws, target(ws, NAME), "logistic").card
+    card = train(ws, target(ws, NAME), LOGISTIC).card
     (recorded,) = datasets(ws)
     assert recorded.id == card["dataset"] == made(ws).id
     assert recorded.folder is None
@@ -184,12 +186,12 @@ def test_training_records_the_set_and_keeps_no_rows(ws):
 
 
 def test_training_on_a_kept_set_gives_the_model_of_then(ws):
-    before = train(ws, target(ws, NAME), "logistic").card
+    before = train(ws, target(ws, NAME), LOGISTIC).card
     made(ws, "then")
     change(ws, "update features.ftr_spend set spend_sum__1m = 0 where customer_id < 'c200'")
     kept = find(ws, "then")
-    assert train_on(ws, kept, kept.rows(), "logistic").card == before
-    assert train(ws, target(ws, NAME), "logistic").card["dataset"] != before["dataset"]
+    assert train_on(ws, kept, kept.rows(), LOGISTIC).card == before
+    assert train(ws, target(ws, NAME), LOGISTIC).card["dataset"] != before["dataset"]
 
 
 def test_todays_set_is_read_from_the_kept_rows(ws, fake_store, monkeypatch):

@@ -9,7 +9,8 @@ from ml.export import formula as formulas
 from ml.export.formula import formula
 from ml.export.probes import answers, distance, probes
 from ml.export.sql import KEPT
-from ml.models import FAMILIES, LightGBM, Logistic
+from ml.models import FAMILIES, LightGBM
+from ml.plan import Plan
 from ml.targets import target
 from ml.train import train
 from tests.learnable import fake_store, learnable
@@ -30,10 +31,18 @@ def trees(matrix, labels, **settings) -> LightGBM:
     return LightGBM(lightgbm.train(base | settings, data, 30))
 
 
-@pytest.mark.parametrize("family", sorted(FAMILIES))
-def test_sql_answers_as_the_model_does(family):
+@pytest.mark.parametrize(
+    ("family", "parameters"),
+    [
+        ("lightgbm", {}),
+        ("logistic", {}),
+        ("logistic", {"impute": "mean", "scale": "minmax", "penalty": "l1"}),
+        ("logistic", {"impute": "zero"}),
+    ],
+)
+def test_sql_answers_as_the_model_does(family, parameters):
     matrix, labels, weights = sample()
-    model = FAMILIES[family].fit(matrix, labels, weights, 1)
+    model = FAMILIES[family].fit(matrix, labels, weights, 1, parameters).calibrated(0.8, -0.3)
     tried = probes(matrix, 1000)
     expected = model.predict(tried)
     assert expected.std() > 0.1
@@ -75,7 +84,7 @@ def test_categories_that_training_did_not_see_are_sent_as_the_model_sends_them()
 def test_columns_of_nulls_alone_are_filled_as_the_model_fills_them():
     matrix, labels, weights = sample()
     matrix[:, 1] = np.nan
-    model = Logistic.fit(matrix, labels, weights, 1)
+    model = FAMILIES["logistic"].fit(matrix, labels, weights, 1)
     tried = probes(sample()[0], 500)
     assert distance(asked(model, tried), model.predict(tried)) < 1e-12
 
@@ -103,18 +112,21 @@ def test_models_that_are_too_large_or_of_another_kind_are_refused(monkeypatch):
     with pytest.raises(AlmanacError, match=r"240 leaves; as SQL, more than 10 (.|\n)*ml score"):
         formula(trees(matrix, labels), NAMES)
 
-    class Other:
-        family = "other"
-
-    with pytest.raises(AlmanacError, match="A other model cannot"):
-        formula(Other(), NAMES)
+    matrix, labels, weights = sample()
+    for family, parameters, wrong in (
+        ("decision_tree", {}, "A decision_tree model cannot"),
+        ("logistic", {"scale": "rank"}, "A QuantileTransformer cannot"),
+    ):
+        model = FAMILIES[family].fit(matrix, labels, weights, 1, parameters)
+        with pytest.raises(AlmanacError, match=wrong):
+            formula(model, NAMES)
 
 
 @pytest.fixture
 def ws(tmp_path, request):
     request.getfixturevalue("fake_store")
     ws = learnable(tmp_path / "home")
-    train(ws, target(ws, "activity"), "lightgbm")
+    train(ws, target(ws, "activity"), Plan(families=("lightgbm",)))
     return ws
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ml import Predictor, artifact
 from ml.config import AlmanacError, Workspace
+from ml.plan import Plan
 from ml.predict import Problem
 from ml.predict.predictor import confidence
 from ml.predict.records import inputs
@@ -28,8 +29,8 @@ def ws(tmp_path_factory) -> Workspace:
     ws = learnable(tmp_path_factory.mktemp("predict"))
     with pytest.MonkeyPatch.context() as patch:
         fake_store.__wrapped__(patch)
-        train(ws, target(ws, "activity"), "logistic")
-        train(ws, target(ws, "spend_next_month"), "lightgbm")
+        train(ws, target(ws, "activity"), Plan(families=("logistic",)))
+        train(ws, target(ws, "spend_next_month"), Plan(families=("lightgbm",)))
     return ws
 
 
@@ -131,7 +132,7 @@ def test_a_frame_is_checked_as_records_are(predictor):
 def test_features_of_the_training_set_that_the_model_leaves_out_are_no_problem(tmp_path, request):
     request.getfixturevalue("fake_store")
     ws = learnable(tmp_path, customer_months().assign(spend_noise__1m=1.0))
-    train(ws, target(ws, "activity"), "logistic")
+    train(ws, target(ws, "activity"), Plan(families=("logistic",)))
     predictor = Predictor("activity", ws)
     assert "spend_noise__1m" not in predictor.info()["features"]
     assert predictor.validate(RECORD | {"spend_noise__1m": 3.0}) == []

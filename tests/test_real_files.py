@@ -14,7 +14,7 @@ REJECTS = "select reason, count(*) from staging.rejects group by reason order by
 def mean_auc(text: str) -> tuple[float, float]:
     """The mean ROC-AUC of `ml evaluate --repeats|--months` and the baseline feature's."""
     line = next(line for line in text.splitlines() if line.startswith("mean"))
-    _, model, baseline = line.split()
+    _, model, baseline = line.split()[:3]
     return float(model), float(baseline)
 
 

@@ -13,6 +13,7 @@ from ml.config import AlmanacError, Workspace
 from ml.history import Event
 from ml.models import FAMILIES
 from ml.paired import compare
+from ml.plan import Plan
 from ml.targets import target
 from ml.train import train
 from tests.learnable import fake_store, learnable
@@ -222,11 +223,11 @@ def test_training_again_keeps_the_champion_and_a_worse_family_does_not_take_over
     request.getfixturevalue("fake_store")
     ws = learnable(tmp_path)
     wanted = target(ws, "spend_next_month")
-    first = train(ws, wanted, "logistic")
-    again = train(ws, wanted, "logistic")
+    first = train(ws, wanted, Plan(families=("logistic",)))
+    again = train(ws, wanted, Plan(families=("logistic",)))
     assert again.contest.why == "the champion already"
     assert len(registry.events_of(ws, wanted.name)) == 3
-    other = train(ws, wanted, "lightgbm")
+    other = train(ws, wanted, Plan(families=("lightgbm",)))
     frames = [
         artifact.load(each.folder).predictions().to_pandas().query("part == 'test'")
         for each in (other, first)

@@ -9,11 +9,14 @@ import pytest
 
 from ml import Predictor, artifact, inputs
 from ml.config import AlmanacError, Workspace
-from ml.evaluate import backtest, evaluate, repeat
+from ml.evaluate import decide, evaluate
 from ml.metrics import roc_auc
+from ml.nested import Protocol, backtest, plan_of
+from ml.plan import Plan
 from ml.publish import publish
 from ml.score import append, parse_as_of, score
 from ml.targets import target
+from ml.thresholds import Costs
 from ml.train import train
 from ml.warehouse import open_warehouse
 from tests.learnable import FEATURES, customer_months, fake_store, learnable
@@ -21,6 +24,7 @@ from tests.learnable import FEATURES, customer_months, fake_store, learnable
 __all__ = ["fake_store"]
 pytestmark = pytest.mark.usefixtures("fake_store")
 AS_OF = datetime(2023, 6, 1)
+LOGISTIC = Plan(families=("logistic",))
 
 
 @pytest.fixture
@@ -56,7 +60,7 @@ def test_the_newest_label_month_is_the_test_and_the_card_says_what_was_done(ws):
 
 
 def test_predictions_are_kept_for_every_judged_row_and_strangers_are_dropped(ws):
-    train(ws, target(ws, "spend_next_month"), "logistic")
+    train(ws, target(ws, "spend_next_month"), LOGISTIC)
     table = artifact.champion(ws, "spend_next_month").predictions().to_pandas()
     assert dict(table["part"].value_counts()) == {"cv": 1600, "test": 400}
     assert "stranger" not in set(table["customer_id"])
@@ -67,9 +71,42 @@ def test_predictions_are_kept_for_every_judged_row_and_strangers_are_dropped(ws)
     assert auc > 0.6
 
 
-def test_training_again_gives_the_same_model(ws):
-    wanted = target(ws, "activity")
-    assert train(ws, wanted).card == train(ws, wanted).card
+def test_training_again_gives_the_same_artifact_byte_for_byte(tmp_path):
+    found = []
+    for name in ("one", "two"):
+        ws = learnable(tmp_path / name)
+        folder = train(ws, target(ws, "activity")).folder
+        found.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert found[0] == found[1]
+
+
+def test_the_card_names_the_inputs_of_a_budget_and_scoring_asks_for_no_other(ws):
+    plan = Plan(families=("logistic", "lightgbm", "blend"), features=2)
+    card = train(ws, target(ws, "spend_next_month"), plan).card
+    assert [f["name"] for f in card["features"]] == ["spend_sum__1m", "spend_days_since__all"]
+    assert value(card, "test", "roc_auc")["value"] > 0.7
+    assert score(ws, target(ws, "spend_next_month"), None, online=False).new == 400
+
+
+def test_the_probabilities_of_the_champion_are_those_of_its_test_month(ws):
+    card = train(ws, target(ws, "spend_next_month"), Plan(families=("svc",))).card
+    assert card["calibration"]["slope"] != 1
+    score(ws, target(ws, "spend_next_month"), AS_OF, online=False)
+    table = artifact.champion(ws, "spend_next_month").predictions().to_pandas()
+    test = table[table["part"] == "test"].set_index("customer_id")["probability"]
+    scored = pd.Series({row[0]: row[4] for row in scores(ws)})
+    pd.testing.assert_series_equal(
+        test.sort_index(), scored.sort_index(), check_names=False, check_index_type=False
+    )
+
+
+def test_thresholds_are_judged_where_they_were_not_chosen(ws):
+    train(ws, target(ws, "spend_next_month"), LOGISTIC)
+    found = decide(ws, target(ws, "spend_next_month"), "recall", Costs())
+    assert found.rows == 400
+    assert found.outcome.recall == pytest.approx(0.9, abs=0.07)
+    assert found.always_yes.recall == 1
+    assert found.outcome.precision > found.always_yes.precision
 
 
 def test_ids_and_row_order_change_no_prediction(tmp_path):
@@ -96,12 +133,12 @@ def test_too_few_positives_are_refused(ws):
 
 def test_a_column_that_never_varies_is_no_feature(tmp_path):
     ws = learnable(tmp_path, customer_months().assign(spend_noise__1m=1.0))
-    card = train(ws, target(ws, "activity"), "logistic").card
+    card = train(ws, target(ws, "activity"), LOGISTIC).card
     assert [f["name"] for f in card["features"]] == FEATURES[:3]
 
 
 def test_evaluation_shows_trivial_answers_and_no_limit_for_real_data(ws):
-    train(ws, target(ws, "activity"), "logistic")
+    train(ws, target(ws, "activity"), LOGISTIC)
     found = evaluate(ws, target(ws, "activity"))
     assert (found.part, found.rows) == ("cv", 400)
     assert found.limits == {}
@@ -111,7 +148,7 @@ def test_evaluation_shows_trivial_answers_and_no_limit_for_real_data(ws):
 
 
 def test_the_limit_is_that_of_the_truth_on_the_same_rows(ws):
-    train(ws, target(ws, "spend_next_month"), "logistic")
+    train(ws, target(ws, "spend_next_month"), LOGISTIC)
     frame = customer_months()
     known = pa.table(
         {
@@ -132,21 +169,25 @@ def test_the_limit_is_that_of_the_truth_on_the_same_rows(ws):
 
 def test_repeats_and_months_are_for_their_own_kind_of_target(ws):
     for name in ("activity", "spend_next_month"):
-        train(ws, target(ws, name), "logistic")
-    repeated = repeat(ws, target(ws, "activity"), 2)
-    assert [run.rows for run in repeated.runs] == [400, 400]
+        train(ws, target(ws, name), LOGISTIC)
+    shuffled, months = target(ws, "activity"), target(ws, "spend_next_month")
+    assert plan_of(ws, shuffled) == LOGISTIC
+    repeated = backtest(ws, shuffled, LOGISTIC, Protocol(repeats=2))
+    assert [len(run.labels) for run in repeated.runs] == [400, 400]
     assert repeated.runs[0].roc_auc != repeated.runs[1].roc_auc
-    walked = backtest(ws, target(ws, "spend_next_month"), 3)
+    low, high = repeated.interval
+    assert low < repeated.runs[0].roc_auc < high
+    walked = backtest(ws, months, LOGISTIC, Protocol(months=3))
     assert [run.name for run in walked.runs] == ["2023-04", "2023-05", "2023-06"]
     assert all(run.roc_auc > run.baseline for run in walked.runs)
     with pytest.raises(AlmanacError, match="--months 3"):
-        repeat(ws, target(ws, "spend_next_month"), 2)
+        backtest(ws, months, LOGISTIC, Protocol(repeats=2))
     with pytest.raises(AlmanacError, match="--repeats 5"):
-        backtest(ws, target(ws, "activity"), 2)
+        backtest(ws, shuffled, LOGISTIC, Protocol(months=2))
 
 
 def test_scoring_twice_changes_nothing(ws):
-    train(ws, target(ws, "spend_next_month"), "logistic")
+    train(ws, target(ws, "spend_next_month"), LOGISTIC)
     first = score(ws, target(ws, "spend_next_month"), None, online=False)
     assert (first.new, first.already, first.as_of) == (400, 0, AS_OF)
     written = scores(ws)
@@ -156,7 +197,7 @@ def test_scoring_twice_changes_nothing(ws):
 
 
 def test_scores_are_probabilities_ranked_among_those_scored_together(ws):
-    train(ws, target(ws, "spend_next_month"), "logistic")
+    train(ws, target(ws, "spend_next_month"), LOGISTIC)
     score(ws, target(ws, "spend_next_month"), None, online=True)
     rows = sorted(scores(ws), key=lambda row: row[4])
     assert all(0 < row[4] < 1 for row in rows)
@@ -166,7 +207,7 @@ def test_scores_are_probabilities_ranked_among_those_scored_together(ws):
 
 
 def test_batches_give_what_one_pass_gives(ws, monkeypatch):
-    train(ws, target(ws, "spend_next_month"), "logistic")
+    train(ws, target(ws, "spend_next_month"), Plan(families=("logistic",)))
     score(ws, target(ws, "spend_next_month"), None, online=False)
     at_once = scores(ws)
     with open_warehouse(ws.warehouse, read_only=False) as connection:
@@ -179,7 +220,7 @@ def test_batches_give_what_one_pass_gives(ws, monkeypatch):
 
 
 def test_every_score_has_the_predictors_reasons(ws):
-    train(ws, target(ws, "spend_next_month"), "lightgbm")
+    train(ws, target(ws, "spend_next_month"), Plan(families=("lightgbm",)))
     score(ws, target(ws, "spend_next_month"), None, online=False)
     answers = Predictor("spend_next_month", ws).predict(newest())
     expected = dict(zip(answers["id"], answers["reasons"], strict=True))
@@ -188,7 +229,7 @@ def test_every_score_has_the_predictors_reasons(ws):
 
 
 def test_only_the_highest_scores_are_explained_where_not_all_are(ws):
-    train(ws, target(ws, "spend_next_month"), "lightgbm")
+    train(ws, target(ws, "spend_next_month"), Plan(families=("lightgbm",)))
     wanted = target(ws, "spend_next_month")
     score(ws, wanted, None, online=False, explained=25)
     rows = sorted(scores(ws), key=lambda row: -row[4])
@@ -202,13 +243,13 @@ def test_only_the_highest_scores_are_explained_where_not_all_are(ws):
 
 
 def test_an_earlier_instant_uses_what_was_known_then(ws):
-    train(ws, target(ws, "spend_next_month"), "logistic")
+    train(ws, target(ws, "spend_next_month"), LOGISTIC)
     early = score(ws, target(ws, "spend_next_month"), datetime(2023, 3, 1), online=False)
     assert (early.new, early.as_of) == (400, datetime(2023, 3, 1))
 
 
 def test_impossible_instants_are_refused(ws):
-    train(ws, target(ws, "spend_next_month"), "logistic")
+    train(ws, target(ws, "spend_next_month"), LOGISTIC)
     wanted = target(ws, "spend_next_month")
     with pytest.raises(AlmanacError, match=r"first are of 2023-02-01.*\n.*--as-of 2023-06-01"):
         score(ws, wanted, datetime(2022, 1, 1), online=False)
@@ -225,7 +266,7 @@ def test_scoring_comes_after_training(ws):
 
 
 def test_a_failed_append_leaves_no_row(ws):
-    train(ws, target(ws, "activity"), "logistic")
+    train(ws, target(ws, "activity"), LOGISTIC)
     score(ws, target(ws, "activity"), None, online=False)
     before = scores(ws)
     row = dict(zip(["customer_id", "target", "model_id", "as_of", "score", "percentile",

@@ -1,6 +1,8 @@
 """Commands about models: `ml targets | train | evaluate | score`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 
 Result = TypeVar("Result")
+Option = tuple[str, ...] | float | None
 TARGET = click.option("--target", "-t", "names", multiple=True, help="Only this one; repeatable.")
 
 
@@ -39,7 +42,9 @@ def list_targets() -> None:
 @click.command(
     epilog=examples(
         "ml train",
-        "ml train --target purchase_any --model lightgbm",
+        "ml train --target purchase_any --model lightgbm --budget 600",
+        "ml train --trials 50 --features 200",
+        "ml train --config training.toml",
         "ml train --dataset december",
     ),
 )
@@ -47,27 +52,47 @@ def list_targets() -> None:
 @click.option("--dataset", help="Train on these kept rows (an id or a name of `ml dataset list`).")
 @click.option(
     "--model",
-    default="auto",
-    show_default=True,
-    help="The family, such as lightgbm or logistic; auto: the better one in cross-validation.",
+    "families",
+    multiple=True,
+    help="A family, such as lightgbm, or blend: the mean of the best; repeatable. Default: what "
+    "suits the rows.",
 )
-def train(names: tuple[str, ...], dataset: str | None, model: str) -> None:
+@click.option("--budget", type=click.FloatRange(0, min_open=True), help="Search so many seconds.")
+@click.option("--trials", type=click.IntRange(1), help="Search so many trials: reproducible.")
+@click.option("--features", type=click.IntRange(1), help="The most inputs a model may have.")
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A TOML file with these settings, and more; options go before it.",
+)
+def train(
+    names: tuple[str, ...], dataset: str | None, config: Path | None, **options: Option
+) -> None:
     """Train a model for each target; it becomes champion unless it is worse than the champion.
 
     A target whose labels cannot carry a model is reported; the others are trained all the same.
-    The model records the id of its training set; `ml dataset make` keeps one.
+    Without --budget or --trials, families are compared as they come. A search that was stopped
+    goes on by the same command; one in trials gives the same model on any machine, one in seconds
+    need not. The model records the id of its training set; `ml dataset make` keeps one.
     """
     from ml import train as training
     from ml.dataset import find
+    from ml.plan import Plan, checked, read_config
 
+    wanted, plan = read_config(config) if config else ((), Plan())
+    names = names or wanted
     if names and dataset:
         raise click.UsageError("--target and --dataset exclude each other.")
+    given: dict[str, Any] = {name: value for name, value in options.items() if value}
+    if given.keys() & {"budget", "trials"}:
+        given = {"budget": None, "trials": None, **given}
+    plan = checked(replace(plan, **given), "ml train")
     ws = workspace()
     if dataset:
         kept = find(ws, dataset)
-        done = [training.train_on(ws, kept, kept.rows(), model)]
+        done = [training.train_on(ws, kept, kept.rows(), plan)]
     else:
-        done = each(ws, names, lambda target: training.train(ws, target, model))
+        done = each(ws, names, lambda target: training.train(ws, target, plan))
     headers = ["target", "family", "rows", "positives", "cv roc_auc", "test roc_auc", "model"]
     rows = [
         [
@@ -91,32 +116,72 @@ def train(names: tuple[str, ...], dataset: str | None, model: str) -> None:
     epilog=examples(
         "ml evaluate",
         "ml evaluate --target activity_decline --repeats 5",
+        "ml evaluate --target activity_decline --repeats 5 --families",
         "ml evaluate --target purchase_any --months 3",
+        "ml evaluate --target purchase_any --criterion profit --costs costs.toml",
     )
 )
 @TARGET
 @click.option("--repeats", type=click.IntRange(1), help="Repeat shuffled 5-fold validation.")
+@click.option(
+    "--holdout",
+    type=click.FloatRange(0.05, 0.95),
+    help="With --repeats: random splits with this share to judge, instead of folds.",
+)
 @click.option("--months", type=click.IntRange(1), help="Test each of the last label months.")
-def evaluate(names: tuple[str, ...], repeats: int | None, months: int | None) -> None:
+@click.option("--families", is_flag=True, help="With either: every family beside the plan.")
+@click.option("--placebo", is_flag=True, help="With either: on shuffled labels; 0.5 is honest.")
+@click.option(
+    "--criterion",
+    type=click.Choice(["f1", "accuracy", "precision", "recall", "profit"]),
+    help="Choose the threshold by this, and show what comes of it.",
+)
+@click.option(
+    "--costs",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A TOML file: what true_positive, false_positive, false_negative, true_negative bring in.",
+)
+def evaluate(  # noqa: PLR0913, PLR0917
+    names: tuple[str, ...],
+    repeats: int | None,
+    holdout: float | None,
+    months: int | None,
+    families: bool,
+    placebo: bool,
+    criterion: str | None,
+    costs: Path | None,
+) -> None:
     """Show how good the champions are, beside trivial answers.
 
     One line a target; with --target every metric of it. The limit is what the simulator's own
-    probabilities reach on the same rows; n/a for real data.
+    probabilities reach on the same rows; n/a for real data. With --repeats or --months, everything
+    that training chose is chosen anew, inside the rows learnt from.
     """
     from ml import evaluate as judge
+    from ml import nested
+    from ml.nested import Protocol
+    from ml.thresholds import Costs, read_costs
 
     if repeats and months:
         raise click.UsageError("--repeats and --months exclude each other.")
-    ws = workspace()
-    if not (names or repeats or months):
+    if (families or placebo or holdout) and not (repeats or months):
+        raise click.UsageError("--families, --placebo and --holdout need --repeats or --months.")
+    if costs and criterion != "profit":
+        raise click.UsageError("--costs needs --criterion profit.")
+    ws, table = workspace(), read_costs(costs) if costs else Costs()
+    if not (names or repeats or months or criterion):
         click.echo(text.summary(each(ws, names, lambda target: judge.evaluate(ws, target))))
         return
+    protocol = Protocol(repeats or 0, holdout, months or 0, placebo)
 
     def shown(target: "Target") -> str:
-        if repeats:
-            return text.backtest(judge.repeat(ws, target, repeats))
-        if months:
-            return text.backtest(judge.backtest(ws, target, months))
+        if repeats or months:
+            plan = nested.plan_of(ws, target)
+            plans = nested.by_family(plan, target.rows) if families else [(nested.AS_TRAINED, plan)]
+            found = nested.backtests(ws, target, plans, protocol)
+            return text.comparison(found) if families else text.backtest(found[0])
+        if criterion:
+            return text.decision(judge.decide(ws, target, criterion, table))
         return text.evaluation(judge.evaluate(ws, target))
 
     each(ws, names, lambda target: click.echo(f"{shown(target)}\n"))

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from ml.config import AlmanacError
-from ml.models import LightGBM, Logistic, Model
+from ml.models import Fitted, LightGBM, Model
 
 # A hundred thousand rows take seconds through so many; beyond, `ml score` is the better way.
 MOST_LEAVES = 4_000
@@ -26,9 +27,9 @@ def formula(model: Model, names: Sequence[str]) -> str:
     """
     columns = [quoted(name) for name in names]
     if isinstance(model, LightGBM):
-        return _probability(_trees(model, columns))
-    if isinstance(model, Logistic):
-        return _probability(_linear(model, columns))
+        return _probability(model, _trees(model, columns))
+    if isinstance(model, Fitted) and model.exact:
+        return _probability(model, _linear(model, columns))
     raise AlmanacError(
         f"A {model.family} model cannot be written as SQL; lightgbm and logistic can.\n"
         "Score with the artifact: ml score"
@@ -46,9 +47,10 @@ def number(value: float) -> str:
     return text if "e" in text else f"{text}e0"
 
 
-def _probability(terms: Sequence[str]) -> str:
+def _probability(model: Model, terms: Sequence[str]) -> str:
     listed = ",\n    ".join(terms)
-    return f"1e0 / (1e0 + exp(-list_sum([\n    {listed}\n])))"
+    slope, intercept = number(model.slope), number(model.intercept)
+    return f"1e0 / (1e0 + exp(-({slope} * list_sum([\n    {listed}\n]) + {intercept})))"
 
 
 def _trees(model: LightGBM, columns: Sequence[str]) -> list[str]:
@@ -94,7 +96,7 @@ def _goes_left(node: Mapping[str, Any], column: str) -> str:
             return f"coalesce({column}, 0) <= {number(node['threshold'])}"
 
 
-def _linear(model: Logistic, columns: Sequence[str]) -> list[str]:
+def _linear(model: Fitted, columns: Sequence[str]) -> list[str]:
     steps = model.pipeline.named_steps
     classify, scale, impute = steps["classify"], steps["scale"], steps["impute"]
     filled = [
@@ -102,9 +104,22 @@ def _linear(model: Logistic, columns: Sequence[str]) -> list[str]:
         for column, median in zip(columns, np.nan_to_num(impute.statistics_), strict=True)
     ]
     flags = [f"({columns[i]} is null)::double" for i in impute.indicator_.features_]
-    weights = zip([*filled, *flags], scale.mean_, scale.scale_, classify.coef_[0], strict=True)
-    terms = [
-        f"({value} - {number(mean)}) / {number(width)} * {number(weight)}"
-        for value, mean, width, weight in weights
-    ]
+    scaled = _scaled(scale, [*filled, *flags])
+    weights = zip(scaled, classify.coef_[0], strict=True)
+    terms = [f"{value} * {number(weight)}" for value, weight in weights]
     return [*terms, number(classify.intercept_[0])]
+
+
+def _scaled(scale: object, values: Sequence[str]) -> list[str]:
+    match scale:
+        case StandardScaler():
+            moved = zip(values, scale.mean_, scale.scale_, strict=True)
+            return [f"({value} - {number(mean)}) / {number(width)}" for value, mean, width in moved]
+        case MinMaxScaler():
+            moved = zip(values, scale.scale_, scale.min_, strict=True)
+            return [f"({value} * {number(by)} + {number(least)})" for value, by, least in moved]
+        case _:
+            raise AlmanacError(
+                f"A {type(scale).__name__} cannot be written as SQL.\n"
+                "Score with the artifact: ml score"
+            )

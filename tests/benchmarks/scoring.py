@@ -20,7 +20,8 @@ import pyarrow as pa
 from feature_repo.build import feast_objects
 from ml import artifact, registry
 from ml.config import Workspace
-from ml.models import LightGBM, Logistic, Model
+from ml.models import FAMILIES as MODELS
+from ml.models import LightGBM, Model
 from ml.store import feature_store
 from tests.benchmarks.process import run
 from tests.small_workspace import node, write_manifest
@@ -110,7 +111,7 @@ def fitted(sample: np.ndarray) -> dict[str, Model]:
     settings = {"objective": "binary", "num_leaves": LEAVES, "learning_rate": 0.05,
                 "feature_fraction": 0.5, "min_data_in_leaf": 100, "verbosity": -1}  # fmt: skip
     booster = lightgbm.train(settings, lightgbm.Dataset(sample, labels), TREES)
-    logistic = Logistic.fit(sample, labels, np.ones(len(labels)), 1)
+    logistic = MODELS["logistic"].fit(sample, labels, np.ones(len(labels)), 1)
     return {"lightgbm": LightGBM(booster), "logistic": logistic}
 
 

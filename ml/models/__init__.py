@@ -1,0 +1,50 @@
+"""Model families: one entry of `FAMILIES` each, all fitted, asked and saved in the same way."""
+
+from ml.models.blend import Blend, blend_format
+from ml.models.estimators import (
+    EXTRA_TREES,
+    FOREST,
+    HISTOGRAM,
+    KNN,
+    LOGISTIC,
+    SVM,
+    TREE,
+)
+from ml.models.family import Choice, Family, Format, Model, Parameters, Range
+from ml.models.importance import importance
+from ml.models.lightgbm import LIGHTGBM, LightGBM
+from ml.models.pipeline import Fitted
+from ml.models.xgboost import XGBOOST, XGBoost
+
+FAMILIES: dict[str, Family] = {
+    each.name: each
+    for each in (
+        LIGHTGBM,
+        LOGISTIC,
+        EXTRA_TREES,
+        FOREST,
+        HISTOGRAM,
+        SVM,
+        KNN,
+        TREE,
+        XGBOOST,
+    )
+}
+# Blends are made of fitted models; they are read like any other.
+FORMATS: dict[str, Format] = {**FAMILIES, Blend.family: blend_format(FAMILIES)}
+
+__all__ = [
+    "FAMILIES",
+    "FORMATS",
+    "Blend",
+    "Choice",
+    "Family",
+    "Fitted",
+    "Format",
+    "LightGBM",
+    "Model",
+    "Parameters",
+    "Range",
+    "XGBoost",
+    "importance",
+]

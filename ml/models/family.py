@@ -1,0 +1,158 @@
+"""What a family of models is, and what every fitted model can do."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from ml.config import AlmanacError
+from ml.matrix import Labels, Matrix, Vector
+
+Parameters = Mapping[str, Any]
+Option = str | float
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers from `low` to `high`: whole ones, or even on the scale of logarithms."""
+
+    low: float
+    high: float
+    default: float
+    log: bool = False
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of `options`, the first by default."""
+
+    options: tuple[Option, ...]
+
+    @property
+    def default(self) -> Option:
+        """The first option."""
+        return self.options[0]
+
+
+Space = Mapping[str, Range | Choice]
+
+
+@dataclass(frozen=True)
+class Model(ABC):
+    """A fitted model: a margin for each row, and the line that makes log-odds of margins."""
+
+    family: ClassVar[str]
+    slope: float = field(default=1.0, kw_only=True)
+    intercept: float = field(default=0.0, kw_only=True)
+
+    @abstractmethod
+    def margin(self, matrix: Matrix) -> Vector:
+        """Return a number a row, larger where label 1 is likelier, as the fit left it."""
+
+    @abstractmethod
+    def margin_parts(self, matrix: Matrix) -> NDArray[np.float64]:
+        """Return what each value adds to its row's margin, in the matrix's shape."""
+
+    @abstractmethod
+    def content(self) -> bytes:
+        """Return the model's file: the same bytes for the same model, whenever it was fitted."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether contributions add up to the log-odds, but for a constant."""
+        return True
+
+    def log_odds(self, matrix: Matrix) -> Vector:
+        """Return each row's calibrated log-odds of label 1."""
+        if not len(matrix):
+            return np.empty(0)
+        return self.slope * self.margin(matrix) + self.intercept
+
+    def predict(self, matrix: Matrix) -> Vector:
+        """Return each row's probability of label 1."""
+        return np.asarray(expit(self.log_odds(matrix)), dtype=np.float64)
+
+    def contributions(self, matrix: Matrix) -> NDArray[np.float64]:
+        """Return what each value adds to its row's log-odds, in the matrix's shape."""
+        return self.slope * self.margin_parts(matrix)
+
+    def calibrated(self, slope: float = 1.0, intercept: float = 0.0) -> Self:
+        """Return the model whose log-odds are `slope` times these, plus `intercept`."""
+        return replace(self, slope=slope * self.slope, intercept=slope * self.intercept + intercept)
+
+    def save(self, path: Path) -> None:
+        """Write `content` in a format that runs no code when read; the line is not part of it."""
+        path.write_bytes(self.content())
+
+
+@dataclass(frozen=True)
+class Format:
+    """How models of one name lie on disk."""
+
+    name: str
+    file: str
+    parse: Callable[[bytes], Model]
+
+    def load(self, path: Path) -> Model:
+        """Return the model whose `content` is in the file, uncalibrated."""
+        return self.parse(path.read_bytes())
+
+
+@dataclass(frozen=True)
+class Family(Format):
+    """A family: how its models are fitted, what can be searched, and what it asks for.
+
+    `tuned` gives defaults that follow from the labels, before those of the space; `variants` are
+    other places to start from, simpler ones for rows that tell little. A family without
+    `weighted` takes every row for one. Beyond `most_rows` rows it would take too long; `package`
+    is what must be installed.
+    """
+
+    learn: Callable[[Matrix, Labels, Vector, Parameters, int], Model]
+    space: Space
+    tuned: Callable[[Labels], Parameters] = lambda _: {}
+    variants: tuple[Parameters, ...] = ()
+    weighted: bool = True
+    most_rows: int | None = None
+    package: str | None = None
+
+    def defaults(self, labels: Labels) -> dict[str, Any]:
+        """Return a value for every parameter of the space."""
+        return {name: each.default for name, each in self.space.items()} | {**self.tuned(labels)}
+
+    def fit(
+        self,
+        matrix: Matrix,
+        labels: Labels,
+        weights: Vector,
+        seed: int,
+        parameters: Parameters | None = None,
+    ) -> Model:
+        """Return a model fitted to these rows, each counting as much as its weight.
+
+        Raises:
+            AlmanacError: the family's package is not installed.
+        """
+        if not self.installed:
+            raise AlmanacError(
+                f"{self.name} is not installed.\nInstall it: pip install 'almanac[{self.name}]'"
+            )
+        settings = {**self.defaults(labels), **(parameters or {})}
+        return self.learn(matrix, labels, weights, settings, seed)
+
+    @property
+    def installed(self) -> bool:
+        """Whether what the family needs is there."""
+        return self.package is None or find_spec(self.package) is not None
+
+
+def threads(rows: int) -> int:
+    """Return how many threads to use, 0 for all: on few rows a second waits more than works."""
+    return 1 if rows < 10_000 else 0

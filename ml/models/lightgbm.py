@@ -1,0 +1,99 @@
+"""LightGBM: gradient-boosted trees, nulls as they are, no scaling."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.matrix import Labels, Matrix, Vector
+from ml.models.family import Family, Model, Parameters, Range, threads
+
+
+@dataclass(frozen=True)
+class LightGBM(Model):
+    """A LightGBM booster."""
+
+    booster: lightgbm.Booster
+    family: ClassVar[str] = "lightgbm"
+
+    def margin(self, matrix: Matrix) -> Vector:
+        """Return the sum of the trees' leaves."""
+        return np.asarray(self.booster.predict(matrix, raw_score=True), dtype=np.float64)
+
+    def margin_parts(self, matrix: Matrix) -> NDArray[np.float64]:
+        """Return SHAP values, without the column of the expected value."""
+        return np.asarray(self.booster.predict(matrix, pred_contrib=True))[:, :-1]
+
+    def content(self) -> bytes:
+        """Return LightGBM's own text format."""
+        return str(self.booster.model_to_string()).encode()
+
+
+def _learn(
+    matrix: Matrix, labels: Labels, weights: Vector, parameters: Parameters, seed: int
+) -> LightGBM:
+    settings = {**_STEADY, **parameters, "seed": seed, "num_threads": threads(len(labels))}
+    rounds = int(settings.pop("rounds"))
+    data = lightgbm.Dataset(matrix, labels, weight=weights, params={"verbosity": -1})
+    return LightGBM(lightgbm.train(settings, data, rounds))
+
+
+# Two runs on the same rows must give the same trees, however many threads the machine has.
+_STEADY: Parameters = {
+    "objective": "binary",
+    "verbosity": -1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+}
+
+
+def _tuned(labels: Labels) -> dict[str, Any]:
+    """Return settings for so many rows of the rarer class: few examples, small shy trees."""
+    rarer = int(min(labels.sum(), (1 - labels).sum()))
+    if rarer >= 2000:
+        return {
+            "rounds": 400,
+            "learning_rate": 0.05,
+            "num_leaves": 31,
+            "min_data_in_leaf": 100,
+            "feature_fraction": 0.5,
+            "lambda_l2": 5.0,
+        }
+    if rarer < len(labels) / 20:
+        # Few events among many rows: in cross-validation, larger trees learnt them by heart.
+        return {
+            "rounds": 200,
+            "learning_rate": 0.03,
+            "num_leaves": 4,
+            "min_data_in_leaf": 20,
+            "feature_fraction": 0.2,
+            "lambda_l2": 20.0,
+        }
+    return {}
+
+
+def _parse(content: bytes) -> LightGBM:
+    return LightGBM(lightgbm.Booster(model_str=content.decode()))
+
+
+LIGHTGBM = Family(
+    name=LightGBM.family,
+    file="model.txt",
+    parse=_parse,
+    learn=_learn,
+    tuned=_tuned,
+    variants=({"num_leaves": 2},),
+    space={
+        "rounds": Range(50, 800, 300, log=True, whole=True),
+        "learning_rate": Range(0.01, 0.2, 0.03, log=True),
+        "num_leaves": Range(2, 64, 8, log=True, whole=True),
+        "min_data_in_leaf": Range(5, 200, 20, log=True, whole=True),
+        "feature_fraction": Range(0.1, 1.0, 0.5),
+        "lambda_l1": Range(1e-3, 10.0, 1e-3, log=True),
+        "lambda_l2": Range(1e-2, 100.0, 1.0, log=True),
+    },
+)

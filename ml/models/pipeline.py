@@ -1,0 +1,109 @@
+"""Models of scikit-learn: one class for every family of them."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logit
+from sklearn.base import ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
+
+from ml.matrix import Labels, Matrix, Vector
+from ml.models.family import Family, Model, Parameters, Space, threads
+from ml.models.sealed import seal, unseal
+
+# Makes an unfitted pipeline of parameters, for so many columns, with a seed.
+Maker = Callable[[Parameters, int, int], Pipeline]
+CLASSIFY = "classify"
+# A median needs no more rows, evenly spaced.
+_TYPICAL_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class Fitted(Model):
+    """A fitted pipeline, and the values that stand for a typical row: medians in training."""
+
+    family: str  # type: ignore[misc]
+    pipeline: Pipeline
+    typical: NDArray[np.float32]
+
+    def margin(self, matrix: Matrix) -> Vector:
+        """Return the classifier's decision function, or the log-odds of its voters' share."""
+        classify = self.pipeline[CLASSIFY]
+        if hasattr(classify, "decision_function"):
+            return np.asarray(self.pipeline.decision_function(matrix), dtype=np.float64)
+        share = np.asarray(self.pipeline.predict_proba(matrix)[:, 1], dtype=np.float64)
+        # Half a vote for either side: nobody is sure, and the order stays.
+        votes = _votes(classify)
+        return np.asarray(logit((share * votes + 0.5) / (votes + 1)))
+
+    @property
+    def exact(self) -> bool:
+        """Whether the classifier is linear."""
+        return isinstance(self.pipeline[CLASSIFY], LogisticRegression)
+
+    def margin_parts(self, matrix: Matrix) -> NDArray[np.float64]:
+        """Return coefficient times scaled value, or what a typical value in its place changes."""
+        if self.exact:
+            return self._linear_parts(matrix)
+        whole = self.margin(matrix)
+        parts = np.zeros(matrix.shape)
+        for column, value in enumerate(self.typical):
+            typical = matrix.copy()
+            typical[:, column] = value
+            parts[:, column] = whole - self.margin(typical)
+        return parts
+
+    def content(self) -> bytes:
+        """Return a skops file."""
+        return seal({"pipeline": self.pipeline, "typical": self.typical})
+
+    def _linear_parts(self, matrix: Matrix) -> NDArray[np.float64]:
+        """Return each value's addend, that of a feature's null flag counted with it."""
+        added = self.pipeline[:-1].transform(matrix) * self.pipeline[CLASSIFY].coef_[0]
+        width = matrix.shape[1]
+        of_values = added[:, :width].copy()
+        of_values[:, self.pipeline["impute"].indicator_.features_] += added[:, width:]
+        return np.asarray(of_values, dtype=np.float64)
+
+
+def family(name: str, make: Maker, space: Space, *, weighted: bool = True) -> Family:
+    """Return the family of the pipelines that `make` makes."""
+
+    def learn(
+        matrix: Matrix, labels: Labels, weights: Vector, parameters: Parameters, seed: int
+    ) -> Fitted:
+        pipeline, typical = make(parameters, matrix.shape[1], seed), _typical(matrix)
+        empty = np.isnan(matrix).all(axis=0)
+        if empty.any():
+            # A column of nulls alone says nothing, and not every classifier takes it.
+            matrix = np.where(empty, np.float32(0), matrix)
+        given = {f"{CLASSIFY}__sample_weight": weights} if weighted else {}
+        with warnings.catch_warnings(), threadpool_limits(threads(len(labels)) or None):
+            # Not quite converged is still a model; its folds say how good.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            pipeline.fit(matrix, labels, **given)
+        return Fitted(name, pipeline, typical)
+
+    def parse(content: bytes) -> Fitted:
+        held = unseal(content)
+        return Fitted(name, held["pipeline"], held["typical"])
+
+    return Family(name, "model.skops", parse, learn, space, weighted=weighted)
+
+
+def _typical(matrix: Matrix) -> NDArray[np.float32]:
+    with warnings.catch_warnings():
+        # A column of nulls alone has no median but null.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        few = matrix[:: max(1, len(matrix) // _TYPICAL_ROWS)]
+        return np.asarray(np.nanmedian(few, axis=0), dtype=np.float32)
+
+
+def _votes(classify: ClassifierMixin) -> int:
+    return int(getattr(classify, "n_estimators", 0) or getattr(classify, "n_neighbors", 20))

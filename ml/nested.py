@@ -1,0 +1,259 @@
+"""Honest numbers: everything that training does, done anew on one side, judged on the other."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ml import artifact
+from ml.config import AlmanacError, Workspace
+from ml.intervals import Interval, bootstrap
+from ml.learn import FOLDS, baseline_of, labelled_rows, refuse_poor
+from ml.matrix import Labels, Rows, TrainingSet, Vector
+from ml.metrics import brier, calibration_error, f1, missing_last, roc_auc_within
+from ml.models import FAMILIES
+from ml.plan import Plan, read_plan
+from ml.search import learn
+from ml.split import folds, months_of, parts, temporal
+from ml.targets import Target
+
+# A random share is counted in so many parts of equal size.
+_SLICES = 20
+_DRAWS = 200
+AS_TRAINED = "as trained"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One repetition or one label month: the model's figures beside those of trivial answers."""
+
+    name: str
+    customers: NDArray[Any]
+    labels: Labels
+    probabilities: Vector
+    chosen: NDArray[np.bool_]
+    fold_of: Rows
+    ranking: Vector
+    prior: float
+
+    @property
+    def roc_auc(self) -> float | None:
+        """The mean of the folds' ROC-AUC: each is another model's."""
+        return roc_auc_within(self.labels, self.probabilities, self.fold_of)
+
+    @property
+    def baseline(self) -> float | None:
+        """The same of the baseline feature alone."""
+        return roc_auc_within(self.labels, self.ranking, self.fold_of)
+
+    @property
+    def f1(self) -> tuple[float | None, float | None]:
+        """The F1 of the chosen rows, and that of always yes."""
+        return f1(self.labels, self.chosen), f1(self.labels, np.ones_like(self.chosen))
+
+    @property
+    def brier(self) -> tuple[float | None, float | None]:
+        """The Brier score of the probabilities, and that of the prevalence in training."""
+        constant = np.full(len(self.labels), self.prior)
+        return brier(self.labels, self.probabilities), brier(self.labels, constant)
+
+    @property
+    def calibration_error(self) -> float | None:
+        """The expected calibration error over ten equally full bins."""
+        return calibration_error(self.labels, self.probabilities)
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """Several runs of one plan on one target; `interval` is that of their mean ROC-AUC."""
+
+    target: str
+    title: str
+    runs: tuple[Run, ...]
+    interval: Interval | None
+    protocol: str
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How to judge: shuffled repeats (of folds, or of random test shares), or label months."""
+
+    repeats: int = 0
+    holdout: float | None = None
+    months: int = 0
+    placebo: bool = False
+
+
+def plan_of(ws: Workspace, target: Target) -> Plan:
+    """Return the plan of the target's champion; a search of as many trials as that made.
+
+    Raises:
+        AlmanacError: the target has no champion.
+    """
+    champion = artifact.champion(ws, target.name)
+    plan = read_plan(champion.card["plan"], str(champion.folder / artifact.CARD))
+    trials = champion.card["trials"] if plan.searches else None
+    return replace(plan, budget=None, trials=trials)
+
+
+def by_family(plan: Plan, rows: int) -> list[tuple[str, Plan]]:
+    """Return the plan, and beside it every family that can be had for so many rows, alone."""
+    everything = replace(plan, families=tuple(FAMILIES))
+    alone = [(name, replace(plan, families=(name,))) for name in everything.families_for(rows)]
+    return [(AS_TRAINED, plan), *alone]
+
+
+def backtest(ws: Workspace, target: Target, plan: Plan, protocol: Protocol) -> Backtest:
+    """Return what the plan is worth on rows that had no part in any choice.
+
+    Families, parameters, samplings, features, calibration and threshold are chosen anew in each
+    run, from the rows that it learns from.
+
+    Raises:
+        AlmanacError: the protocol does not suit the target, or a part cannot carry a model.
+    """
+    return backtests(ws, target, [(AS_TRAINED, plan)], protocol)[0]
+
+
+def backtests(
+    ws: Workspace, target: Target, plans: Sequence[tuple[str, Plan]], protocol: Protocol
+) -> list[Backtest]:
+    """Return what each of the titled plans is worth on the same rows, as `backtest` does."""
+    _refuse_unsuitable(target, protocol)
+    rows = labelled_rows(ws, target)
+    if protocol.placebo:
+        rows = _shuffled_labels(rows)
+    refuse_poor(rows, target)
+    walk = _Walk(rows, target, list(_halves(rows, target, protocol)), protocol)
+    return [walk.backtest(title, plan) for title, plan in plans]
+
+
+# A run's name, with its pairs of rows to learn from and rows to judge.
+Half = tuple[str, list[tuple[Rows, Rows]]]
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """The rows of a target and how they are to be divided."""
+
+    rows: TrainingSet
+    target: Target
+    halves: Sequence[Half]
+    protocol: Protocol
+
+    def backtest(self, title: str, plan: Plan) -> Backtest:
+        """Return what the plan is worth."""
+        shown = f"{self.target.name} {title}".strip()
+        total = sum(len(pairs) for _, pairs in self.halves)
+        with tqdm(total=total, desc=shown, unit="choice", disable=None) as bar:
+            runs = tuple(self._run(plan, name, pairs, bar) for name, pairs in self.halves)
+        said = _said(self.target, self.protocol, len(self.rows))
+        return Backtest(self.target.name, title, runs, _interval(runs), said)
+
+    def _run(self, plan: Plan, name: str, pairs: list[tuple[Rows, Rows]], bar: "tqdm[Any]") -> Run:
+        rows, target = self.rows, self.target
+        told, chosen = np.zeros(len(rows)), np.zeros(len(rows), dtype=np.bool_)
+        fold_of = np.full(len(rows), -1)
+        for fold, (train, judged) in enumerate(pairs):
+            fold_of[judged] = fold
+            training = rows.take(train)
+            refuse_poor(training, target)
+            learnt = learn(training, plan, merge_equals=not target.temporal, quiet=True)
+            told[judged] = learnt.predict(rows.matrix[judged])
+            chosen[judged] = told[judged] >= learnt.threshold
+            bar.update()
+        every = np.flatnonzero(fold_of >= 0)
+        return Run(
+            name=name,
+            customers=rows.customers[every],
+            labels=rows.labels[every],
+            probabilities=told[every],
+            chosen=chosen[every],
+            fold_of=fold_of[every],
+            ranking=missing_last(baseline_of(rows, target))[every],
+            prior=float(rows.labels[pairs[0][0]].mean()),
+        )
+
+
+def _halves(rows: TrainingSet, target: Target, protocol: Protocol) -> Iterator[Half]:
+    """Yield each run's name with its pairs of rows to learn from and rows to judge."""
+    if target.temporal:
+        for month in _months(rows, target, protocol.months):
+            split = temporal(rows.times, target.horizon_months, month)
+            yield str(month), [(split.train, split.test)]
+        return
+    for number in range(1, protocol.repeats + 1):
+        # The first shuffle is not the one that training chose on.
+        seed = 1000 + number
+        if protocol.holdout is None:
+            fold_of = folds(rows, FOLDS, seed, merge_equals=True)
+            yield f"shuffle {number}", list(parts(fold_of))
+        else:
+            slices = folds(rows, _SLICES, seed, merge_equals=True)
+            judged = slices < max(1, round(protocol.holdout * _SLICES))
+            yield f"split {number}", [(np.flatnonzero(~judged), np.flatnonzero(judged))]
+
+
+def _months(rows: TrainingSet, target: Target, count: int) -> list[np.datetime64]:
+    """Return the last label months that have a past to learn from."""
+    months = np.unique(months_of(rows.times))
+    horizon = np.timedelta64(target.horizon_months, "M")
+    tested = [month for month in months[-count:] if months[0] + horizon <= month]
+    if not tested:
+        temporal(rows.times, target.horizon_months)
+    return tested
+
+
+def _shuffled_labels(rows: TrainingSet) -> TrainingSet:
+    """Return the rows with each month's labels dealt anew: nothing is left to be learnt."""
+    rng, labels = np.random.default_rng(0), rows.labels.copy()
+    for month in np.unique(rows.times):
+        of_month = np.flatnonzero(rows.times == month)
+        labels[of_month] = rng.permutation(labels[of_month])
+    return replace(rows, labels=labels)
+
+
+def _interval(runs: Sequence[Run]) -> Interval | None:
+    """Return the 95 % interval of the runs' mean ROC-AUC over draws of customers."""
+    labels = np.concatenate([run.labels for run in runs])
+    told = np.concatenate([run.probabilities for run in runs])
+    part_of = np.concatenate([run.fold_of + FOLDS * i for i, run in enumerate(runs)])
+
+    def mean(drawn: Rows) -> float | None:
+        return roc_auc_within(labels[drawn], told[drawn], part_of[drawn])
+
+    return bootstrap(mean, np.concatenate([run.customers for run in runs]), _DRAWS)
+
+
+def _refuse_unsuitable(target: Target, protocol: Protocol) -> None:
+    if target.temporal and not protocol.months:
+        raise AlmanacError(
+            f"{target.name} is validated over time: its rows are not shuffled.\n"
+            f"Test more months instead: ml evaluate --target {target.name} --months 3"
+        )
+    if not target.temporal and not protocol.repeats:
+        raise AlmanacError(
+            f"{target.name} has no label months to walk through: its source carries no time.\n"
+            f"Shuffle it instead: ml evaluate --target {target.name} --repeats 5"
+        )
+
+
+def _said(target: Target, protocol: Protocol, rows: int) -> str:
+    """Return the protocol in one line."""
+    placebo = "Labels were shuffled: nothing can be learnt. " if protocol.placebo else ""
+    chosen = "all choices made anew inside the rows learnt from"
+    if target.temporal:
+        return (
+            f"{placebo}Each month judged by a model of the label months decided before it began "
+            f"(horizon in months: {target.horizon_months}); {chosen}."
+        )
+    how = (
+        f"{protocol.repeats} times {FOLDS} shuffled, stratified folds of {rows} rows"
+        if protocol.holdout is None
+        else f"{protocol.repeats} random stratified splits of {rows} rows, "
+        f"{protocol.holdout:.0%} to judge"
+    )
+    return f"{placebo}{how}; equal customers together; {chosen}; ROC-AUC within each fold."

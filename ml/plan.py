@@ -1,0 +1,202 @@
+"""What a training shall try: read from a TOML file or given on the command line."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ml.balance import SAMPLINGS
+from ml.config import AlmanacError
+from ml.models import FAMILIES, Blend, Parameters
+from ml.thresholds import CRITERIA, Costs
+
+SEED = 7
+AUTO = "auto"
+# What is compared without a search: on many rows what is fast, on few what differs most.
+QUICK = ("lightgbm", "logistic")
+VARIED = (*QUICK, "extra_trees", "svc")
+FEW_ROWS = 5_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to try and how to choose.
+
+    `families` names those of `ml.models.FAMILIES` to try, and `blend` for the mean of the best;
+    empty, those that suit the rows. `budget` (seconds) or `trials` make it a search over
+    parameters and samplings; a budget in trials gives the same model each time, one in seconds
+    depends on the machine. `features` is the most inputs that a model may have.
+    """
+
+    families: tuple[str, ...] = ()
+    budget: float | None = None
+    trials: int | None = None
+    sampling: tuple[str, ...] = SAMPLINGS
+    features: int | None = None
+    criterion: str = "f1"
+    costs: Costs = field(default_factory=Costs)
+    seed: int = SEED
+
+    @property
+    def searches(self) -> bool:
+        """Whether there is anything to search; else families are taken as they come."""
+        return self.budget is not None or self.trials is not None
+
+    @property
+    def blends(self) -> bool:
+        """Whether the mean of several families may be chosen."""
+        return not self.families or Blend.family in self.families
+
+    def families_for(self, rows: int) -> list[str]:
+        """Return the families to try on so many rows, in the order of `FAMILIES`."""
+        return [name for name in self._wanted(rows) if not _reason(name, rows)]
+
+    def starts(self, rows: int) -> list[tuple[str, Parameters]]:
+        """Return what to try first: each family's defaults, on few rows their variants too."""
+        families = [FAMILIES[name] for name in self.families_for(rows)]
+        few = rows <= FEW_ROWS
+        return [
+            (family.name, parameters)
+            for family in families
+            for parameters in ({}, *(family.variants if few else ()))
+        ]
+
+    def left_out(self, rows: int) -> list[str]:
+        """Return the families that were wanted and cannot be had, each with the reason."""
+        reasons = {name: _reason(name, rows) for name in self._wanted(rows)}
+        return [f"{name} ({reason})" for name, reason in reasons.items() if reason]
+
+    def record(self) -> dict[str, Any]:
+        """Return the plan for a model's card; `Plan.read` reads it."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def key(self) -> str:
+        """Return a name for all that decides which trials are made, budgets aside."""
+        searched = asdict(replace(self, budget=None, trials=None, criterion="", costs=Costs()))
+        spaces = {name: repr(family.space) for name, family in FAMILIES.items()}
+        text = json.dumps([searched, spaces], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def _wanted(self, rows: int) -> list[str]:
+        if self.families:
+            return [name for name in FAMILIES if name in self.families]
+        if self.searches:
+            return list(FAMILIES)
+        return list(VARIED if rows <= FEW_ROWS else QUICK)
+
+
+def read_plan(table: Mapping[str, Any], place: str) -> Plan:
+    """Return the plan that the table describes.
+
+    Raises:
+        AlmanacError: a name or a value in it is not one of a plan's; `place` is named.
+    """
+    settings: dict[str, Any] = {}
+    for name, value in table.items():
+        if name not in _READERS:
+            raise AlmanacError(
+                f"{place}: {name} is not a setting of a training.\nThere are: {', '.join(_READERS)}"
+            )
+        settings[name] = _READERS[name](value, f"{place}: {name}")
+    return checked(Plan(**settings), place)
+
+
+def read_config(path: Path) -> tuple[tuple[str, ...], Plan]:
+    """Return the targets that a TOML file names (none: all) and its plan.
+
+    Raises:
+        AlmanacError: it is absent, no TOML, or not a plan.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise AlmanacError(f"There is no file {path}.\nSee README, section Models.") from error
+    except (ValueError, OSError) as error:
+        raise AlmanacError(f"{path} is not TOML: {error}\nCorrect it, then train again.") from error
+    targets = _texts(table.pop("targets", []), f"{path}: targets")
+    return targets, read_plan(table, str(path))
+
+
+def checked(plan: Plan, place: str) -> Plan:
+    """Return the plan.
+
+    Raises:
+        AlmanacError: it names what does not exist, or asks for what cannot be.
+    """
+    _refuse_unknown(place, "model family", plan.families, (*FAMILIES, Blend.family))
+    _refuse_unknown(place, "sampling", plan.sampling, SAMPLINGS)
+    _refuse_unknown(place, "criterion", (plan.criterion,), CRITERIA)
+    if plan.budget is not None and plan.trials is not None:
+        raise AlmanacError(f"{place}: a search ends by its budget or by its trials; give one.")
+    for name in ("budget", "trials", "features"):
+        value = getattr(plan, name)
+        if value is not None and value <= 0:
+            raise AlmanacError(f"{place}: {name} must be above 0, not {value}.")
+    if not plan.sampling or plan.families == (Blend.family,):
+        raise AlmanacError(f"{place}: there is nothing to try.\nName a sampling and a family.")
+    return plan
+
+
+def _refuse_unknown(place: str, kind: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in known:
+            raise AlmanacError(
+                f"{place}: there is no {kind} {name}; there are {', '.join(known)}.\n"
+                "Correct it, then: ml train"
+            )
+
+
+def _reason(name: str, rows: int) -> str:
+    family = FAMILIES[name]
+    if not family.installed:
+        return "not installed"
+    if family.most_rows is not None and rows > family.most_rows:
+        return f"takes at most {family.most_rows} rows"
+    return ""
+
+
+def _texts(value: object, place: str) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
+        raise AlmanacError(f"{place} must be a list of texts, not {value!r}.")
+    return tuple(value)
+
+
+def _text(value: object, place: str) -> str:
+    if not isinstance(value, str):
+        raise AlmanacError(f"{place} must be a text, not {value!r}.")
+    return value
+
+
+def _whole(value: object, place: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise AlmanacError(f"{place} must be a whole number, not {value!r}.")
+    return value
+
+
+def _number(value: object, place: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise AlmanacError(f"{place} must be a number, not {value!r}.")
+    return float(value)
+
+
+def _costs(value: object, place: str) -> Costs:
+    if not isinstance(value, Mapping):
+        raise AlmanacError(f"{place} must be a table, not {value!r}.")
+    return Costs.read(value, place)
+
+
+_READERS: dict[str, Callable[[object, str], Any]] = {
+    "families": _texts,
+    "budget": _number,
+    "trials": _whole,
+    "sampling": _texts,
+    "features": _whole,
+    "criterion": _text,
+    "costs": _costs,
+    "seed": _whole,
+}
