@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ml.matrix import Rows
 
-DRAWS = 500
+DRAWS = 200
 Interval = tuple[float, float]
 
 

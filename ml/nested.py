@@ -22,7 +22,6 @@ from ml.targets import Target
 
 # A random share is counted in so many parts of equal size.
 _SLICES = 20
-_DRAWS = 200
 AS_TRAINED = "as trained"
 
 
@@ -225,7 +224,7 @@ def _interval(runs: Sequence[Run]) -> Interval | None:
     def mean(drawn: Rows) -> float | None:
         return roc_auc_within(labels[drawn], told[drawn], part_of[drawn])
 
-    return bootstrap(mean, np.concatenate([run.customers for run in runs]), _DRAWS)
+    return bootstrap(mean, np.concatenate([run.customers for run in runs]))
 
 
 def _refuse_unsuitable(target: Target, protocol: Protocol) -> None:

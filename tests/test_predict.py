@@ -56,7 +56,8 @@ def test_a_record_gets_everything(predictor):
     assert found["id"] == "c1"
     assert found["class"] == int(found["probability"] >= predictor.info()["threshold"])
     assert found["confidence"] in ("low", "medium", "high")
-    assert len(found["reasons"]) == 3
+    # What weighs nothing in a model is no reason.
+    assert 2 <= len(found["reasons"]) <= 3
     assert json.loads(json.dumps(found)) == found
 
 

@@ -13,7 +13,7 @@ from ml.models.estimators import (
 from ml.models.family import Choice, Family, Format, Model, Parameters, Range
 from ml.models.importance import importance
 from ml.models.lightgbm import LIGHTGBM, LightGBM
-from ml.models.pipeline import Fitted
+from ml.models.pipeline import Pipelined
 from ml.models.xgboost import XGBOOST, XGBoost
 
 FAMILIES: dict[str, Family] = {
@@ -39,11 +39,11 @@ __all__ = [
     "Blend",
     "Choice",
     "Family",
-    "Fitted",
     "Format",
     "LightGBM",
     "Model",
     "Parameters",
+    "Pipelined",
     "Range",
     "XGBoost",
     "importance",

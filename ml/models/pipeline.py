@@ -25,7 +25,7 @@ _TYPICAL_ROWS = 10_000
 
 
 @dataclass(frozen=True)
-class Fitted(Model):
+class Pipelined(Model):
     """A fitted pipeline, and the values that stand for a typical row: medians in training."""
 
     family: str  # type: ignore[misc]
@@ -77,7 +77,7 @@ def family(name: str, make: Maker, space: Space, *, weighted: bool = True) -> Fa
 
     def learn(
         matrix: Matrix, labels: Labels, weights: Vector, parameters: Parameters, seed: int
-    ) -> Fitted:
+    ) -> Pipelined:
         pipeline, typical = make(parameters, matrix.shape[1], seed), _typical(matrix)
         empty = np.isnan(matrix).all(axis=0)
         if empty.any():
@@ -88,11 +88,11 @@ def family(name: str, make: Maker, space: Space, *, weighted: bool = True) -> Fa
             # Not quite converged is still a model; its folds say how good.
             warnings.simplefilter("ignore", ConvergenceWarning)
             pipeline.fit(matrix, labels, **given)
-        return Fitted(name, pipeline, typical)
+        return Pipelined(name, pipeline, typical)
 
-    def parse(content: bytes) -> Fitted:
+    def parse(content: bytes) -> Pipelined:
         held = unseal(content)
-        return Fitted(name, held["pipeline"], held["typical"])
+        return Pipelined(name, held["pipeline"], held["typical"])
 
     return Family(name, "model.skops", parse, learn, space, weighted=weighted)
 
