@@ -15,8 +15,8 @@ from ml.matrix import Matrix, check_features, finite
 if TYPE_CHECKING:
     from ml.store import InputReader
 
-# Customers times features of a batch: 100 MB.
-CELLS_AT_ONCE = 25_000_000
+# Customers times features of a batch: 20 MB, and what a model makes of them several times that.
+CELLS_AT_ONCE = 5_000_000
 ONLINE_AT_ONCE = 10_000
 
 

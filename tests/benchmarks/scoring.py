@@ -32,7 +32,7 @@ NEWEST = "timestamp '2023-04-01'"
 
 
 def main() -> None:
-    """Print a line a model and way: seconds and peak memory."""
+    """Print a line a model and way: seconds, processor seconds and peak memory."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, default=200_000)
     parser.add_argument("--folder", type=Path, help="Where to work; a temporary one unless given.")
@@ -53,8 +53,8 @@ def main() -> None:
                     (rows,) = warehouse.execute("select count(*) from scores.scores").fetchall()[0]
                     warehouse.execute("delete from scores.scores")
                 print(
-                    f"{name:9} {reasons:>5} reasons  {took.seconds:6.1f} s, peak memory "
-                    f"{took.peak / 2**30:.1f} GiB, {rows:,} scores"
+                    f"{name:9} {reasons:>5} reasons  {took.seconds:6.1f} s, {took.busy:6.1f} s of "
+                    f"processors, peak memory {took.peak / 2**30:.1f} GiB, {rows:,} scores"
                 )
             sys.stdout.flush()
 
