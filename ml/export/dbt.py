@@ -41,13 +41,14 @@ def files(
 def _macro(name: str, model_id: str, formula: str) -> str:
     return (
         f"{{#- The probability that {model_id} gives; written by `ml export sql`. -#}}\n"
-        f"{{% macro {name}() %}}\n{formula}\n{{% endmacro %}}\n"
+        f"{{% macro {name}() -%}}\n    {formula}\n{{%- endmacro %}}\n"
     )
 
 
 def _model(name: str, model_id: str, families: Sequence[Family]) -> str:
     known = "\n    union all\n".join(
-        f"    select feature_month, event_timestamp from {{{{ ref('{family.model}') }}}}"
+        "    select\n        feature_month,\n        event_timestamp,\n"
+        f"    from {{{{ ref('{family.model}') }}}}"
         for family in families
     )
     views = "".join(_view(family) for family in families)
@@ -79,11 +80,14 @@ moment as (
     where feature_month in (select feature_month from months where is_complete)
 ),
 
+newest as (
+    select max(event_timestamp) as event_timestamp from months
+    where event_timestamp <= (select as_of from moment)
+),
+
 customers as (
     select distinct customer_id from months
-    where event_timestamp = (
-        select max(event_timestamp) from months where event_timestamp <= (select as_of from moment)
-    )
+    where event_timestamp = (select event_timestamp from newest)
 ),
 {views}
 inputs as (

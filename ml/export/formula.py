@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from ml.config import AlmanacError
-from ml.models import Fitted, LightGBM, Model
+from ml.models import LightGBM, Model, Pipelined
 
 # A hundred thousand rows take seconds through so many; beyond, `ml score` is the better way.
 MOST_LEAVES = 4_000
@@ -28,7 +28,7 @@ def formula(model: Model, names: Sequence[str]) -> str:
     columns = [quoted(name) for name in names]
     if isinstance(model, LightGBM):
         return _probability(model, _trees(model, columns))
-    if isinstance(model, Fitted) and model.exact:
+    if isinstance(model, Pipelined) and model.exact:
         return _probability(model, _linear(model, columns))
     raise AlmanacError(
         f"A {model.family} model cannot be written as SQL; lightgbm and logistic can.\n"
@@ -48,9 +48,10 @@ def number(value: float) -> str:
 
 
 def _probability(model: Model, terms: Sequence[str]) -> str:
-    listed = ",\n    ".join(terms)
+    # Indented as a column of a select is.
+    listed = ",\n        ".join(terms)
     slope, intercept = number(model.slope), number(model.intercept)
-    return f"1e0 / (1e0 + exp(-({slope} * list_sum([\n    {listed}\n]) + {intercept})))"
+    return f"1e0 / (1e0 + exp(-({slope} * list_sum([\n        {listed}\n    ]) + {intercept})))"
 
 
 def _trees(model: LightGBM, columns: Sequence[str]) -> list[str]:
@@ -96,7 +97,7 @@ def _goes_left(node: Mapping[str, Any], column: str) -> str:
             return f"coalesce({column}, 0) <= {number(node['threshold'])}"
 
 
-def _linear(model: Fitted, columns: Sequence[str]) -> list[str]:
+def _linear(model: Pipelined, columns: Sequence[str]) -> list[str]:
     steps = model.pipeline.named_steps
     classify, scale, impute = steps["classify"], steps["scale"], steps["impute"]
     filled = [
