@@ -14,7 +14,6 @@ from ml.models import FAMILIES, Blend, Parameters
 from ml.thresholds import CRITERIA, Costs
 
 SEED = 7
-AUTO = "auto"
 # What is compared without a search: on many rows what is fast, on few what differs most.
 QUICK = ("lightgbm", "logistic")
 VARIED = (*QUICK, "extra_trees", "svc")

@@ -99,9 +99,10 @@ def grow(bank: Bank, home: Path) -> None:
         built = max(took, default=0)
         write_bank(part, monthly / "raw", range(built, last))
         took[last] = dbt(monthly, "run")
-    second, newest = took[2].seconds, took[part.months].seconds
+    second, newest = took[2], took[part.months]
     print(
-        f"second month {second:.1f} s, month {part.months} {newest:.1f} s, {newest / second:.2f} x"
+        f"second month {second.seconds:.1f} s, month {part.months} {newest.seconds:.1f} s, "
+        f"{_times(newest, second)}"
     )
     whole = full_build(part, home / "whole")
     half = Bank(
@@ -111,7 +112,7 @@ def grow(bank: Bank, home: Path) -> None:
         part.positions // 2,
         part.dialogues // 2,
     )
-    print(f"twice the customers: {whole / full_build(half, home / 'customers'):.2f} x")
+    print(f"twice the customers: {_times(whole, full_build(half, home / 'customers'))}")
     early = Bank(
         part.customers,
         part.months // 2,
@@ -119,13 +120,17 @@ def grow(bank: Bank, home: Path) -> None:
         part.positions // 2,
         part.dialogues // 2,
     )
-    print(f"twice the months: {whole / full_build(early, home / 'months'):.2f} x", flush=True)
+    print(f"twice the months: {_times(whole, full_build(early, home / 'months'))}", flush=True)
 
 
-def full_build(bank: Bank, home: Path) -> float:
-    """Return the seconds of building the bank from nothing."""
+def _times(more: Ran, less: Ran) -> str:
+    return f"{more.seconds / less.seconds:.2f} x, processor {more.busy / less.busy:.2f} x"
+
+
+def full_build(bank: Bank, home: Path) -> Ran:
+    """Return what building the bank from nothing takes."""
     write_bank(bank, home / "raw")
-    return dbt(home, "run").seconds
+    return dbt(home, "run")
 
 
 def dbt(home: Path, *arguments: str) -> Ran:
