@@ -1,5 +1,6 @@
 """The whole path on a simulated company: registered, trained, scored, segmented, offered."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -146,6 +147,11 @@ def test_an_exported_champion_is_compared_at_every_build(
         "path:tests/exports",
     )
     shutil.copytree(scored.home / "target", tmp_path / "target")
+    # A blend has no SQL; a logistic regression takes its place for a while.
+    told = scored.must("ml", "train", "--target", "activity_decline", "--model", "logistic")
+    (model,) = set(re.findall(r"activity_decline-\w{10}", told.split("stays")[0]))
+    scored.must("ml", "promote", model, "--force")
+    scored.must("ml", "score", "--target", "activity_decline")
     told = scored.must(*here, "ml", "export", "sql", "activity_decline")
     assert "rows compared" in told
     scored.must(*build)
@@ -154,12 +160,14 @@ def test_an_exported_champion_is_compared_at_every_build(
         "join scores.scores using (customer_id, model_id)"
     )
     assert scored.value(both) == scored.value(
-        "select count(*) from scores.scores where target = 'activity_decline'"
+        f"select count(*) from scores.scores where model_id = '{model}'"
     )
     macro = project / "macros" / "exports" / "sql_activity_decline.sql"
     macro.write_text(macro.read_text(encoding="utf-8").replace("1e0 / (", "0.99e0 / ("))
     failed = scored.run(*build)
     scored.change("drop schema exports cascade")
+    scored.change(f"delete from scores.scores where model_id = '{model}'")
+    scored.must("ml", "rollback", "activity_decline")
     assert failed.code != 0
     assert "assert_sql_activity_decline_is_its_model" in failed.text
     assert "agrees_with_scores" in failed.text
