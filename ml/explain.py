@@ -7,13 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.artifact import Artifact
-from ml.matrix import Matrix
+from ml.matrix import Matrix, blocks
 from ml.models import Model
 
 REASONS = 3
 DRIVERS = 10
-# Contributions are 64-bit and as wide as the matrix: so many rows of them at once.
-ROWS_AT_ONCE = 5_000
 _EFFECTS = {True: "raises", False: "lowers"}
 _GENERALLY = {"up": "; more raises it", "down": "; more lowers it"}
 _YES_OR_NO = "Whether "
@@ -67,8 +65,8 @@ def reasons(
     model: Model, matrix: Matrix, means: Sequence[Meaning], most: int = REASONS
 ) -> Iterator[list[str]]:
     """Yield for each row what moved its log-odds most, in words, the strongest first."""
-    for start in range(0, len(matrix), ROWS_AT_ONCE):
-        part = matrix[start : start + ROWS_AT_ONCE]
+    for block in blocks(len(matrix)):
+        part = matrix[block]
         added = model.contributions(part)
         for values, moved, row in zip(part, added, strongest(added, most), strict=True):
             yield [in_words(means[i], float(values[i]), moved[i]) for i in row if moved[i]]

@@ -8,9 +8,19 @@ import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
+from ml import workers
 from ml.balance import draw
 from ml.config import AlmanacError, Workspace
-from ml.matrix import Feature, Matrix, Rows, TrainingSet, Vector, informative, training_set
+from ml.matrix import (
+    Feature,
+    Matrix,
+    Rows,
+    TrainingSet,
+    Vector,
+    blocks,
+    informative,
+    training_set,
+)
 from ml.models import FAMILIES, LightGBM, Model
 from ml.split import Split, customer_groups, parts, stratified, temporal
 from ml.targets import Target
@@ -112,10 +122,11 @@ def fit(candidate: Candidate, data: TrainingSet, rows: Rows, columns: Rows, seed
 
 def parts_of(data: TrainingSet, fold_of: Rows, most: int | None, seed: int) -> list[Part]:
     """Return the folds, each with columns chosen by its own training rows (at most `most`)."""
-    return [
-        Part(train, judged, chosen_columns(data, train, most, seed))
-        for train, judged in parts(fold_of)
-    ]
+
+    def part(rows: tuple[Rows, Rows]) -> Part:
+        return Part(*rows, chosen_columns(data, rows[0], most, seed))
+
+    return workers.each(part, parts(fold_of))
 
 
 def out_of_fold(
@@ -127,12 +138,22 @@ def out_of_fold(
 ) -> Vector:
     """Return each row's log-odds from the model that did not see the row's fold."""
     log_odds = np.empty(len(data))
-    for part in folds:
+
+    def judge(part: Part) -> None:
         model = fit(candidate, data, part.train, part.columns, seed)
-        log_odds[part.judged] = model.log_odds(data.matrix[part.judged[:, None], part.columns])
+        log_odds[part.judged] = told(model, data.matrix, part.judged, part.columns)
         if progress is not None:
             progress.update()
+
+    workers.each(judge, folds)
     return log_odds
+
+
+def told(model: Model, matrix: Matrix, rows: Rows, columns: Rows) -> Vector:
+    """Return the log-odds of these rows, a block of them copied at a time."""
+    return np.concatenate(
+        [model.log_odds(matrix[rows[block][:, None], columns]) for block in blocks(len(rows))]
+    )
 
 
 def chosen_columns(data: TrainingSet, rows: Rows, most: int | None, seed: int) -> Rows:

@@ -19,7 +19,7 @@ Rows = NDArray[np.int64]
 Keys = NDArray[np.uint64]
 Months = NDArray[np.datetime64]
 # A matrix may fill most of the memory: what needs a copy copies so many rows at once.
-ROWS_AT_ONCE = 20_000
+ROWS_AT_ONCE = 10_000
 COLUMNS_AT_ONCE = 32
 
 
@@ -84,7 +84,7 @@ def training_set(rows: pa.Table, features: Sequence[Feature], values: Matrix) ->
         finite(values),
     )
     order = np.lexsort((row_keys(data), data.times))
-    known = np.concatenate([~np.isnan(values[block]).all(axis=1) for block in _blocks(len(values))])
+    known = np.concatenate([~np.isnan(values[block]).all(axis=1) for block in blocks(len(values))])
     order = order[known[order]]
     for start in range(0, values.shape[1], COLUMNS_AT_ONCE):
         some = slice(start, start + COLUMNS_AT_ONCE)
@@ -118,7 +118,7 @@ def finite(matrix: Matrix) -> Matrix:
 
     An infinity is a division that had no answer: to a model it is as missing as a null.
     """
-    for block in _blocks(len(matrix)):
+    for block in blocks(len(matrix)):
         rows = matrix[block]
         rows[np.isinf(rows)] = np.nan
     return matrix
@@ -148,7 +148,7 @@ def check_features(schema: pa.Schema, features: Sequence[Feature]) -> None:
 def row_keys(data: TrainingSet) -> Keys:
     """Return a 64-bit hash of each row's time, label and values: equal rows have equal keys."""
     keys = np.empty(len(data), dtype=np.uint64)
-    for block in _blocks(len(data)):
+    for block in blocks(len(data)):
         # Adding zero turns -0.0 into 0.0; hashing treats every NaN alike.
         frame = pd.DataFrame(data.matrix[block] + np.float32(0), copy=False)
         frame["label"] = data.labels[block]
@@ -161,14 +161,14 @@ def informative(data: TrainingSet, rows: Rows) -> NDArray[np.bool_]:
     """Return which features take more than one value (a null counts as one) in these rows."""
     first = data.matrix[rows[:1]]
     varies = np.zeros(data.matrix.shape[1], dtype=np.bool_)
-    for block in _blocks(len(rows)):
+    for block in blocks(len(rows)):
         some = data.matrix[rows[block]]
         same = (some == first) | (np.isnan(some) & np.isnan(first))
         varies |= ~same.all(axis=0)
     return varies
 
 
-def _blocks(rows: int) -> list[slice]:
+def blocks(rows: int) -> list[slice]:
     """Return slices that cover so many rows, at least one."""
     return [slice(start, start + ROWS_AT_ONCE) for start in range(0, max(rows, 1), ROWS_AT_ONCE)]
 

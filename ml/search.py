@@ -9,9 +9,10 @@ import numpy as np
 from scipy.special import expit
 from tqdm import tqdm
 
+from ml import workers
 from ml.calibration import line
 from ml.config import AlmanacError
-from ml.learn import FOLDS, Candidate, Part, chosen_columns, fit, out_of_fold, parts_of
+from ml.learn import FOLDS, Candidate, Part, chosen_columns, fit, out_of_fold, parts_of, told
 from ml.matrix import Matrix, Rows, TrainingSet, Vector
 from ml.metrics import roc_auc_within
 from ml.models import Blend, Model
@@ -55,7 +56,8 @@ class Learnt:
 
     def predict(self, matrix: Matrix) -> Vector:
         """Return the probabilities of rows that have all columns, those it does not take too."""
-        return self.model.predict(matrix[:, self.columns])
+        rows = np.arange(len(matrix))
+        return np.asarray(expit(told(self.model, matrix, rows, self.columns)), dtype=np.float64)
 
 
 def learn(  # noqa: PLR0913
@@ -173,10 +175,11 @@ def _mean(trials: Sequence[Trial]) -> Vector:
 def _fitted(
     members: Sequence[Trial], data: TrainingSet, rows: Rows, columns: Rows, seed: int
 ) -> Model:
-    models = [
-        fit(each.candidate, data, rows, columns, seed).calibrated(each.slope, each.intercept)
-        for each in members
-    ]
+    def fitted(member: Trial) -> Model:
+        model = fit(member.candidate, data, rows, columns, seed)
+        return model.calibrated(member.slope, member.intercept)
+
+    models = workers.each(fitted, members)
     if len(models) == 1:
         return models[0]
     return Blend(tuple(models)).calibrated(*line(data.labels, _mean(members)))

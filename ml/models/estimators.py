@@ -1,6 +1,7 @@
 """The families of scikit-learn: what goes before the classifier, and what can be searched."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,10 +32,11 @@ from ml.models.pipeline import CLASSIFY, family
 _FEW_COLUMNS = 100
 # Newton's steps cost the square of the columns: 10,500 rows of 2,200 took 26 s, by L-BFGS 0.9 s.
 _MANY_COLUMNS = 300
+# What the first step of a pipeline gives is its own: the others may work where it lies.
 _SCALERS = {
-    "standard": StandardScaler,
-    "minmax": MinMaxScaler,
-    "rank": lambda: QuantileTransformer(n_quantiles=100, output_distribution="normal"),
+    "standard": partial(StandardScaler, copy=False),
+    "minmax": partial(MinMaxScaler, copy=False),
+    "rank": partial(QuantileTransformer, n_quantiles=100, output_distribution="normal", copy=False),
 }
 # How nulls are filled (with a flag beside each), and how values are brought to one scale.
 _PREPARATION: Space = {
@@ -45,15 +47,19 @@ _PREPARATION: Space = {
 
 def signed_log(matrix: NDArray[Any]) -> NDArray[np.float64]:
     """Return sign(x) * log(1 + |x|): money's long tails drawn in, zero and sign kept."""
-    wide = np.asarray(matrix, dtype=np.float64)
-    return np.asarray(np.sign(wide) * np.log1p(np.abs(wide)))
+    drawn = np.abs(matrix, dtype=np.float64)
+    return np.asarray(np.copysign(np.log1p(drawn, out=drawn), matrix, out=drawn))
 
 
 def _prepared(parameters: Parameters, classify: ClassifierMixin) -> Pipeline:
     """Return the pipeline for what takes no null and minds scales."""
     strategy = {"zero": "constant"}.get(parameters["impute"], parameters["impute"])
     impute = SimpleImputer(
-        strategy=strategy, fill_value=0.0, add_indicator=True, keep_empty_features=True
+        strategy=strategy,
+        fill_value=0.0,
+        copy=False,
+        add_indicator=True,
+        keep_empty_features=True,
     )
     return Pipeline(
         [

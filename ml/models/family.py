@@ -151,8 +151,3 @@ class Family(Format):
     def installed(self) -> bool:
         """Whether what the family needs is there."""
         return self.package is None or find_spec(self.package) is not None
-
-
-def threads(rows: int) -> int:
-    """Return how many threads to use, 0 for all: on few rows a second waits more than works."""
-    return 1 if rows < 10_000 else 0

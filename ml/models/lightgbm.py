@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.matrix import Labels, Matrix, Vector
-from ml.models.family import Family, Model, Parameters, Range, threads
+from ml.models.family import Family, Model, Parameters, Range
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,19 @@ class LightGBM(Model):
 def _learn(
     matrix: Matrix, labels: Labels, weights: Vector, parameters: Parameters, seed: int
 ) -> LightGBM:
-    settings = {**_STEADY, **parameters, "seed": seed, "num_threads": threads(len(labels))}
+    settings = {**_STEADY, **parameters, "seed": seed}
     rounds = int(settings.pop("rounds"))
     data = lightgbm.Dataset(matrix, labels, weight=weights, params={"verbosity": -1})
     return LightGBM(lightgbm.train(settings, data, rounds))
 
 
-# Two runs on the same rows must give the same trees, however many threads the machine has.
+# Two runs on the same rows must give the same trees; folds are what the cores share.
 _STEADY: Parameters = {
     "objective": "binary",
     "verbosity": -1,
     "deterministic": True,
-    "force_row_wise": True,
+    "force_col_wise": True,
+    "num_threads": 1,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
 }

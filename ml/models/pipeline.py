@@ -1,6 +1,5 @@
 """Models of scikit-learn: one class for every family of them."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,13 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 from sklearn.base import ClassifierMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits
 
 from ml.matrix import Labels, Matrix, Vector
-from ml.models.family import Family, Model, Parameters, Space, threads
+from ml.models.family import Family, Model, Parameters, Space
 from ml.models.sealed import seal, unseal
 
 # Makes an unfitted pipeline of parameters, for so many columns, with a seed.
@@ -84,10 +81,7 @@ def family(name: str, make: Maker, space: Space, *, weighted: bool = True) -> Fa
             # A column of nulls alone says nothing, and not every classifier takes it.
             matrix = np.where(empty, np.float32(0), matrix)
         given = {f"{CLASSIFY}__sample_weight": weights} if weighted else {}
-        with warnings.catch_warnings(), threadpool_limits(threads(len(labels)) or None):
-            # Not quite converged is still a model; its folds say how good.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            pipeline.fit(matrix, labels, **given)
+        pipeline.fit(matrix, labels, **given)
         return Pipelined(name, pipeline, typical)
 
     def parse(content: bytes) -> Pipelined:
@@ -98,11 +92,11 @@ def family(name: str, make: Maker, space: Space, *, weighted: bool = True) -> Fa
 
 
 def _typical(matrix: Matrix) -> NDArray[np.float32]:
-    with warnings.catch_warnings():
-        # A column of nulls alone has no median but null.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        few = matrix[:: max(1, len(matrix) // _TYPICAL_ROWS)]
-        return np.asarray(np.nanmedian(few, axis=0), dtype=np.float32)
+    few = matrix[:: max(1, len(matrix) // _TYPICAL_ROWS)]
+    known = ~np.isnan(few).all(axis=0)
+    typical = np.full(matrix.shape[1], np.nan, dtype=np.float32)
+    typical[known] = np.nanmedian(few[:, known], axis=0)
+    return typical
 
 
 def _votes(classify: ClassifierMixin) -> int:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-import skops.io
 
 # What a file may hold beyond what skops itself takes for safe.
 TRUSTED = [
@@ -24,6 +23,9 @@ def seal(value: object) -> bytes:
 
     Skops names what it holds after addresses in memory; here things are numbered as they come.
     """
+    # Importing it imports all of scikit-learn; who has trees of LightGBM alone goes without.
+    import skops.io
+
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps(value))) as found:
         schema = json.loads(found.read("schema.json"))
         files = _number(schema, {name: found.read(name) for name in found.namelist()})
@@ -32,6 +34,8 @@ def seal(value: object) -> bytes:
 
 def unseal(content: bytes) -> dict[str, Any]:
     """Return the dictionary that was sealed, trusting only the types named in `TRUSTED`."""
+    import skops.io
+
     held: dict[str, Any] = skops.io.loads(content, trusted=TRUSTED)
     return held
 

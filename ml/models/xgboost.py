@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.matrix import Labels, Matrix, Vector
-from ml.models.family import Family, Model, Parameters, Range, threads
+from ml.models.family import Family, Model, Parameters, Range
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def _learn(
 ) -> XGBoost:
     import xgboost
 
-    settings = {**_STEADY, **parameters, "seed": seed, "nthread": threads(len(labels))}
+    settings = {**_STEADY, **parameters, "seed": seed}
     rounds = int(settings.pop("rounds"))
     data = xgboost.DMatrix(matrix, labels, weight=weights)
     return XGBoost(xgboost.train(settings, data, rounds))
@@ -49,6 +49,7 @@ _STEADY: Parameters = {
     "tree_method": "hist",
     "subsample": 0.8,
     "verbosity": 0,
+    "nthread": 1,
 }
 
 
