@@ -145,7 +145,8 @@ def out_of_fold(
         if progress is not None:
             progress.update()
 
-    workers.each(judge, folds)
+    concurrent = FAMILIES[candidate.family].concurrent
+    workers.each(judge, folds, at_once=None if concurrent else 1)
     return log_odds
 
 

@@ -179,7 +179,7 @@ def _fitted(
         model = fit(member.candidate, data, rows, columns, seed)
         return model.calibrated(member.slope, member.intercept)
 
-    models = workers.each(fitted, members)
+    models = workers.each(fitted, members, at_once=1)
     if len(models) == 1:
         return models[0]
     return Blend(tuple(models)).calibrated(*line(data.labels, _mean(members)))

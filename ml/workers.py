@@ -13,13 +13,15 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def each(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """Return `work` of every item, in their order; as many at once as there are cores.
+def each(
+    work: Callable[[Item], Result], items: Iterable[Item], at_once: int | None = None
+) -> list[Result]:
+    """Return `work` of every item, in their order; by default as many at once as there are cores.
 
     Threads that share one small fit wait for each other more than they work, the more so where
     others use the machine: 2 took ten times the processor time of 1. Fits release Python's lock.
     """
-    pool = ThreadPoolExecutor(_cores(), initializer=_alone)
+    pool = ThreadPoolExecutor(at_once or cores(), initializer=_alone)
     with warnings.catch_warnings(), threadpool_limits(1, "blas"), pool:
         # Not quite converged is still a model; its folds say how good. Filters are the whole
         # process's, so none is set within a thread.
@@ -31,7 +33,8 @@ def each(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
             pool.shutdown(cancel_futures=True)
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

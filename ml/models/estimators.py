@@ -156,18 +156,23 @@ TREE = family(
         "min_samples_leaf": Range(5, 200, 20, log=True, whole=True),
     },
 )
-FOREST = family("random_forest", _forest, _CROWD)
+FOREST = replace(family("random_forest", _forest, _CROWD), concurrent=False)
 EXTRA_TREES = replace(
-    family("extra_trees", _extra_trees, _CROWD), variants=({"min_samples_leaf": 20},)
+    family("extra_trees", _extra_trees, _CROWD),
+    variants=({"min_samples_leaf": 20},),
+    concurrent=False,
 )
-HISTOGRAM = family(
-    "hist_gradient_boosting",
-    _histogram,
-    {
-        "max_iter": Range(50, 500, 150, log=True, whole=True),
-        "learning_rate": Range(0.01, 0.2, 0.05, log=True),
-        "max_leaf_nodes": Range(3, 63, 8, log=True, whole=True),
-        "min_samples_leaf": Range(5, 200, 20, log=True, whole=True),
-        "l2_regularization": Range(1e-2, 100.0, 1.0, log=True),
-    },
+HISTOGRAM = replace(
+    family(
+        "hist_gradient_boosting",
+        _histogram,
+        {
+            "max_iter": Range(50, 500, 150, log=True, whole=True),
+            "learning_rate": Range(0.01, 0.2, 0.05, log=True),
+            "max_leaf_nodes": Range(3, 63, 8, log=True, whole=True),
+            "min_samples_leaf": Range(5, 200, 20, log=True, whole=True),
+            "l2_regularization": Range(1e-2, 100.0, 1.0, log=True),
+        },
+    ),
+    concurrent=False,
 )

@@ -81,6 +81,8 @@ class Model(ABC):
 
     def contributions(self, matrix: Matrix) -> NDArray[np.float64]:
         """Return what each value adds to its row's log-odds, in the matrix's shape."""
+        if not len(matrix):
+            return np.zeros(matrix.shape)
         return self.slope * self.margin_parts(matrix)
 
     def calibrated(self, slope: float = 1.0, intercept: float = 0.0) -> Self:
@@ -111,8 +113,9 @@ class Family(Format):
 
     `tuned` gives defaults that follow from the labels, before those of the space; `variants` are
     other places to start from, simpler ones for rows that tell little. A family without
-    `weighted` takes every row for one. Beyond `most_rows` rows it would take too long; `package`
-    is what must be installed.
+    `weighted` takes every row for one. One that is not `concurrent` is fitted one fold at a time:
+    it runs through scikit-learn's `Parallel`, which sets the warning filters of the whole process.
+    Beyond `most_rows` rows it would take too long; `package` is what must be installed.
     """
 
     learn: Callable[[Matrix, Labels, Vector, Parameters, int], Model]
@@ -120,6 +123,7 @@ class Family(Format):
     tuned: Callable[[Labels], Parameters] = lambda _: {}
     variants: tuple[Parameters, ...] = ()
     weighted: bool = True
+    concurrent: bool = True
     most_rows: int | None = None
     package: str | None = None
 

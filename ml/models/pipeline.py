@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from joblib import parallel_config
 from numpy.typing import NDArray
 from scipy.special import logit
 from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
+from ml import workers
 from ml.matrix import Labels, Matrix, Vector
 from ml.models.family import Family, Model, Parameters, Space
 from ml.models.sealed import seal, unseal
@@ -81,7 +83,9 @@ def family(name: str, make: Maker, space: Space, *, weighted: bool = True) -> Fa
             # A column of nulls alone says nothing, and not every classifier takes it.
             matrix = np.where(empty, np.float32(0), matrix)
         given = {f"{CLASSIFY}__sample_weight": weights} if weighted else {}
-        pipeline.fit(matrix, labels, **given)
+        # The trees of a forest are grown side by side; asked, they answer in one order.
+        with parallel_config("threading", n_jobs=workers.cores()):
+            pipeline.fit(matrix, labels, **given)
         return Pipelined(name, pipeline, typical)
 
     def parse(content: bytes) -> Pipelined:
