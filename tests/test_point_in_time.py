@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,6 +15,7 @@ from feast import FeatureStore
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from feature_repo.stores import retrieval
 from tests.pair_oracle import (
     MICROSECOND,
     Case,
@@ -139,10 +141,12 @@ def answer(place: Place, case: Case) -> list[dict[str, Any]]:
     return ANSWERS[case.answer](job)
 
 
-@settings(max_examples=100)
-@given(cases)
-def test_every_row_has_the_features_of_its_moment(place, case):
-    rows = answer(place, case)
+@pytest.mark.parametrize("few", [0, retrieval.FEW])
+@settings(max_examples=60)
+@given(case=cases)
+def test_every_row_has_the_features_of_its_moment(place, few, case):
+    with patch.object(retrieval, "FEW", few):
+        rows = answer(place, case)
     assert [row["place"] for row in rows] == list(range(len(case.entities)))
     assert not list(mistakes(case, rows, PAIRS))
 

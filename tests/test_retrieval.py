@@ -9,7 +9,7 @@ import pytest
 from feast import FeatureStore, FeatureView
 
 from feature_repo.stores.duckdb_source import DuckDBSource, SavedDatasetDuckDBStorage, open_store
-from feature_repo.stores.retrieval import match
+from feature_repo.stores.retrieval import FEW, match
 from ml.config import AlmanacError
 from tests.pair_store import SOURCES, START, pair_store, write
 
@@ -216,7 +216,14 @@ def test_ten_equal_rows_and_unknown_customers_come_back(store):
     assert answer["pair_id"].to_pylist() == [1, None] * 10
 
 
+def test_a_crowd_of_one_key_is_matched_by_asof(store):
+    crowd = pa.concat_tables([ROWS] * (FEW + 1))
+    job = store.get_historical_features(crowd, ["pair:pair_id"])
+    assert "asof join" in job.to_sql()
+    assert job.to_arrow()["pair_id"].to_pylist() == [2, None, 1, 3, None] * (FEW + 1)
+
+
 def test_the_statements_name_each_step(store):
     statements = store.get_historical_features(ROWS, ["pair:pair_id", "wide:w1"]).to_sql()
-    assert "asof join" in statements
+    assert "arg_max" in statements
     assert 'from "facts"."wide__vectors"' in statements

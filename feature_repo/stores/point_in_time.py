@@ -2,8 +2,12 @@
 
 A feature row serves an entity row when their keys are equal column by column, its timestamp is not
 later than the entity's, and not earlier than that minus the time to live; the latest such row wins,
-and of rows of one timestamp the last created. An ASOF join takes no other conditions than its own,
-so rows are filtered before it and the time to live is applied after it.
+and of rows of one timestamp the last created.
+
+Where few entity rows share their keys, all pairs of equal keys are looked at: a row of the relation
+then meets few entity rows, and nothing is sorted. Where many do, an ASOF join sorts both sides. It
+takes no other conditions than its own, so rows are filtered before it and the time to live is
+applied after it.
 
 What is joined is narrow: keys, timestamp and row number. The features are fetched by row number
 afterwards, which is several times faster than carrying hundreds of columns through the join.
@@ -97,14 +101,18 @@ def fingerprint_sql(lookup: Lookup) -> str:
     )
 
 
-def match_sql(lookup: Lookup, table: str, bounds: Bounds) -> str:
+def match_sql(lookup: Lookup, table: str, bounds: Bounds, crowded: bool) -> str:
     """Return the statement that makes `table`: entity rows with the number of their feature row.
 
     It reads the entities from the table `entity_rows`; a row without a feature row is left out.
+    `crowded` says that many entity rows share their keys.
     """
+    # What was created later is left out for each entity row by itself, which no ASOF join does.
+    pairs = not crowded or bool(lookup.by_then and lookup.created)
+    candidates = _candidates(lookup, bounds) if pairs else _newest(lookup, bounds)
+    matched = _best_of_pairs(lookup) if pairs else _asof(lookup)
     return (
-        f"create or replace temp table {table} as\n"
-        f"with candidates as (\n{_candidates(lookup, bounds)}\n)\n{_matched(lookup)}"
+        f"create or replace temp table {table} as\nwith candidates as (\n{candidates}\n)\n{matched}"
     )
 
 
@@ -176,15 +184,23 @@ def _created(lookup: Lookup) -> str:
 
 def _candidates(lookup: Lookup, bounds: Bounds) -> str:
     # Every name below is qualified: a relation may well have columns called k0, id or moment.
-    keys, moment, created = _keys(lookup), _moment(lookup), _created(lookup)
-    named = [f"{key} as k{i}" for i, key in enumerate(keys)]
-    columns = [f"{moment} as moment", f"{created} as created", *named, "s.rowid as id"]
-    newest = f"partition by {', '.join([*keys, moment])} order by {created} desc nulls last"
-    rank = f"\n    qualify row_number() over ({newest}) = 1" if lookup.created else ""
+    moment = _moment(lookup)
+    named = [f"{key} as k{i}" for i, key in enumerate(_keys(lookup))]
+    times = [f"{moment} as moment", f"{_created(lookup)} as created"]
     return (
-        f"    select {', '.join(columns)}\n    from {lookup.relation.rows} s\n"
-        f"    where {_within(moment, lookup.ttl, bounds)}{'' if lookup.by_then else rank}"
+        f"    select {', '.join([*times, *named, 's.rowid as id'])}\n"
+        f"    from {lookup.relation.rows} s\n"
+        f"    where {_within(moment, lookup.ttl, bounds)}"
     )
+
+
+def _newest(lookup: Lookup, bounds: Bounds) -> str:
+    candidates = _candidates(lookup, bounds)
+    if not lookup.created:
+        return candidates
+    same = ", ".join([*_keys(lookup), _moment(lookup)])
+    newest = f"partition by {same} order by {_created(lookup)} desc nulls last"
+    return f"{candidates}\n    qualify row_number() over ({newest}) = 1"
 
 
 def _within(moment: str, ttl: timedelta | None, bounds: Bounds) -> str:
@@ -196,17 +212,31 @@ def _within(moment: str, ttl: timedelta | None, bounds: Bounds) -> str:
     return f"{latest} and {moment} >= {literal(bounds.first)} - {_interval(ttl)}"
 
 
-def _matched(lookup: Lookup) -> str:
-    by_then = bool(lookup.by_then and lookup.created)
-    conditions = [f"e.{quote(key)} = c.k{i}" for i, (_, key) in enumerate(lookup.keys)]
-    conditions += [f"e.{MOMENT} >= c.moment"] + [f"e.{MOMENT} >= c.created"] * by_then
-    newest = f"partition by e.{ROW} order by c.moment desc, c.created desc"
-    rank = f"\nqualify row_number() over ({newest}) = 1" if by_then else ""
-    alive = f"\nwhere c.moment >= e.{MOMENT} - {_interval(lookup.ttl)}" if lookup.ttl else ""
+def _best_of_pairs(lookup: Lookup) -> str:
+    conditions = [*_conditions(lookup), *_alive(lookup)]
+    conditions += [f"e.{MOMENT} >= c.created"] * bool(lookup.by_then and lookup.created)
+    rank = "(c.moment, coalesce(c.created, '-infinity'), c.id)"
+    return (
+        f"select e.{ROW}, arg_max(c.id, {rank}) as id\nfrom {ENTITIES} e\n"
+        f"join candidates c on {' and '.join(conditions)}\ngroup by e.{ROW}"
+    )
+
+
+def _asof(lookup: Lookup) -> str:
+    alive = "".join(f"\nwhere {condition}" for condition in _alive(lookup))
     return (
         f"select e.{ROW}, c.id\nfrom {ENTITIES} e\n"
-        f"{'' if by_then else 'asof '}join candidates c on {' and '.join(conditions)}{alive}{rank}"
+        f"asof join candidates c on {' and '.join(_conditions(lookup))}{alive}"
     )
+
+
+def _conditions(lookup: Lookup) -> list[str]:
+    equal = [f"e.{quote(key)} = c.k{i}" for i, (_, key) in enumerate(lookup.keys)]
+    return [*equal, f"e.{MOMENT} >= c.moment"]
+
+
+def _alive(lookup: Lookup) -> list[str]:
+    return [f"c.moment >= e.{MOMENT} - {_interval(lookup.ttl)}"] if lookup.ttl else []
 
 
 def literal(moment: datetime) -> str:

@@ -27,11 +27,15 @@ from feature_repo.stores.point_in_time import (
     fingerprint_sql,
     match_sql,
 )
-from feature_repo.stores.relations import read_relation
+from feature_repo.stores.relations import quote, read_relation
 from ml.config import AlmanacError
 
 # Batches of this size are small enough for memory to be used again rather than asked for anew.
 FETCHED_AT_ONCE = 20_000
+# Where no more entity rows than these share their keys, looking at each costs what a sort does.
+FEW = 32
+# What DuckDB holds during a fetch: blocks read in advance, one a thread and column, the match.
+READ_AHEAD, BLOCK, MATCHED_ROW = 64 * 2**20, 2**20, 64
 
 
 class FeatureMatrix(NamedTuple):
@@ -60,13 +64,21 @@ class Retrieval:
         Views that turn out to have the same rows share the first one's match.
         """
         limits, statements = bounds(self.entities), list[str]()
-        for i, asked in enumerate(self.lookups):
+        with duckdb.connect() as connection:
+            self.register(connection)
+            crowds = [_crowded(connection, lookup) for lookup in self.lookups]
+        for i, (asked, crowded) in enumerate(zip(self.lookups, crowds, strict=True)):
             copy, numbered = copied(asked, f"copy_{i}", limits)
             statements += [] if asked.relation.has_rowid else [copy]
             lookup = asked if asked.relation.has_rowid else numbered
-            statements.append(match_sql(lookup, f"match_{i}", limits))
+            statements.append(match_sql(lookup, f"match_{i}", limits, crowded))
             statements.append(fetch_sql(lookup, f"match_{i}", 0, self.entities.num_rows))
         return ";\n".join(statements)
+
+    def register(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Make `entity_rows`, what joins need of the entity rows, known to the connection."""
+        keys = [key for lookup in self.lookups for _, key in lookup.keys]
+        connection.register(ENTITIES, join_rows(self.entities, keys))
 
     def table(self, connection: duckdb.DuckDBPyConnection) -> pa.Table:
         """Return the entity rows, then the features as columns."""
@@ -147,17 +159,44 @@ def match(connection: duckdb.DuckDBPyConnection, asked: Retrieval) -> list[Match
         AlmanacError: a relation has other columns than it had when the features were asked for.
     """
     limits = bounds(asked.entities)
-    keys = [key for lookup in asked.lookups for _, key in lookup.keys]
-    connection.register(ENTITIES, join_rows(asked.entities, keys))
+    asked.register(connection)
     lookups = [_numbered(connection, each, i, limits) for i, each in enumerate(asked.lookups)]
     matched: list[Matched] = []
     tables: dict[object, str] = {}
     for lookup, same in zip(lookups, _sameness(connection, lookups), strict=True):
         if same not in tables:
             tables[same] = f"match_{len(tables)}"
-            connection.execute(match_sql(lookup, tables[same], limits))
+            crowded = _crowded(connection, lookup)
+            connection.execute(match_sql(lookup, tables[same], limits, crowded))
         matched.append(Matched(lookup, tables[same]))
+    _tighten(connection, asked)
     return matched
+
+
+def _crowded(connection: duckdb.DuckDBPyConnection, lookup: Lookup) -> bool:
+    """Return whether many entity rows share the keys of `lookup`."""
+    keys = ", ".join(quote(key) for _, key in lookup.keys)
+    sql = f"select count(*) as n from {ENTITIES} group by grouping sets (({keys}))"
+    return bool(connection.execute(f"select max(n) > {FEW} from ({sql})").fetchall()[0][0])
+
+
+def _tighten(connection: duckdb.DuckDBPyConnection, asked: Retrieval) -> None:
+    """Limit the memory to what a fetch needs: it then reads where it has read before.
+
+    Memory that is touched for the first time costs as much as what is read into it. Copies of views
+    stay in memory, and who writes at the same time (`persist`) needs room for it.
+    """
+    if not all(lookup.relation.has_rowid for lookup in asked.lookups):
+        return
+    columns = max((1 + len(lookup.narrow) for lookup in asked.lookups), default=1)
+    limits = connection.execute(
+        "select least(parse_formatted_bytes(current_setting('memory_limit')),"
+        f" {READ_AHEAD} + {MATCHED_ROW} * {asked.entities.num_rows}"
+        f" + {BLOCK} * {columns} * current_setting('threads'))"
+        " from duckdb_databases() where database_name = current_database() and readonly"
+    )
+    for (limit,) in limits.fetchall():
+        connection.execute(f"set memory_limit = '{limit} B'")
 
 
 def _numbered(
