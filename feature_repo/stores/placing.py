@@ -9,17 +9,14 @@ from numpy.typing import NDArray
 from feature_repo.stores.point_in_time import ROW, VECTOR
 
 Matrix = NDArray[np.float32]
-# So many rows of a matrix are turned at a time: they stay in the processor's cache.
-TURNED_AT_ONCE = 4096
 
 
 def placed(
-    found: pa.RecordBatchReader, sources: Sequence[int | str], rows: int, scratch: Matrix
+    found: pa.RecordBatchReader, sources: Sequence[int | str], rows: int
 ) -> dict[int | str, pa.Array]:
     """Return `sources` of the fetched rows as columns of `rows` values, null where none was.
 
     A source is an element of the vector, counted from 0, in which NaN means null; or a column.
-    `scratch` is memory to work in: a value a row and element.
     """
     names = [source for source in sources if isinstance(source, str)]
     places = [source for source in sources if not isinstance(source, str)]
@@ -30,10 +27,9 @@ def placed(
         columns |= zip(names, _placed_columns(whole, names, rows), strict=True)
         batches = whole.to_batches()
     if places:
-        block = scratch[: rows * len(places)].reshape(rows, len(places))
-        block.fill(np.nan)
-        _place(batches, found.schema, places, block)
-        columns |= zip(places, map(_nullable, _turned(block)), strict=True)
+        values = np.full((len(places), rows), np.nan, np.float32)
+        _place(batches, found.schema, places, values.T)
+        columns |= zip(places, map(_nullable, values), strict=True)
     return columns
 
 
@@ -48,7 +44,7 @@ def place_floats(
     if len(places) == len(sources):
         _place(found, found.schema, places, block)
         return [pa.float32()] * len(places)
-    columns = placed(found, list(dict.fromkeys(sources)), len(block), np.empty_like(block).ravel())
+    columns = placed(found, list(dict.fromkeys(sources)), len(block))
     with np.errstate(over="ignore"):
         for place, source in enumerate(sources):
             block[:, place] = columns[source].cast(pa.float64()).to_numpy(zero_copy_only=False)
@@ -75,15 +71,6 @@ def _place(
 def _elements(vectors: Matrix, places: Sequence[int]) -> Matrix:
     whole = len(places) == vectors.shape[1] and all(i == place for i, place in enumerate(places))
     return vectors if whole else vectors[:, places]
-
-
-def _turned(block: Matrix) -> Matrix:
-    """Return `block` with its columns as rows."""
-    turned = np.empty(block.shape[::-1], np.float32)
-    for start in range(0, len(block), TURNED_AT_ONCE):
-        stop = start + TURNED_AT_ONCE
-        turned[:, start:stop] = block[start:stop].T
-    return turned
 
 
 def _nullable(values: NDArray[np.float32]) -> pa.Array:

@@ -34,8 +34,9 @@ from ml.config import AlmanacError
 FETCHED_AT_ONCE = 20_000
 # Where no more entity rows than these share their keys, looking at each costs what a sort does.
 FEW = 32
-# What DuckDB holds during a fetch: blocks read in advance, one a thread and column, the match.
-READ_AHEAD, BLOCK, MATCHED_ROW = 64 * 2**20, 2**20, 64
+# What DuckDB holds during a fetch, in bytes: a thread's share of the join, its blocks of a column,
+# and the rows of the match.
+A_THREAD, A_COLUMN, A_ROW = 16 * 2**20, 2**20, 64
 
 
 class FeatureMatrix(NamedTuple):
@@ -191,8 +192,8 @@ def _tighten(connection: duckdb.DuckDBPyConnection, asked: Retrieval) -> None:
     columns = max((1 + len(lookup.narrow) for lookup in asked.lookups), default=1)
     limits = connection.execute(
         "select least(parse_formatted_bytes(current_setting('memory_limit')),"
-        f" {READ_AHEAD} + {MATCHED_ROW} * {asked.entities.num_rows}"
-        f" + {BLOCK} * {columns} * current_setting('threads'))"
+        f" {A_ROW * asked.entities.num_rows}"
+        f" + {A_THREAD + A_COLUMN * columns} * current_setting('threads'))"
         " from duckdb_databases() where database_name = current_database() and readonly"
     )
     for (limit,) in limits.fetchall():
@@ -237,12 +238,10 @@ def feature_columns(
 ) -> dict[str, pa.ChunkedArray]:
     """Return the features of the entity rows from `start` to before `stop`, by name."""
     columns: dict[str, pa.ChunkedArray] = {}
-    widest = max((len(each.lookup.features) for each in matched), default=0)
-    scratch = np.empty((stop - start) * widest, np.float32)
     for each in matched:
         found = each.fetch(connection, start, stop)
         sources = each.lookup.sources
-        values = placed(found, list(dict.fromkeys(sources)), stop - start, scratch)
+        values = placed(found, list(dict.fromkeys(sources)), stop - start)
         names = (name for _, name in each.lookup.features)
         columns |= {name: values[source] for name, source in zip(names, sources, strict=True)}
     return columns
