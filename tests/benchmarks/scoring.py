@@ -6,7 +6,6 @@ champion, in a process of its own, without reasons and with reasons for 10,000 c
 """
 
 import argparse
-import multiprocessing
 import tempfile
 from pathlib import Path
 
@@ -15,18 +14,18 @@ import lightgbm
 import numpy as np
 import pyarrow as pa
 
-from feature_repo.build import feast_objects
 from ml import artifact, registry
-from ml.config import Workspace
 from ml.models import FAMILIES as MODELS
 from ml.models import LightGBM, Model
-from ml.store import feature_store
 from tests.benchmarks.process import run
-from tests.small_workspace import node, write_manifest
+from tests.benchmarks.vector_workspace import Shape, aside, build, workspace
 
-FAMILIES, FEATURES, MONTHS = 2, 100, 3
+FAMILIES, WIDTH, MONTHS = 2, 100, 3
 TREES, LEAVES = 400, 31
-NEWEST = "timestamp '2023-04-01'"
+LABELS = (
+    "select customer_id, event_timestamp, 1 as label from intermediate.int_customer_months "
+    "where event_timestamp = '2023-04-01' limit 10"
+)
 
 
 def main() -> None:
@@ -37,13 +36,8 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
         home = Path(folder)
-        # What this process needed would count as the least that its children need.
-        maker = multiprocessing.get_context("spawn").Process(
-            target=prepare, args=(home, chosen.customers)
-        )
-        maker.start()
-        maker.join()
-        print(f"{chosen.customers:,} customers, {FAMILIES * FEATURES} features", flush=True)
+        aside(prepare, home, Shape(chosen.customers, MONTHS, FAMILIES, WIDTH))
+        print(f"{chosen.customers:,} customers, {FAMILIES * WIDTH} features", flush=True)
         for name in ("lightgbm", "logistic"):
             registry.promote(workspace(home), f"bench-{name}", force=True)
             for reasons in (0, 10_000):
@@ -63,54 +57,22 @@ def race(home: Path, name: str, reasons: int) -> None:
     )
 
 
-def prepare(home: Path, customers: int) -> None:
+def prepare(home: Path, shape: Shape) -> None:
     """Write the workspace, and both models into its registry."""
-    for name, model in fitted(build(home, customers)).items():
-        register(home, name, model)
+    build(home, shape, LABELS)
+    for name, model in fitted(sample(home)).items():
+        register(home, name, model, shape)
 
 
-def build(home: Path, customers: int) -> np.ndarray:
-    """Write warehouse, manifest and registry; return features of 20,000 customers."""
+def sample(home: Path) -> np.ndarray:
+    """Return the features of 20,000 customers."""
     with duckdb.connect(str(home / "warehouse.duckdb")) as warehouse:
-        warehouse.execute(
-            "create schema features; create schema intermediate; create schema targets; "
-            "create schema scores; create schema marts; "
-            "create table marts.dim_features (name varchar, description varchar); "
-            "create table scores.scores (customer_id varchar, target varchar, model_id varchar, "
-            "as_of timestamp, score double, percentile double, scored_from varchar, "
-            "reasons varchar[], "
-            "primary key (customer_id, target, model_id, as_of)); "
-            "create table intermediate.int_customer_months as "
-            "select 'c' || lpad(c::varchar, 8, '0') as customer_id, "
-            "date '2023-01-01' + to_months(m::int) as feature_month, "
-            "timestamp '2023-02-01' + to_months(m::int) as event_timestamp, true as is_complete "
-            f"from range({MONTHS}) b(m), range({customers}) a(c); "
-            "create table targets.tgt_bench as "
-            f"select customer_id, {NEWEST} as event_timestamp, 1 as label "
-            "from intermediate.int_customer_months limit 10"
-        )
-        for family in range(FAMILIES):
-            warehouse.execute(_vectors(family))
-            warehouse.execute(_names(family))
         found = warehouse.sql(
             "select f0.vector || f1.vector as v from features.ftr_f0__vectors f0 "
             "join features.ftr_f1__vectors f1 using (customer_id, event_timestamp) "
             "order by customer_id, event_timestamp limit 20000"
         ).to_arrow_table()["v"]
-    nodes = [node("features", f"ftr_f{i}", family=f"f{i}", ttl_months=1) for i in range(FAMILIES)]
-    families = [f"f{i}" for i in range(FAMILIES)]
-    ws = workspace(home)
-    ws.manifest.parent.mkdir()
-    nodes += [node("intermediate", "int_customer_months")]
-    nodes += [node("targets", "tgt_bench", target="bench", families=families)]
-    write_manifest(ws, nodes)
-    feature_store(ws).apply(feast_objects(ws))
     return np.float32(found.combine_chunks().flatten().to_numpy()).reshape(len(found), -1)
-
-
-def workspace(home: Path) -> Workspace:
-    """Return the benchmark's workspace."""
-    return Workspace(home, home / "raw", {}, home / "target")
 
 
 def fitted(sample: np.ndarray) -> dict[str, Model]:
@@ -125,13 +87,9 @@ def fitted(sample: np.ndarray) -> dict[str, Model]:
     return {"lightgbm": LightGBM(booster), "logistic": logistic}
 
 
-def register(home: Path, name: str, model: Model) -> None:
+def register(home: Path, name: str, model: Model, shape: Shape) -> None:
     """Write the model into the registry."""
-    features = [
-        {"name": f"f{family}_{place}", "dtype": "float", "view": f"f{family}"}
-        for family in range(FAMILIES)
-        for place in range(FEATURES)
-    ]
+    features = [{"name": name, "dtype": "float", "view": view} for name, view in shape.names]
     card = {"target": "bench", "model_id": f"bench-{name}", "family": model.family,
             "features": features, "threshold": 0.5}  # fmt: skip
     drivers = [{"feature": f["name"], "direction": "up", "importance": 0.005,
@@ -142,32 +100,6 @@ def register(home: Path, name: str, model: Model) -> None:
     table = pa.table(rows | {"part": ["cv"]})
     folder = artifact.save(workspace(home), card, model, table, records)
     registry.settle(workspace(home), artifact.load(folder))
-
-
-def _vectors(family: int) -> str:
-    # One value in twenty is missing.
-    values = ", ".join(
-        f"case when hash(row, {family}, {i}) % 20 > 0 "
-        f"then (hash(row, {family}, {i}) % 9973) / 4986.5 - 1 else 'nan' end"
-        for i in range(FEATURES)
-    )
-    return (
-        f"create table features.ftr_f{family}__vectors as "
-        f"select customer_id, feature_month, event_timestamp, [{values}]::float[{FEATURES}] "
-        "as vector from (select *, row_number() over () as row "
-        "from intermediate.int_customer_months)"
-    )
-
-
-def _names(family: int) -> str:
-    columns = ", ".join(
-        f"nullif(vector[{place + 1}], 'nan'::float) as f{family}_{place}"
-        for place in range(FEATURES)
-    )
-    return (
-        f"create view features.ftr_f{family} as select customer_id, feature_month, "
-        f"event_timestamp, {columns} from features.ftr_f{family}__vectors"
-    )
 
 
 if __name__ == "__main__":
