@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from scipy.special import expit
+from scipy.stats import rankdata
 
 from ml.intervals import Estimate, estimated_auc
 from ml.matrix import TrainingSet, Vector
@@ -29,7 +30,8 @@ def compared(learnt: Learnt, data: TrainingSet, baseline: Vector) -> list[dict[s
     told[learnt.model.family] = learnt.probabilities
     rankings = {**told, NOTHING: np.full(len(data), data.labels.mean())}
     if not np.isnan(baseline).all():
-        rankings[BASELINE] = missing_last(baseline)
+        # Ranks: two infinities are not equal, two missing values are.
+        rankings[BASELINE] = rankdata(missing_last(baseline))
     found = {
         name: estimated_auc(data.labels, scores, learnt.fold_of)
         for name, scores in rankings.items()

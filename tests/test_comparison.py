@@ -68,7 +68,8 @@ def test_every_family_stands_beside_the_chosen_model_and_trivial_answers():
     learnt = learn(
         data, Plan(families=("logistic", "decision_tree")), merge_equals=True, quiet=True
     )
-    found = {each["name"]: each for each in compared(learnt, data, data.matrix[:, 0].astype(float))}
+    baseline = np.where(data.matrix[:, 0] < -1, np.nan, data.matrix[:, 0])
+    found = {each["name"]: each for each in compared(learnt, data, baseline)}
     assert list(found) == ["logistic", "decision_tree", BASELINE, NOTHING]
     best, tree, nothing = (found[name] for name in ("logistic", "decision_tree", NOTHING))
     assert [name for name, each in found.items() if each["chosen"]] == ["logistic"]
