@@ -37,7 +37,7 @@ LAYERS = (
     ("study",),
     ("learn", "artifact"),
     ("plan",),
-    ("balance", "thresholds"),
+    ("backtests", "balance", "thresholds"),
     ("split", "models", "metrics", "calibration", "intervals"),
     ("store", "targets", "matrix", "history"),
     ("warehouse", "pages", "folders", "paired"),

@@ -6,6 +6,7 @@ import duckdb
 import numpy as np
 import pytest
 
+from ml.backtests import BACKTEST, Month, keep
 from ml.config import AlmanacError, Workspace
 from ml.report import words, write_report
 from ml.report.facts import read_targets
@@ -116,3 +117,22 @@ def test_a_month_of_one_class_is_left_out(ws):
     rows.label[months == 1] = 0
     write_target(ws, "purchase_any", rows)
     assert [each.month.month for each in read_targets(ws)[0].months] == [2, 3]
+
+
+def test_months_of_a_backtest_of_the_champion_are_told_instead(ws):
+    write_target(ws, "purchase_any", made("purchase_any", rate=0.3))
+    folder = ws.models / "purchase_any"
+    walked = [Month(f"2024-0{n}", 90, 9, n / 10, (n / 10 - 0.05, n / 10), 0.5) for n in (1, 2, 3)]
+    keep(folder, "purchase_any-another", walked)
+    [before] = read_targets(ws)
+    assert [each.part for each in before.months] == ["cv", "cv", "test"]
+    assert "--months 6" in words.walked(before)
+    keep(folder, before.card["model_id"], walked)
+    [after] = read_targets(ws)
+    assert [each.part for each in after.months] == ["test"] * 3
+    assert [each.auc for each in after.months[:2]] == [0.1, 0.2]
+    assert after.months[2] == before.months[2]
+    assert "--months 6" not in words.walked(after)
+    (folder / BACKTEST).write_text("[]")
+    with pytest.raises(AlmanacError, match=r"backtest\.json is no backtest"):
+        read_targets(ws)

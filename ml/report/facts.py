@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ml.artifact import CARD, PREDICTIONS, Artifact, champion
+from ml.backtests import kept
 from ml.config import AlmanacError, Workspace
 from ml.history import HISTORY
 from ml.plan import read_plan
@@ -73,7 +74,7 @@ def _target(ws: Workspace, name: str, description: str) -> Target:
         limit=quality(rows, rows.truth),
         promise=promise(rows, float(artifact.card["prevalence"])),
         rivals=read_rivals(artifact.card),
-        months=by_month(predictions),
+        months=by_month(predictions, kept(ws.models / name, artifact.model_id)),
         importance=read_importance(artifact),
         drivers=read_drivers(artifact),
         exact=artifact.model.exact,

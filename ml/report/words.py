@@ -202,3 +202,17 @@ def followed(target: Target) -> str:
     text = f"{len(target.months)} label months, ROC-AUC from {worst.auc:.3f} to {best.auc:.3f}"
     newest = target.months[-1]
     return f"{text}; the newest {newest.auc:.3f} ({between(newest.interval)})"
+
+
+def walked(target: Target) -> str:
+    """Return how the label months were judged, and how more of them are out of time."""
+    text = (
+        "The strokes are 95 % intervals. Out of time: judged by a model that saw earlier months "
+        "only."
+    )
+    if all(each.part == "test" for each in target.months):
+        return text
+    return (
+        f"{text} Out of fold: judged by models that saw these months too, but no row of the same "
+        f"customer. More months out of time: ml evaluate --target {target.name} --months 6."
+    )
