@@ -82,9 +82,10 @@ def test_unreadable_predictions_are_named(ws):
         write_report(ws)
 
 
-def test_a_model_without_contributions_is_told_not_drawn(ws):
-    write_target(ws, "purchase_any", made("purchase_any"), driven=False)
+def test_a_model_without_contributions_and_rivals_is_told_not_drawn(ws):
+    write_target(ws, "purchase_any", made("purchase_any"), driven=False, comparison=[])
     part = section(page_of(ws), "purchase-any")
+    assert "Models compared" not in part
     assert "Value by value" not in part
     assert "No contributions of single values are kept" in part
     assert "weighs most" in part
@@ -136,3 +137,12 @@ def test_months_of_a_backtest_of_the_champion_are_told_instead(ws):
     (folder / BACKTEST).write_text("[]")
     with pytest.raises(AlmanacError, match=r"backtest\.json is no backtest"):
         read_targets(ws)
+
+
+def test_a_gain_that_luck_explains_is_no_gain(ws):
+    rows = made("purchase_any", rate=0.3)
+    write_target(ws, "purchase_any", replace(rows, baseline=rows.probability + 1e-3 * rows.truth))
+    [target] = read_targets(ws)
+    assert "is within what luck explains" in words.verdict(target)
+    worse = replace(target, rows=replace(target.rows, probability=-target.rows.probability))
+    assert "It is worse than the baseline (−0." in words.verdict(worse)

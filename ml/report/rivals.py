@@ -28,7 +28,10 @@ class Rival:
 
 
 def read_rivals(card: Mapping[str, Any]) -> tuple[Rival, ...]:
-    """Return what the card compares, best first; those whose ROC-AUC is undefined left out."""
+    """Return what the card compares, best first; those whose ROC-AUC is undefined left out.
+
+    A card of an earlier version compares nothing.
+    """
     return tuple(
         Rival(
             name=each["name"],
@@ -40,6 +43,6 @@ def read_rivals(card: Mapping[str, Any]) -> tuple[Rival, ...]:
             pr_auc=each["pr_auc"],
             brier=each["brier"],
         )
-        for each in card["comparison"]
+        for each in card.get("comparison", [])
         if each["roc_auc"] is not None and each["gain"] is not None
     )

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from ml.intervals import Interval, estimated_auc
+from ml.intervals import Estimate, Interval, estimated_auc
 from ml.metrics import average_precision, brier, calibration_error, missing_last, roc_auc
 from ml.report.curves import Floats
 
@@ -94,10 +94,28 @@ def quality(rows: Rows, score: Floats | None) -> Quality:
         return Quality()
     label = rows.label.astype(np.int8)
     precision = average_precision(label, score)
-    estimate = estimated_auc(label, score, np.zeros(len(label), np.int64))
+    estimate = _estimated(rows, score)
     if estimate is None:
         return Quality(roc_auc(label, score)[0], None, precision)
     return Quality(estimate.value, estimate.interval(rows.customers), precision)
+
+
+def gain(rows: Rows) -> tuple[float, Interval] | None:
+    """Return what the model gains on the baseline in ROC-AUC, and the 95 % interval of that.
+
+    None where there is no baseline, or a class has too few rows.
+    """
+    if rows.baseline is None:
+        return None
+    model, baseline = (_estimated(rows, score) for score in (rows.probability, rows.baseline))
+    if model is None or baseline is None:
+        return None
+    difference = model - baseline
+    return difference.value, difference.interval(rows.customers)
+
+
+def _estimated(rows: Rows, score: Floats) -> Estimate | None:
+    return estimated_auc(rows.label.astype(np.int8), score, np.zeros(len(score), np.int64))
 
 
 def promise(rows: Rows, prior: float) -> Promise | None:

@@ -1,16 +1,14 @@
 """What the models were found to do, in words."""
 
-import math
 from dataclasses import fields
 
 from ml.intervals import Interval
 from ml.learn import FOLDS
 from ml.pages.words import NOTHING, count, day, share, small
-from ml.paired import auc_gain
 from ml.report.curves import Campaign, Thresholds
 from ml.report.facts import Target
 from ml.report.marts import Scores
-from ml.report.rows import PARTS
+from ml.report.rows import PARTS, gain
 from ml.thresholds import Costs
 
 
@@ -46,13 +44,14 @@ def verdict(target: Target) -> str:
     feature = (target.card.get("baseline") or {}).get("feature")
     named = f" ({feature} alone)" if feature else ""
     text += f", the baseline{named} {round(100 * (target.baseline.auc or 0))} times. "
-    gain, error = auc_gain(rows.label, rows.probability, rows.baseline)
-    if math.isinf(error):
+    if (found := gain(rows)) is None:
         return f"{text}One row of a class is too few to call either better."
-    if abs(gain) <= 2 * error:
-        return f"{text}The difference ({gain:+.3f} ± {error:.3f}) is within what luck explains."
-    better = "better than" if gain > 0 else "worse than"
-    return f"{text}It is {better} the baseline ({gain:+.3f} ± {error:.3f})."
+    value, (low, high) = found
+    told = f"{signed(value)}, 95 % interval {signed(low)} to {signed(high)}"
+    if low <= 0 <= high:
+        return f"{text}The difference ({told}) is within what luck explains."
+    better = "better than" if value > 0 else "worse than"
+    return f"{text}It is {better} the baseline ({told})."
 
 
 def reachable(target: Target) -> str:
