@@ -121,10 +121,10 @@ def test_what_was_tried_stands_beside_the_chosen_model(page):
     assert "lightgbm, the best of 2: +0.100 on baseline feature alone (+0.090 to +0.110)" in part
     table = part[part.index("The chosen gains") : part.index("Protocol:")]
     assert re.findall(r'scope="row">([^<]*)', table) == [
-        "Lightgbm ",
-        "Logistic",
-        "Baseline feature alone",
-        "No features",
+        "lightgbm ",
+        "logistic",
+        "baseline feature alone",
+        "no features",
     ]
     assert "0.780 <small>0.760–0.800</small>" in table
     assert "5 folds of the 6 000 training rows" in part

@@ -22,6 +22,11 @@ class Rival:
     brier: float | None
 
     @property
+    def title(self) -> str:
+        """The name in words."""
+        return self.name.replace("_", " ")
+
+    @property
     def is_model(self) -> bool:
         """Whether it was fitted; else it is a trivial answer."""
         return self.name not in (BASELINE, NOTHING)

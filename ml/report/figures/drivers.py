@@ -31,7 +31,7 @@ def beeswarm(name: str, drivers: Sequence[Driver]) -> Markup:
         high = max(float(each.contribution.max()) for each in drivers)
         axes.axvline(0, color=CHANCE, lw=0.8)
         for place, each in enumerate(drivers):
-            height = place + 0.18 + 0.3 * _spread(each.contribution, low, high)
+            height = place + 0.2 + 0.25 * _spread(each.contribution, low, high)
             axes.scatter(
                 each.contribution, height, c=_shades(each.value), s=5, lw=0, rasterized=True
             )

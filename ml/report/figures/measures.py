@@ -82,12 +82,12 @@ def rivals(name: str, found: Sequence[Rival]) -> Markup:
                 markerfacecolor=colour if each.chosen or not each.is_model else PAPER,
             )  # fmt: skip
         axes.axvline(0.5, color=CHANCE, lw=1, ls=(0, (1, 2)))
-        axes.set_yticks(range(len(found)), [plain(each.name) for each in found])
+        axes.set_yticks(range(len(found)), [each.title for each in found])
         axes.set_ylim(len(found) - 0.5, -0.5)
         axes.grid(axis="y", visible=False)
         axes.set_xlabel("ROC-AUC out of fold, 95 % interval")
 
-    told = ", ".join(f"{plain(each.name)} {each.auc:.3f}" for each in found)
+    told = ", ".join(f"{each.title} {each.auc:.3f}" for each in found)
     alt = f"What was tried for {name}: {told}"
     return draw(f"rivals-{name}", alt, paint, (3.6, 0.6 + 0.26 * len(found)))
 
