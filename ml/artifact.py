@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,13 +17,16 @@ from ml.folders import fresh_folder, write_json
 from ml.matrix import Feature
 from ml.models import FORMATS, Model
 
-CARD, PREDICTIONS, IMPORTANCE, DATASET, HASHES = (
+CARD, PREDICTIONS, IMPORTANCE, CONTRIBUTIONS, DATASET, HASHES = (
     "card.json",
     "predictions.parquet",
     "importance.json",
+    "contributions.parquet",
     "dataset.json",
     "hashes.json",
 )
+# What a file holds: a table, or what JSON can say.
+Record: TypeAlias = pa.Table | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 _PACKAGES = ("almanac", "duckdb", "feast", "lightgbm", "numpy", "scikit-learn", "skops")
 
 
@@ -49,6 +52,11 @@ class Artifact:
         """Return the held-out predictions, one row each."""
         return pq.read_table(self.folder / PREDICTIONS)
 
+    def contributions(self) -> pa.Table | None:
+        """Return what values did to the log-odds in a sample of rows; None where none is kept."""
+        path = self.folder / CONTRIBUTIONS
+        return pq.read_table(path) if path.exists() else None
+
     def importance(self) -> list[dict[str, Any]]:
         """Return each feature's share of all contributions, direction and description."""
         found: list[dict[str, Any]] = json.loads(
@@ -67,21 +75,21 @@ def save(
     card: Mapping[str, Any],
     model: Model,
     predictions: pa.Table,
-    records: Mapping[str, Any],
+    records: Mapping[str, Record],
 ) -> Path:
     """Write the artifact to `models/<target>/<model id>/` and return that folder.
 
-    `records` are what is told of the model in files of JSON, by their names: IMPORTANCE, and
-    DATASET, which says how the rows that it learnt from are made again. A reader never sees half
+    `records` are what is told of the model, by the names of their files, tables as Parquet and all
+    else as JSON: IMPORTANCE, CONTRIBUTIONS where the model has any, and DATASET, which says how the
+    rows that it learnt from are made again. A reader never sees half
     an artifact. A model's id says what it is, so writing the same model again changes nothing but
     the card's circumstances.
     """
     folder = ws.models / str(card["target"]) / str(card["model_id"])
     with fresh_folder(folder) as temporary:
         model.save(temporary / FORMATS[model.family].file)
-        for name, record in {CARD: card, **records}.items():
-            write_json(temporary / name, record)
-        pq.write_table(predictions, temporary / PREDICTIONS)
+        for name, record in {CARD: card, PREDICTIONS: predictions, **records}.items():
+            _write(temporary / name, record)
         write_json(temporary / HASHES, _hashes(temporary))
     return folder
 
@@ -137,6 +145,13 @@ def read_card(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise AlmanacError(f"{folder / CARD} cannot be read: {error}\n{_again(folder)}") from error
     return card
+
+
+def _write(path: Path, record: Record) -> None:
+    if isinstance(record, pa.Table):
+        pq.write_table(record, path)
+    else:
+        write_json(path, record)
 
 
 def _refuse_changed(folder: Path) -> None:

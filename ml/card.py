@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ml.artifact import package_versions
+from ml.comparison import compared
 from ml.config import Workspace
 from ml.dataset.manifest import Manifest
 from ml.learn import FOLDS
@@ -100,6 +101,7 @@ def card(
         "metrics": {each.part: asdict(each.measured(fitted.prior)) for each in judged},
         "baseline": asdict(target.baseline) if target.baseline else None,
         "candidates": fitted.candidates,
+        "comparison": compared(learnt, training, judged[0].baseline),
         "members": [member.record() for member in learnt.members],
         "plan": fitted.plan.record(),
         "trials": learnt.trials,

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ml import artifact
+from ml.backtests import Month, keep
 from ml.config import AlmanacError, Workspace
-from ml.intervals import Interval, bootstrap
+from ml.intervals import Interval, bootstrap, estimated_auc
 from ml.learn import FOLDS, baseline_of, labelled_rows, refuse_poor
 from ml.matrix import Labels, Rows, TrainingSet, Vector
 from ml.metrics import brier, calibration_error, f1, missing_last, roc_auc_within
@@ -128,6 +129,23 @@ def backtests(
     refuse_poor(rows, target)
     walk = _Walk(rows, target, list(_halves(rows, target, protocol)), protocol)
     return [walk.backtest(title, plan) for title, plan in plans]
+
+
+def keep_months(ws: Workspace, found: Backtest) -> None:
+    """Keep the label months of a backtest of the champion's plan, for the report to show."""
+    champion = artifact.champion(ws, found.target)
+    months = [month for run in found.runs if (month := _kept(run)) is not None]
+    keep(ws.models / found.target, champion.model_id, months)
+
+
+def _kept(run: Run) -> Month | None:
+    """Return what is kept of a run; None where its ROC-AUC has no interval."""
+    estimate = estimated_auc(run.labels, run.probabilities, run.fold_of)
+    if estimate is None:
+        return None
+    interval = estimate.interval(run.customers)
+    positives = int(run.labels.sum())
+    return Month(run.name, len(run.labels), positives, estimate.value, interval, run.baseline)
 
 
 # A run's name, with its pairs of rows to learn from and rows to judge.

@@ -1,6 +1,7 @@
 """Two rankings of the same rows: which is better, and whether luck explains it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,8 +47,8 @@ def compare(label: Floats, score: Floats, other: Floats) -> Comparison:
     return Comparison(
         rows=len(label),
         positives=int(positive.sum()),
-        value=float(_placements(label, score)[positive].mean()),
-        other=float(_placements(label, other)[positive].mean()),
+        value=float(placements(label, score)[positive].mean()),
+        other=float(placements(label, other)[positive].mean()),
         gain=gain,
         error=error,
         p_value=float(2 * norm.sf(distance)),
@@ -62,7 +63,7 @@ def auc_gain(label: Floats, score: Floats, other: Floats) -> tuple[float, float]
     """
     positive = label == 1
     few, many = int(positive.sum()), int((~positive).sum())
-    difference = _placements(label, score) - _placements(label, other)
+    difference = placements(label, score) - placements(label, other)
     gain = float(difference[positive].mean())
     if min(few, many) < 2:
         return gain, float("inf")
@@ -70,7 +71,7 @@ def auc_gain(label: Floats, score: Floats, other: Floats) -> tuple[float, float]
     return gain, float(np.sqrt(variance))
 
 
-def _placements(label: Floats, score: Floats) -> Floats:
+def placements(label: NDArray[Any], score: Floats) -> Floats:
     """Return for each row the share of the other class that it is rightly ranked against."""
     positive = label == 1
     placed = np.empty(len(label))

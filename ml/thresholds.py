@@ -107,6 +107,12 @@ def outcome(labels: Labels, chosen: NDArray[np.bool_]) -> Outcome:
     return _outcome(np.float64(found), np.float64(taken), int(positives), len(labels))
 
 
+def outcomes(labels: Labels, probabilities: Vector) -> tuple[Vector, Outcome]:
+    """Return each distinct probability, falling, and what comes of saying yes from there on."""
+    scores, found, taken = cuts(labels, probabilities)
+    return scores, _outcome(found, taken, int(labels.sum()), len(labels))
+
+
 def best_threshold(
     labels: Labels, probabilities: Vector, criterion: str = "f1", costs: Costs | None = None
 ) -> float:
@@ -116,8 +122,7 @@ def best_threshold(
     that finds nine tenths; `profit`: what brings in most by the costs, which may be nothing at all
     (then the threshold is above 1).
     """
-    scores, found, taken = cuts(labels, probabilities)
-    every = _outcome(found, taken, int(labels.sum()), len(labels))
+    scores, every = outcomes(labels, probabilities)
     if criterion == "recall":
         return float(scores[np.argmax(every.recall >= WANTED_RECALL)])
     if criterion == "profit":

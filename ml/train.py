@@ -10,6 +10,7 @@ import numpy as np
 from ml import artifact, registry
 from ml.card import Fitted, Judged, card, described, predictions_table
 from ml.config import Workspace
+from ml.contributions import sampled
 from ml.dataset import Dataset, current
 from ml.dataset.manifest import to_json
 from ml.learn import baseline_of, refuse_poor, split_of
@@ -74,10 +75,20 @@ def train_on(
     if len(test):
         judged.append(_judged_test(test, learnt, baseline[split.test]))
     about = card(dataset.manifest, fitted, judged, split)
-    drivers = described(ws, importance(learnt.model, fitted.sample(), fitted.names))
-    records = {artifact.IMPORTANCE: drivers, artifact.DATASET: to_json(dataset.manifest)}
+    records = {artifact.DATASET: to_json(dataset.manifest), **_driven(ws, fitted)}
     folder = artifact.save(ws, about, learnt.model, predictions_table(judged), records)
     return Trained(target.name, folder, about, registry.settle(ws, artifact.load(folder)))
+
+
+def _driven(ws: Workspace, fitted: Fitted) -> dict[str, artifact.Record]:
+    """Return what is kept of how features drive the model."""
+    model, sample, names = fitted.learnt.model, fitted.sample(), fitted.names
+    drivers = described(ws, importance(model, sample, names))
+    top = [str(entry["feature"]) for entry in drivers]
+    return {
+        artifact.IMPORTANCE: drivers,
+        artifact.CONTRIBUTIONS: sampled(model, sample, names, top),
+    }
 
 
 def _judged_cv(data: TrainingSet, learnt: Learnt, baseline: Vector, plan: Plan) -> Judged:

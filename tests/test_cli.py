@@ -5,7 +5,10 @@ import sys
 import pytest
 from click.testing import CliRunner, Result
 
+from ml import artifact
+from ml.backtests import kept
 from ml.cli import main
+from ml.config import workspace
 from tests.learnable import fake_store, learnable
 
 __all__ = ["fake_store"]
@@ -89,6 +92,13 @@ def test_months_of_a_backtest_end_with_their_mean(built):
     names = [line.split()[0] for line in shown.splitlines()[3:6]]
     assert names == ["2023-05", "2023-06", "mean"]
     assert "Mean ROC-AUC of 2 runs" in shown
+    ws = workspace()
+    champion = artifact.champion_id(ws, "spend_next_month")
+    months = kept(ws.models / "spend_next_month", champion)
+    assert [month.month for month in months] == ["2023-05", "2023-06"]
+    low, high = months[0].interval
+    assert low < months[0].roc_auc < high
+    assert f"{months[0].roc_auc:.4f}" in shown
 
 
 def test_families_are_compared_on_the_same_rows(built):
@@ -110,6 +120,7 @@ def test_on_shuffled_labels_nothing_is_learnt(built):
     middle, width = (float(low) + float(high)) / 2, float(high) - float(low)
     assert abs(middle - 0.5) < width
     assert "Labels were shuffled" in shown
+    assert not list(workspace().models.glob("*/backtest.json"))
 
 
 def test_a_threshold_follows_the_costs(built, tmp_path):

@@ -155,7 +155,8 @@ def evaluate(  # noqa: PLR0913, PLR0917
 
     One line a target; with --target every metric of it. The limit is what the simulator's own
     probabilities reach on the same rows; n/a for real data. With --repeats or --months, everything
-    that training chose is chosen anew, inside the rows learnt from.
+    that training chose is chosen anew, inside the rows learnt from. The label months of --months
+    are kept beside the models, and `ml report` shows them.
     """
     from ml import evaluate as judge
     from ml import nested
@@ -179,6 +180,8 @@ def evaluate(  # noqa: PLR0913, PLR0917
             plan = nested.plan_of(ws, target)
             plans = nested.by_family(plan, target.rows) if families else [(nested.AS_TRAINED, plan)]
             found = nested.backtests(ws, target, plans, protocol)
+            if months and not placebo:
+                nested.keep_months(ws, found[0])
             return text.comparison(found) if families else text.backtest(found[0])
         if criterion:
             return text.decision(judge.decide(ws, target, criterion, table))

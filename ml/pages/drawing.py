@@ -15,17 +15,31 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 # Okabe and Ito's colours keep apart for colour-blind readers; each also has its own dash or marker.
 MODEL, BASELINE, LIMIT, CHANCE = "#0072b2", "#b84a00", "#007a5a", "#8a8f98"
-PALE, INK, FAINT = "#6fb1d8", "#3a3f47", "#e6e8eb"
+PALE, INK, FAINT, EDGE, PAPER = "#6fb1d8", "#3a3f47", "#e6e8eb", "#b9bdc4", "#ffffff"
 GROUPS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6b6f76")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 SMALL = (3.15, 2.6)
+# The page's style says what these are by day and by night.
+THEMED = {
+    MODEL: "model",
+    BASELINE: "baseline",
+    LIMIT: "limit",
+    CHANCE: "chance",
+    PALE: "pale",
+    INK: "ink",
+    FAINT: "faint",
+    EDGE: "edge",
+    PAPER: "paper",
+}
+# Dots by the thousand are kept as pixels, so many an inch.
+RESOLUTION = 220
 
 STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "font.family": "DejaVu Sans",
     "font.size": 8.0,
     "text.color": INK,
-    "axes.edgecolor": "#b9bdc4",
+    "axes.edgecolor": EDGE,
     "axes.labelcolor": INK,
     "axes.labelsize": 8.0,
     "axes.linewidth": 0.7,
@@ -66,12 +80,12 @@ def draw(name: str, alt: str, paint: Callable[[Axes], None], size: tuple[float, 
         figure = Figure(figsize=size, layout="constrained")
         paint(figure.subplots())
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(buffer, format="svg", metadata=nothing, transparent=True)
+        figure.savefig(buffer, format="svg", metadata=nothing, transparent=True, dpi=RESOLUTION)
     return _inline(buffer.getvalue(), alt)
 
 
 def _inline(svg: str, alt: str) -> Markup:
-    """Make a file an element: no prologue, no fixed size, no fonts, no group ids, two decimals."""
+    """Make a file an element: no prologue, size, fonts or group ids, two decimals, themed."""
     found = re.search(r'viewBox="([^"]+)"', svg)
     box = found.group(1) if found else "0 0 0 0"
     body = svg[svg.index(">", svg.index("<svg")) + 1 :]
@@ -79,6 +93,7 @@ def _inline(svg: str, alt: str) -> Markup:
     body = re.sub(r"(\d+\.\d\d)\d+", r"\1", body)
     body = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", body)
     body = re.sub(r"\s*<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = re.sub("|".join(THEMED), lambda found: f"var(--{THEMED[found[0]]})", body)
     return Markup(f'<svg viewBox="{box}" role="img" aria-label="{escape(alt)}">{body.strip()}')
 
 

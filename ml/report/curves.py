@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from ml.thresholds import Costs, outcome, outcomes
+
 Floats = NDArray[np.float64]
 DECILES = 10
 FEWEST = 20
@@ -18,6 +20,37 @@ class Curve:
 
     x: Floats
     y: Floats
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place on a line."""
+
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What comes of saying yes from a threshold on; the profit is what all rows bring in."""
+
+    threshold: float
+    precision: float
+    recall: float
+    f1: float
+    profit: float
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What comes of every threshold, falling, and of the one that the model chose."""
+
+    threshold: Floats
+    precision: Floats
+    recall: Floats
+    f1: Floats
+    profit: Floats
+    chosen: Decision
 
 
 @dataclass(frozen=True)
@@ -67,6 +100,44 @@ def positives_by_rank(label: Floats, score: Floats) -> Floats:
     _, group, size = np.unique(-score, return_inverse=True, return_counts=True)
     mean = np.bincount(group, weights=label) / size
     return np.asarray(np.repeat(mean, size), dtype=np.float64)
+
+
+def gain(label: Floats, score: Floats) -> Curve:
+    """Return the share of rows selected, best first, against the share of the positives found."""
+    found = np.cumsum(positives_by_rank(label, score))
+    share = np.arange(len(label) + 1) / len(label)
+    return Curve(share, np.concatenate([[0.0], found / found[-1]]))
+
+
+def thresholds(label: Floats, probability: Floats, chosen: float, costs: Costs) -> Thresholds:
+    """Return what comes of each threshold; needs both classes.
+
+    Selections of fewer than FEWEST rows are left out: one row more or less would move them far.
+    """
+    labels = label.astype(np.int8)
+    scores, every = outcomes(labels, probability)
+    enough = every.true_positive + every.false_positive >= min(FEWEST, len(label))
+    of_chosen = outcome(labels, probability >= chosen)
+    return Thresholds(
+        threshold=scores[enough],
+        precision=np.asarray(every.precision)[enough],
+        recall=np.asarray(every.recall)[enough],
+        f1=np.asarray(every.f1)[enough],
+        profit=np.asarray(every.profit(costs))[enough],
+        chosen=Decision(
+            threshold=chosen,
+            precision=float(of_chosen.precision),
+            recall=float(of_chosen.recall),
+            f1=float(of_chosen.f1),
+            profit=float(of_chosen.profit(costs)),
+        ),
+    )
+
+
+def on_roc(label: Floats, probability: Floats, threshold: float) -> Point:
+    """Return where the threshold lies on the ROC curve; needs both classes."""
+    chosen = probability >= threshold
+    return Point(float(chosen[label == 0].mean()), float(chosen[label == 1].mean()))
 
 
 def lift_by_decile(label: Floats, score: Floats) -> Floats:

@@ -4,71 +4,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from scipy.stats import rankdata
 
-from ml.artifact import IMPORTANCE, PREDICTIONS, Artifact, champion
+from ml.artifact import CARD, PREDICTIONS, Artifact, champion
+from ml.backtests import kept
 from ml.config import AlmanacError, Workspace
 from ml.history import HISTORY
-from ml.metrics import average_precision, missing_last, roc_auc
-from ml.report.curves import Floats
+from ml.plan import read_plan
+from ml.report.drivers import Driver, Importance, read_drivers, read_importance, unreadable
+from ml.report.months import Month, by_month
+from ml.report.rivals import Rival, read_rivals
+from ml.report.rows import Promise, Quality, Rows, judged_rows, promise, quality
 from ml.targets import nodes
-
-TOP_FEATURES = 20
-PARTS = {"test": "the newest label month, held out", "cv": "cross-validation"}
-
-
-@dataclass(frozen=True)
-class Importance:
-    """One feature: its share of all contributions, its direction and its meaning."""
-
-    feature: str
-    share: float
-    direction: str
-    description: str
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The rows a model is judged on; `baseline` is a ranking, missing values last."""
-
-    label: Floats
-    probability: Floats
-    baseline: Floats | None
-    truth: Floats | None
-    part: str
-
-    @property
-    def positives(self) -> int:
-        """How many rows are labelled 1."""
-        return int(self.label.sum())
-
-    @property
-    def prevalence(self) -> float:
-        """The share of rows labelled 1."""
-        return float(self.label.mean()) if len(self.label) else 0.0
-
-    @property
-    def judged(self) -> bool:
-        """Whether both classes occur, without which there is no curve."""
-        return 0 < self.positives < len(self.label)
-
-
-@dataclass(frozen=True)
-class Quality:
-    """The measures of one ranking; None where undefined or where there is no such ranking."""
-
-    auc: float | None = None
-    error: float | None = None
-    precision: float | None = None
+from ml.thresholds import Costs
 
 
 @dataclass(frozen=True)
 class Target:
-    """One trained target: its champion, its rows and how well they were ranked."""
+    """One trained target: its champion, its rows and how well they were ranked.
+
+    `costs` are those that were given to its training, `exact` says whether contributions add up.
+    """
 
     name: str
     description: str
@@ -78,7 +36,13 @@ class Target:
     model: Quality
     baseline: Quality
     limit: Quality
+    promise: Promise | None
+    rivals: tuple[Rival, ...]
+    months: tuple[Month, ...]
     importance: tuple[Importance, ...]
+    drivers: tuple[Driver, ...]
+    exact: bool
+    costs: Costs | None
 
 
 def read_targets(ws: Workspace) -> tuple[Target, ...]:
@@ -97,17 +61,24 @@ def read_targets(ws: Workspace) -> tuple[Target, ...]:
 
 def _target(ws: Workspace, name: str, description: str) -> Target:
     artifact = champion(ws, name)
-    rows, fallen_back = _judged_rows(_predictions(artifact), _truth(ws, name))
+    predictions = _predictions(artifact)
+    rows, fallen_back = judged_rows(predictions, _truth(ws, name))
     return Target(
         name=name,
         description=description,
         card=artifact.card,
         rows=rows,
         fallen_back=fallen_back,
-        model=_quality(rows, rows.probability),
-        baseline=_quality(rows, rows.baseline),
-        limit=_quality(rows, rows.truth),
-        importance=_importance(artifact),
+        model=quality(rows, rows.probability),
+        baseline=quality(rows, rows.baseline),
+        limit=quality(rows, rows.truth),
+        promise=promise(rows, float(artifact.card["prevalence"])),
+        rivals=read_rivals(artifact.card),
+        months=by_month(predictions, kept(ws.models / name, artifact.model_id)),
+        importance=read_importance(artifact),
+        drivers=read_drivers(artifact),
+        exact=artifact.model.exact,
+        costs=_costs(artifact),
     )
 
 
@@ -125,32 +96,14 @@ def _predictions(artifact: Artifact) -> pd.DataFrame:
     try:
         frame: pd.DataFrame = artifact.predictions().to_pandas()
     except (OSError, pa.ArrowException) as error:
-        raise _unreadable(artifact, PREDICTIONS, error) from error
+        raise unreadable(artifact, PREDICTIONS, error) from error
     return frame
 
 
-def _importance(artifact: Artifact) -> tuple[Importance, ...]:
-    """Return the features that matter most, each with its share of all contributions."""
-    try:
-        entries = artifact.importance()
-    except (OSError, ValueError) as error:
-        raise _unreadable(artifact, IMPORTANCE, error) from error
-    ranked = sorted(entries, key=lambda entry: -float(entry["importance"]))[:TOP_FEATURES]
-    return tuple(
-        Importance(
-            str(entry["feature"]),
-            float(entry["importance"]),
-            str(entry["direction"]),
-            str(entry.get("description") or ""),
-        )
-        for entry in ranked
-        if float(entry["importance"]) > 0
-    )
-
-
-def _unreadable(artifact: Artifact, file: str, error: Exception) -> AlmanacError:
-    again = f"Train again: ml train --target {artifact.folder.parent.name}"
-    return AlmanacError(f"{artifact.folder / file} cannot be read: {error}\n{again}")
+def _costs(artifact: Artifact) -> Costs | None:
+    """Return the costs that training was given; None where they play no part."""
+    plan = read_plan(artifact.card["plan"], str(artifact.folder / CARD))
+    return plan.costs if plan.criterion == "profit" or plan.costs != Costs() else None
 
 
 def _truth(ws: Workspace, target: str) -> pd.DataFrame | None:
@@ -160,39 +113,3 @@ def _truth(ws: Workspace, target: str) -> pd.DataFrame | None:
     columns = ["customer_id", "event_timestamp", "probability"]
     table = pq.read_table(ws.truth, columns=columns, filters=[("target", "=", target)])
     return table.to_pandas().rename(columns={"probability": "truth"}) if len(table) else None
-
-
-def _judged_rows(frame: pd.DataFrame, truth: pd.DataFrame | None) -> tuple[Rows, bool]:
-    """Return the rows to judge by, and whether the held-out month could not serve.
-
-    These are the test rows; a target without time has only cross-validated ones, and a test
-    month that lacks a class leaves nothing to draw.
-    """
-    if truth is not None:
-        frame = frame.merge(truth, on=["customer_id", "event_timestamp"], how="left")
-    found = {part: _rows(frame, part) for part in PARTS}
-    if found["test"].judged or not len(found["cv"].label):
-        return found["test"], False
-    return found["cv"], len(found["test"].label) > 0
-
-
-def _rows(frame: pd.DataFrame, part: str) -> Rows:
-    inside = frame[frame["part"] == part]
-    baseline = inside["baseline"].to_numpy(np.float64)
-    truth = inside["truth"].to_numpy(np.float64) if "truth" in inside else np.array([np.nan])
-    return Rows(
-        label=inside["label"].to_numpy(np.float64),
-        probability=inside["probability"].to_numpy(np.float64),
-        # Ranks stand for the baseline's values: a curve needs no more, and cannot take infinities.
-        baseline=None if np.isnan(baseline).all() else rankdata(missing_last(baseline)),
-        truth=None if np.isnan(truth).any() else truth,
-        part=part,
-    )
-
-
-def _quality(rows: Rows, score: Floats | None) -> Quality:
-    if score is None or not rows.judged:
-        return Quality()
-    label = rows.label.astype(np.int8)
-    auc, error = roc_auc(label, score)
-    return Quality(auc, error, average_precision(label, score))

@@ -1,0 +1,58 @@
+"""Backtests, kept beside a target's models: how well each label month was ranked out of time."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ml.config import AlmanacError
+from ml.folders import write_json
+from ml.intervals import Interval
+
+BACKTEST = "backtest.json"
+
+
+@dataclass(frozen=True)
+class Month:
+    """A label month (as `2024-05`), judged by a model of what was decided before it began."""
+
+    month: str
+    rows: int
+    positives: int
+    roc_auc: float
+    interval: Interval
+    baseline: float | None
+
+
+def keep(folder: Path, model_id: str, months: Sequence[Month]) -> None:
+    """Keep the months in the target's folder of models as the backtest of this model's plan.
+
+    It takes the place of the one before; a reader sees either whole.
+    """
+    temporary = folder / f".{BACKTEST}.{os.getpid()}"
+    write_json(temporary, {"model_id": model_id, "months": [asdict(month) for month in months]})
+    os.replace(temporary, folder / BACKTEST)
+
+
+def kept(folder: Path, model_id: str) -> tuple[Month, ...]:
+    """Return the months of the backtest that is kept there; none where it is another model's.
+
+    Raises:
+        AlmanacError: the file is not one that was kept.
+    """
+    path = folder / BACKTEST
+    if not path.exists():
+        return ()
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["model_id"] != model_id:
+            return ()
+        return tuple(
+            Month(**{**month, "interval": tuple(month["interval"])}) for month in found["months"]
+        )
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise AlmanacError(
+            f"{path} is no backtest: {error!r}\n"
+            f"Make it again: ml evaluate --target {folder.name} --months 6"
+        ) from error

@@ -1,0 +1,63 @@
+"""What was tried, side by side: every family's best and trivial answers, on the same folds."""
+
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+from scipy.stats import rankdata
+
+from ml.intervals import Estimate, estimated_auc
+from ml.matrix import TrainingSet, Vector
+from ml.metrics import average_precision, brier, missing_last
+from ml.search import Learnt
+
+BASELINE, NOTHING = "baseline feature alone", "no features"
+
+
+def compared(learnt: Learnt, data: TrainingSet, baseline: Vector) -> list[dict[str, Any]]:
+    """Return what each family's best, the model and trivial answers reach out of fold, best first.
+
+    An entry has the `name`, whether it is the `chosen` model, and its measures: `roc_auc` within
+    folds, the `gain` of the chosen model on it, their 95 % intervals over customers, `pr_auc` and
+    `brier`. What is undefined is null.
+
+    Args:
+        learnt: what was tried.
+        data: the rows that it was tried on.
+        baseline: the single-feature ranking, larger meaning likelier, NaN where it says nothing.
+    """
+    told = {each.candidate.family: expit(each.log_odds) for each in learnt.best}
+    told[learnt.model.family] = learnt.probabilities
+    rankings = {**told, NOTHING: np.full(len(data), data.labels.mean())}
+    if not np.isnan(baseline).all():
+        # Ranks: two infinities are not equal, two missing values are.
+        rankings[BASELINE] = rankdata(missing_last(baseline))
+    found = {
+        name: estimated_auc(data.labels, scores, learnt.fold_of)
+        for name, scores in rankings.items()
+    }
+    chosen = learnt.model.family
+    entries = [
+        {
+            "name": name,
+            "chosen": name == chosen,
+            **_measured("roc_auc", estimate, data),
+            **_measured("gain", _gain(found[chosen], estimate), data),
+            "pr_auc": average_precision(data.labels, rankings[name]),
+            # A ranking by one feature promises nothing.
+            "brier": None if name == BASELINE else brier(data.labels, rankings[name]),
+        }
+        for name, estimate in found.items()
+    ]
+    return sorted(entries, key=lambda entry: -(entry["roc_auc"] or 0.0))
+
+
+def _gain(chosen: Estimate | None, other: Estimate | None) -> Estimate | None:
+    return chosen - other if chosen and other else None
+
+
+def _measured(name: str, estimate: Estimate | None, data: TrainingSet) -> dict[str, Any]:
+    """Return the estimate and the ends of its interval under this name."""
+    if estimate is None:
+        return {name: None, f"{name}_interval": None}
+    return {name: estimate.value, f"{name}_interval": list(estimate.interval(data.customers))}

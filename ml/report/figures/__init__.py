@@ -1,0 +1,1 @@
+"""The report's pictures; every function returns one inline SVG."""

@@ -1,0 +1,53 @@
+"""What was tried beside the chosen model, as the card keeps it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ml.comparison import BASELINE, NOTHING
+from ml.intervals import Interval
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A family's best, or a trivial answer, out of fold; `gain` is the chosen model's on it."""
+
+    name: str
+    chosen: bool
+    auc: float
+    interval: Interval
+    gain: float
+    gain_interval: Interval
+    pr_auc: float
+    brier: float | None
+
+    @property
+    def title(self) -> str:
+        """The name in words."""
+        return self.name.replace("_", " ")
+
+    @property
+    def is_model(self) -> bool:
+        """Whether it was fitted; else it is a trivial answer."""
+        return self.name not in (BASELINE, NOTHING)
+
+
+def read_rivals(card: Mapping[str, Any]) -> tuple[Rival, ...]:
+    """Return what the card compares, best first; those whose ROC-AUC is undefined left out.
+
+    A card of an earlier version compares nothing.
+    """
+    return tuple(
+        Rival(
+            name=each["name"],
+            chosen=each["chosen"],
+            auc=each["roc_auc"],
+            interval=tuple(each["roc_auc_interval"]),
+            gain=each["gain"],
+            gain_interval=tuple(each["gain_interval"]),
+            pr_auc=each["pr_auc"],
+            brier=each["brier"],
+        )
+        for each in card.get("comparison", [])
+        if each["roc_auc"] is not None and each["gain"] is not None
+    )

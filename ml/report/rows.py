@@ -1,0 +1,132 @@
+"""The rows that a model is judged on, and how well it ranks them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from ml.intervals import Estimate, Interval, estimated_auc
+from ml.metrics import average_precision, brier, calibration_error, missing_last, roc_auc
+from ml.report.curves import Floats
+
+PARTS = {"test": "the newest label month, held out", "cv": "cross-validation"}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows a model is judged on, and whose; `baseline` is a ranking, missing values last."""
+
+    customers: NDArray[np.int64]
+    label: Floats
+    probability: Floats
+    baseline: Floats | None
+    truth: Floats | None
+    part: str
+
+    @property
+    def positives(self) -> int:
+        """How many rows are labelled 1."""
+        return int(self.label.sum())
+
+    @property
+    def prevalence(self) -> float:
+        """The share of rows labelled 1."""
+        return float(self.label.mean()) if len(self.label) else 0.0
+
+    @property
+    def judged(self) -> bool:
+        """Whether both classes occur, without which there is no curve."""
+        return 0 < self.positives < len(self.label)
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The measures of one ranking; None where undefined or where there is no such ranking."""
+
+    auc: float | None = None
+    interval: Interval | None = None
+    precision: float | None = None
+
+
+@dataclass(frozen=True)
+class Promise:
+    """How true probabilities are: Brier score, that of the prior alone, and calibration error."""
+
+    brier: float
+    prior_brier: float
+    error: float
+
+
+def judged_rows(frame: pd.DataFrame, truth: pd.DataFrame | None) -> tuple[Rows, bool]:
+    """Return the rows to judge by, and whether the held-out month could not serve.
+
+    These are the test rows; a target without time has only cross-validated ones, and a test
+    month that lacks a class leaves nothing to draw.
+    """
+    if truth is not None:
+        frame = frame.merge(truth, on=["customer_id", "event_timestamp"], how="left")
+    found = {part: _rows(frame, part) for part in PARTS}
+    if found["test"].judged or not len(found["cv"].label):
+        return found["test"], False
+    return found["cv"], len(found["test"].label) > 0
+
+
+def _rows(frame: pd.DataFrame, part: str) -> Rows:
+    inside = frame[frame["part"] == part]
+    baseline = inside["baseline"].to_numpy(np.float64)
+    truth = inside["truth"].to_numpy(np.float64) if "truth" in inside else np.array([np.nan])
+    return Rows(
+        customers=pd.factorize(inside["customer_id"])[0].astype(np.int64),
+        label=inside["label"].to_numpy(np.float64),
+        probability=inside["probability"].to_numpy(np.float64),
+        # Ranks stand for the baseline's values: a curve needs no more, and cannot take infinities.
+        baseline=None if np.isnan(baseline).all() else rankdata(missing_last(baseline)),
+        truth=None if np.isnan(truth).any() else truth,
+        part=part,
+    )
+
+
+def quality(rows: Rows, score: Floats | None) -> Quality:
+    """Return how well the score ranks the rows, with the 95 % interval over customers."""
+    if score is None or not rows.judged:
+        return Quality()
+    label = rows.label.astype(np.int8)
+    precision = average_precision(label, score)
+    estimate = _estimated(rows, score)
+    if estimate is None:
+        return Quality(roc_auc(label, score)[0], None, precision)
+    return Quality(estimate.value, estimate.interval(rows.customers), precision)
+
+
+def gain(rows: Rows) -> tuple[float, Interval] | None:
+    """Return what the model gains on the baseline in ROC-AUC, and the 95 % interval of that.
+
+    None where there is no baseline, or a class has too few rows.
+    """
+    if rows.baseline is None:
+        return None
+    model, baseline = (_estimated(rows, score) for score in (rows.probability, rows.baseline))
+    if model is None or baseline is None:
+        return None
+    difference = model - baseline
+    return difference.value, difference.interval(rows.customers)
+
+
+def _estimated(rows: Rows, score: Floats) -> Estimate | None:
+    return estimated_auc(rows.label.astype(np.int8), score, np.zeros(len(score), np.int64))
+
+
+def promise(rows: Rows, prior: float) -> Promise | None:
+    """Return how true the probabilities are; None without rows of both classes."""
+    if not rows.judged:
+        return None
+    label = rows.label.astype(np.int8)
+    constant = np.full(len(label), prior)
+    found = (
+        brier(label, rows.probability),
+        brier(label, constant),
+        calibration_error(label, rows.probability),
+    )
+    return Promise(*(value for value in found if value is not None))
