@@ -4,6 +4,7 @@ import sys
 
 import pytest
 from click.testing import CliRunner, Result
+from scipy.stats import norm
 
 from ml.cli import main
 from tests.learnable import fake_store, learnable
@@ -104,12 +105,16 @@ def test_families_are_compared_on_the_same_rows(built):
 
 def test_on_shuffled_labels_nothing_is_learnt(built):
     built("train", "-t", "spend_next_month", "--model", "logistic")
-    shown = built("evaluate", "-t", "spend_next_month", "--months", "3", "--placebo").stdout
-    low, high = re.search(r"customers: ([\d.]+) to ([\d.]+);", shown).groups()
-    # An interval of 95 % misses once in twenty times; one of twice the width hardly ever does.
-    middle, width = (float(low) + float(high)) / 2, float(high) - float(low)
-    assert abs(middle - 0.5) < width
-    assert "Labels were shuffled" in shown
+
+    def errors_from_chance(*options: str) -> float:
+        """How many standard errors the mean ROC-AUC of three months is above 0.5."""
+        shown = built("evaluate", "-t", "spend_next_month", "--months", "3", *options).stdout
+        assert ("Labels were shuffled" in shown) == ("--placebo" in options)
+        low, high = map(float, re.search(r"customers: ([\d.]+) to ([\d.]+);", shown).groups())
+        return ((low + high) / 2 - 0.5) / ((high - low) / (2 * norm.ppf(0.975)))
+
+    # An interval of 95 % misses 0.5 once in twenty times by luck, one of 99.9 % once in a thousand.
+    assert abs(errors_from_chance("--placebo")) < norm.ppf(0.9995) < errors_from_chance()
 
 
 def test_a_threshold_follows_the_costs(built, tmp_path):
