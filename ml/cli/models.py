@@ -54,8 +54,8 @@ def list_targets() -> None:
     "--model",
     "families",
     multiple=True,
-    help="A family, such as lightgbm, or blend: the mean of the best; repeatable. Default: what "
-    "suits the rows.",
+    help="A family, such as lightgbm; blend, the mean of the best; stack, their weighted sum; "
+    "repeatable. Default: what suits the rows.",
 )
 @click.option("--budget", type=click.FloatRange(0, min_open=True), help="Search so many seconds.")
 @click.option("--trials", type=click.IntRange(1), help="Search so many trials: reproducible.")
