@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
+from ml.metrics import roc_auc
 from ml.models import FAMILIES, importance
+from ml.models.encoding import ENCODINGS, codes
 from tests.workspaces import real_data
 
 
@@ -61,6 +63,65 @@ def test_contributions_add_up_to_the_log_odds(name):
     p = model.predict(matrix)
     rest = np.log(p / (1 - p)) - model.contributions(matrix).sum(axis=1)
     assert np.ptp(rest) < 1e-5
+
+
+def coded_sample(seed: int = 2):
+    """A code whose values lead up and down in turn, with nulls, beside a number."""
+    rng = np.random.default_rng(seed)
+    code = rng.integers(0, 6, 1500).astype(np.float32)
+    number = rng.normal(size=1500).astype(np.float32)
+    wish = 2 * (code % 2) - 1 + number
+    labels = (rng.random(1500) < 1 / (1 + np.exp(-wish))).astype(np.int8)
+    code[rng.random(1500) < 0.1] = np.nan
+    return np.column_stack([number, code * 7]), labels, np.ones(1500)
+
+
+def test_a_code_is_told_from_a_number_a_flag_and_an_id():
+    rng = np.random.default_rng(1)
+    code, flag, number, key = (
+        rng.integers(5, size=300), rng.integers(2, size=300), rng.random(300), np.arange(300)
+    )  # fmt: skip
+    matrix = np.column_stack([number, code, flag, key, code]).astype(np.float32)
+    matrix[::7, 4] = np.nan
+    assert codes(matrix) == [1, 4]
+
+
+@pytest.mark.parametrize(
+    ("name", "encode"), [("logistic", "one_hot"), ("svc", "one_hot"), ("knn", "ordinal")]
+)
+def test_codes_are_learnt_better_encoded(name, encode):
+    matrix, labels, _ = coded_sample(seed=3)
+
+    def auc(encode: str) -> float:
+        model = FAMILIES[name].fit(*coded_sample(), 1, {"encode": encode})
+        return roc_auc(labels, model.predict(matrix))[0]
+
+    assert auc(encode) > auc("none") + 0.01
+
+
+@pytest.mark.parametrize("encode", ENCODINGS)
+def test_encoded_columns_come_back_add_up_and_take_what_training_did_not_see(encode):
+    family = FAMILIES["logistic"]
+    model = family.fit(*coded_sample(), 1, {"encode": encode})
+    matrix = coded_sample(seed=3)[0]
+    matrix[:3, 1] = [99, -1, 3.5]
+    rest = model.log_odds(matrix) - model.contributions(matrix).sum(axis=1)
+    assert model.contributions(matrix).shape == matrix.shape
+    assert np.ptp(rest) < 1e-9
+    again = family.parse(model.content())
+    assert (again.predict(matrix) == model.predict(matrix)).all()
+    assert again.content() == model.content()
+
+
+def test_ranks_of_codes_do_not_mind_how_far_apart_they_are():
+    matrix, labels, weights = coded_sample()
+    far = matrix.copy()
+    far[far[:, 1] == 35, 1] = 1e6
+    fit = FAMILIES["logistic"].fit
+    ranks, same = (fit(each, labels, weights, 1, {"encode": "ordinal"}) for each in (matrix, far))
+    assert (ranks.predict(matrix) == same.predict(far)).all()
+    plain = fit(far, labels, weights, 1)
+    assert not np.allclose(plain.predict(far), ranks.predict(matrix))
 
 
 def test_columns_of_nulls_and_infinite_tails_are_survived(family):

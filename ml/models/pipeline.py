@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from ml.matrix import Labels, Matrix, Vector
+from ml.models.encoding import adding, encoded
 from ml.models.family import Family, Model, Parameters, Space, threads
 from ml.models.sealed import seal, unseal
 
@@ -64,12 +65,9 @@ class Pipelined(Model):
         return seal({"pipeline": self.pipeline, "typical": self.typical})
 
     def _linear_parts(self, matrix: Matrix) -> NDArray[np.float64]:
-        """Return each value's addend, that of a feature's null flag counted with it."""
-        added = self.pipeline[:-1].transform(matrix) * self.pipeline[CLASSIFY].coef_[0]
-        width = matrix.shape[1]
-        of_values = added[:, :width].copy()
-        of_values[:, self.pipeline["impute"].indicator_.features_] += added[:, width:]
-        return np.asarray(of_values, dtype=np.float64)
+        """Return each value's addend, those of its null flag and of its codes counted with it."""
+        weights = adding(self.pipeline, matrix.shape[1], self.pipeline[CLASSIFY].coef_[0])
+        return np.asarray(self.pipeline[:-1].transform(matrix) @ weights, dtype=np.float64)
 
 
 def family(name: str, make: Maker, space: Space, *, weighted: bool = True) -> Family:
@@ -83,6 +81,7 @@ def family(name: str, make: Maker, space: Space, *, weighted: bool = True) -> Fa
         if empty.any():
             # A column of nulls alone says nothing, and not every classifier takes it.
             matrix = np.where(empty, np.float32(0), matrix)
+        pipeline = encoded(pipeline, parameters.get("encode", "none"), matrix)
         given = {f"{CLASSIFY}__sample_weight": weights} if weighted else {}
         with warnings.catch_warnings(), threadpool_limits(threads(len(labels)) or None):
             # Not quite converged is still a model; its folds say how good.
