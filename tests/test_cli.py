@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 import sys
@@ -137,6 +138,34 @@ def test_a_config_says_what_to_train_and_options_go_before_it(built, tmp_path):
     assert [line.split()[:2] for line in trained[2:]] == [["activity", "decision_tree"]]
     other = built("train", "--config", str(config), "--model", "logistic").stdout.splitlines()
     assert other[2].split()[:2] == ["activity", "logistic"]
+
+
+def test_models_are_logged_as_runs_of_mlflow_once(built, tmp_path):
+    reason = "the extra mlflow is not installed"
+    tracking = pytest.importorskip("mlflow.tracking", reason=reason, exc_type=ImportError)
+    for _ in range(2):
+        shown = built("train", "-t", "activity", "--model", "logistic", "--mlflow").stdout
+    address = f"sqlite:///{tmp_path / 'home' / 'mlflow.db'}"
+    assert shown.splitlines()[-1] == f"Runs of MLflow: {address}"
+    client = tracking.MlflowClient(address)
+    (run,) = client.search_runs([client.get_experiment_by_name("activity").experiment_id])
+    folder = tmp_path / "home" / "models" / "activity" / run.info.run_name
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    measured = {each["name"]: each["value"] for each in card["metrics"]["cv"]["metrics"]}
+    assert run.data.metrics["cv.roc_auc"] == measured["roc_auc"]
+    assert run.data.params["family"] == "logistic"
+    assert run.data.params["1.logistic.sampling"] == "none"
+    logged = tmp_path / "home" / "mlflow" / "activity" / run.info.run_id / "artifacts" / "model"
+    files = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert {file.name: file.read_bytes() for file in logged.iterdir()} == files
+
+
+def test_without_mlflow_nothing_is_trained_for_it(built, tmp_path, monkeypatch):
+    monkeypatch.setattr("ml.tracking.find_spec", lambda name: None)
+    failed = built("train", "-t", "activity", "--mlflow")
+    assert failed.exit_code == 1
+    assert "pip install 'almanac[mlflow]'" in failed.stderr
+    assert not (tmp_path / "home" / "models").exists()
 
 
 def test_a_target_asked_for_by_name_must_succeed(built):

@@ -39,7 +39,7 @@ LAYERS = (
     ("balance", "thresholds"),
     ("split", "models", "metrics", "calibration", "intervals"),
     ("store", "targets", "matrix", "history"),
-    ("warehouse", "pages", "folders", "paired"),
+    ("warehouse", "pages", "folders", "paired", "tracking"),
     ("config",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
