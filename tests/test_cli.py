@@ -97,10 +97,18 @@ def test_families_are_compared_on_the_same_rows(built):
     built("train", "-t", "activity", "--model", "logistic")
     shown = built("evaluate", "-t", "activity", "--repeats", "1", "--holdout", "0.25", "--families")
     lines = shown.stdout.splitlines()
-    assert lines[1].split()[:3] == ["family", "roc_auc", "baseline"]
-    found = {line.split("  ")[0]: line.split()[-7:] for line in lines[3:-2]}
+    headers = "family roc_auc 95 % interval f1 precision recall accuracy brier calibration"
+    assert " ".join(lines[1].split()) == headers
+    found = {line.split("  ")[0]: line.split()[-10:] for line in lines[3:-2]}
     assert found["as trained"] == found["logistic"]
     assert found.keys() >= {"lightgbm", "extra_trees", "random_forest", "svc", "knn"}
+    # Whoever always says yes finds all, and is right as often as precise.
+    f1, precision, recall, accuracy = map(float, found["always yes"][-4:])
+    assert recall == 1
+    assert precision == accuracy
+    assert f1 == pytest.approx(2 * precision / (1 + precision), abs=1e-4)
+    f1, precision, recall = map(float, found["logistic"][4:7])
+    assert f1 == pytest.approx(2 * precision * recall / (precision + recall), abs=1e-3)
     assert lines[-2].startswith("1 random stratified splits of 400 rows, 25% to judge")
 
 
