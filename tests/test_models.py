@@ -1,8 +1,11 @@
+import sys
+
 import numpy as np
 import pytest
 
+from ml.explain import ASKED, Meaning, reasons, telling
 from ml.metrics import roc_auc
-from ml.models import FAMILIES, importance
+from ml.models import FAMILIES, Model, Pipelined, importance
 from ml.models.encoding import ENCODINGS, codes
 from tests.workspaces import real_data
 
@@ -63,6 +66,71 @@ def test_contributions_add_up_to_the_log_odds(name):
     p = model.predict(matrix)
     rest = np.log(p / (1 - p)) - model.contributions(matrix).sum(axis=1)
     assert np.ptp(rest) < 1e-5
+
+
+class Counted(Model):
+    """A model that counts how often it is asked: two columns among many, no exact contributions."""
+
+    family = "counted"
+    exact = False
+    asked = 0
+
+    def margin(self, matrix):
+        type(self).asked += 1
+        return 3 * matrix[:, 700].astype(float) - 2 * matrix[:, 3]
+
+    def margin_parts(self, matrix, asked=None):
+        raise NotImplementedError
+
+    def content(self):
+        raise NotImplementedError
+
+
+def test_importance_of_many_columns_takes_a_bounded_number_of_predictions():
+    Counted.asked = 0
+    matrix = np.random.default_rng(0).normal(size=(300, 1500)).astype(np.float32)
+    found = importance(Counted(), matrix, [str(i) for i in range(1500)])
+    assert Counted.asked <= 401
+    assert [(each["feature"], each["direction"]) for each in found[:2]] == [
+        ("700", "up"), ("3", "down")
+    ]  # fmt: skip
+    assert found[0]["importance"] + found[1]["importance"] == pytest.approx(1)
+    assert found[0]["importance"] == pytest.approx(0.6, abs=0.05)
+
+
+def test_what_is_never_permuted_alone_shares_the_weight_of_its_block(monkeypatch):
+    monkeypatch.setattr(sys.modules["ml.models.importance"], "_BLOCKS", 2)
+    monkeypatch.setattr(sys.modules["ml.models.importance"], "_MOST_PERMUTATIONS", 2)
+    matrix = np.random.default_rng(0).normal(size=(300, 800)).astype(np.float32)
+    found = {e["feature"]: e for e in importance(Counted(), matrix, [str(i) for i in range(800)])}
+    assert found["700"]["importance"] == found["799"]["importance"] > found["3"]["importance"] > 0
+    assert found["700"]["direction"] == "mixed"
+
+
+def test_only_the_columns_asked_about_cost_predictions():
+    family = FAMILIES["extra_trees"]
+    matrix, labels, weights = sample()
+    model = family.fit(matrix, labels, weights, 1)
+    some = model.contributions(matrix, [1, 0])
+    assert (some[:, :2] == model.contributions(matrix)[:, :2]).all()
+    assert not some[:, 2:].any()
+
+
+def test_reasons_ask_about_the_features_that_matter_in_general(monkeypatch):
+    rng = np.random.default_rng(3)
+    matrix = rng.normal(size=(300, 120)).astype(np.float32)
+    labels = (matrix[:, 90] + rng.normal(size=300) > 0).astype(np.int8)
+    model = FAMILIES["decision_tree"].fit(matrix, labels, np.ones(300), 1)
+    shares = {each["feature"]: each["importance"] for each in
+              importance(model, matrix, [str(i) for i in range(120)])}  # fmt: skip
+    means = [Meaning(f"Number {i}.", "up", shares[str(i)]) for i in range(120)]
+    assert 90 in telling(means)
+    assert len(telling(means)) == ASKED
+    calls, margin = [], Pipelined.margin
+    monkeypatch.setattr(Pipelined, "margin", lambda *of: calls.append(1) or margin(*of))
+    found = list(reasons(model, matrix, means))
+    assert len(calls) == ASKED + 1
+    assert sum(row[0].startswith("number 90: ") for row in found if row) > 100
 
 
 def coded_sample(seed: int = 2):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.matrix import Matrix, Vector
-from ml.models.family import Format, Model
+from ml.models.family import Columns, Format, Model
 from ml.models.sealed import pack, unpack
 
 _ABOUT = "blend.json"
@@ -31,9 +31,9 @@ class Blend(Model):
         """Return the members' log-odds together."""
         return self._together([each.log_odds(matrix) for each in self.members])
 
-    def margin_parts(self, matrix: Matrix) -> NDArray[np.float64]:
+    def margin_parts(self, matrix: Matrix, asked: Columns | None = None) -> NDArray[np.float64]:
         """Return the members' contributions together."""
-        return self._together([each.contributions(matrix) for each in self.members])
+        return self._together([each.contributions(matrix, asked) for each in self.members])
 
     def content(self) -> bytes:
         """Return an archive of the members' files and of what is known of each."""

@@ -1,7 +1,7 @@
 """What a family of models is, and what every fitted model can do."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +16,7 @@ from ml.matrix import Labels, Matrix, Vector
 
 Parameters = Mapping[str, Any]
 Option = str | float
+Columns = Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Model(ABC):
         """Return a number a row, larger where label 1 is likelier, as the fit left it."""
 
     @abstractmethod
-    def margin_parts(self, matrix: Matrix) -> NDArray[np.float64]:
+    def margin_parts(self, matrix: Matrix, asked: Columns | None = None) -> NDArray[np.float64]:
         """Return what each value adds to its row's margin, in the matrix's shape."""
 
     @abstractmethod
@@ -79,9 +80,13 @@ class Model(ABC):
         """Return each row's probability of label 1."""
         return np.asarray(expit(self.log_odds(matrix)), dtype=np.float64)
 
-    def contributions(self, matrix: Matrix) -> NDArray[np.float64]:
-        """Return what each value adds to its row's log-odds, in the matrix's shape."""
-        return self.slope * self.margin_parts(matrix)
+    def contributions(self, matrix: Matrix, asked: Columns | None = None) -> NDArray[np.float64]:
+        """Return what each value adds to its row's log-odds, in the matrix's shape.
+
+        Where that is not exact, each column costs a prediction of all rows: then only those at the
+        positions `asked`, by default all, are asked about, and the others' values are 0.
+        """
+        return self.slope * self.margin_parts(matrix, asked)
 
     def calibrated(self, slope: float = 1.0, intercept: float = 0.0) -> Self:
         """Return the model whose log-odds are `slope` times these, plus `intercept`."""

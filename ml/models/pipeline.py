@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from ml.matrix import Labels, Matrix, Vector
 from ml.models.encoding import adding, encoded
-from ml.models.family import Family, Model, Parameters, Space, threads
+from ml.models.family import Columns, Family, Model, Parameters, Space, threads
 from ml.models.sealed import seal, unseal
 
 # Makes an unfitted pipeline of parameters, for so many columns, with a seed.
@@ -48,16 +48,16 @@ class Pipelined(Model):
         """Whether the classifier is linear."""
         return isinstance(self.pipeline[CLASSIFY], LogisticRegression)
 
-    def margin_parts(self, matrix: Matrix) -> NDArray[np.float64]:
+    def margin_parts(self, matrix: Matrix, asked: Columns | None = None) -> NDArray[np.float64]:
         """Return coefficient times scaled value, or what a typical value in its place changes."""
         if self.exact:
             return self._linear_parts(matrix)
-        whole = self.margin(matrix)
+        whole, typical = self.margin(matrix), matrix.copy()
         parts = np.zeros(matrix.shape)
-        for column, value in enumerate(self.typical):
-            typical = matrix.copy()
-            typical[:, column] = value
+        for column in range(matrix.shape[1]) if asked is None else asked:
+            typical[:, column] = self.typical[column]
             parts[:, column] = whole - self.margin(typical)
+            typical[:, column] = matrix[:, column]
         return parts
 
     def content(self) -> bytes:
