@@ -100,6 +100,11 @@ def dbt_project() -> Path:
     return Path(os.environ.get("DBT_PROJECT_DIR") or DBT_PROJECT).resolve()
 
 
+def without_telemetry() -> None:
+    """Keep MLflow, imported after this, from telling anybody that it is used."""
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+
+
 def environment(**changes: str) -> dict[str, str]:
     """Return this process's environment with `changes`, for a command that it starts."""
     return {**os.environ, **changes}

@@ -12,6 +12,7 @@ from ml.models import Model
 
 REASONS = 3
 DRIVERS = 10
+ASKED = 50
 _EFFECTS = {True: "raises", False: "lowers"}
 _GENERALLY = {"up": "; more raises it", "down": "; more lowers it"}
 _YES_OR_NO = "Whether "
@@ -65,11 +66,21 @@ def reasons(
     model: Model, matrix: Matrix, means: Sequence[Meaning], most: int = REASONS
 ) -> Iterator[list[str]]:
     """Yield for each row what moved its log-odds most, in words, the strongest first."""
+    asked = telling(means)
     for block in blocks(len(matrix)):
         part = matrix[block]
-        added = model.contributions(part)
+        added = model.contributions(part, asked)
         for values, moved, row in zip(part, added, strongest(added, most), strict=True):
             yield [in_words(means[i], float(values[i]), moved[i]) for i in row if moved[i]]
+
+
+def telling(means: Sequence[Meaning], most: int = ASKED) -> list[int]:
+    """Return the positions of the features that matter most in general, at most `most`, in order.
+
+    Models without exact contributions are asked about these alone, a prediction each.
+    """
+    shares = np.array([each.share for each in means])
+    return sorted(int(i) for i in np.argsort(-shares, kind="stable")[:most])
 
 
 def strongest(added: NDArray[np.float64], most: int) -> NDArray[np.int64]:

@@ -145,8 +145,7 @@ def out_of_fold(
         if progress is not None:
             progress.update()
 
-    concurrent = FAMILIES[candidate.family].concurrent
-    workers.each(judge, folds, at_once=None if concurrent else 1)
+    workers.each(judge, folds, FAMILIES[candidate.family].at_once(candidate.parameters))
     return log_odds
 
 

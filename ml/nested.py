@@ -20,6 +20,7 @@ from ml.plan import Plan, read_plan
 from ml.search import learn
 from ml.split import folds, months_of, parts, temporal
 from ml.targets import Target
+from ml.thresholds import Outcome, outcome
 
 # A random share is counted in so many parts of equal size.
 _SLICES = 20
@@ -53,6 +54,16 @@ class Run:
     def f1(self) -> tuple[float | None, float | None]:
         """The F1 of the chosen rows, and that of always yes."""
         return f1(self.labels, self.chosen), f1(self.labels, np.ones_like(self.chosen))
+
+    @property
+    def outcome(self) -> Outcome:
+        """What comes of the chosen rows."""
+        return outcome(self.labels, self.chosen)
+
+    @property
+    def always_yes(self) -> Outcome:
+        """What comes of choosing every row."""
+        return outcome(self.labels, np.ones_like(self.chosen))
 
     @property
     def brier(self) -> tuple[float | None, float | None]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ml.balance import SAMPLINGS
 from ml.config import AlmanacError
-from ml.models import FAMILIES, Blend, Parameters
+from ml.models import FAMILIES, MIXTURES, Blend, Parameters, Stack
 from ml.thresholds import CRITERIA, Costs
 
 SEED = 7
@@ -24,10 +24,10 @@ FEW_ROWS = 5_000
 class Plan:
     """What to try and how to choose.
 
-    `families` names those of `ml.models.FAMILIES` to try, and `blend` for the mean of the best;
-    empty, those that suit the rows. `budget` (seconds) or `trials` make it a search over
-    parameters and samplings; a budget in trials gives the same model each time, one in seconds
-    depends on the machine. `features` is the most inputs that a model may have.
+    `families` names those of `ml.models.FAMILIES` to try, `blend` for the mean of the best and
+    `stack` for their weighted sum; empty, those that suit the rows. `budget` (seconds) or `trials`
+    make it a search over parameters and samplings; a budget in trials gives the same model each
+    time, one in seconds depends on the machine. `features` is the most inputs a model may have.
     """
 
     families: tuple[str, ...] = ()
@@ -48,6 +48,11 @@ class Plan:
     def blends(self) -> bool:
         """Whether the mean of several families may be chosen."""
         return not self.families or Blend.family in self.families
+
+    @property
+    def stacks(self) -> bool:
+        """Whether a weighted sum of several families may be chosen."""
+        return not self.families or Stack.family in self.families
 
     def families_for(self, rows: int) -> list[str]:
         """Return the families to try on so many rows, in the order of `FAMILIES`."""
@@ -125,7 +130,7 @@ def checked(plan: Plan, place: str) -> Plan:
     Raises:
         AlmanacError: it names what does not exist, or asks for what cannot be.
     """
-    _refuse_unknown(place, "model family", plan.families, (*FAMILIES, Blend.family))
+    _refuse_unknown(place, "model family", plan.families, (*FAMILIES, *MIXTURES))
     _refuse_unknown(place, "sampling", plan.sampling, SAMPLINGS)
     _refuse_unknown(place, "criterion", (plan.criterion,), CRITERIA)
     if plan.budget is not None and plan.trials is not None:
@@ -134,7 +139,7 @@ def checked(plan: Plan, place: str) -> Plan:
         value = getattr(plan, name)
         if value is not None and value <= 0:
             raise AlmanacError(f"{place}: {name} must be above 0, not {value}.")
-    if not plan.sampling or plan.families == (Blend.family,):
+    if not plan.sampling or (plan.families and MIXTURES.keys() >= set(plan.families)):
         raise AlmanacError(f"{place}: there is nothing to try.\nName a sampling and a family.")
     return plan
 

@@ -1,27 +1,28 @@
-"""The choice: candidates judged out of fold, the best of them or their mean, fitted to all rows."""
+"""The choice: candidates judged out of fold, the best of them or several, fitted to all rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit
 from tqdm import tqdm
 
 from ml import workers
-from ml.calibration import line
+from ml.calibration import line, stacked
 from ml.config import AlmanacError
 from ml.learn import FOLDS, Candidate, Part, chosen_columns, fit, out_of_fold, parts_of, told
-from ml.matrix import Matrix, Rows, TrainingSet, Vector
+from ml.matrix import Labels, Matrix, Rows, TrainingSet, Vector
 from ml.metrics import roc_auc_within
-from ml.models import Blend, Model
+from ml.models import Blend, Model, Stack
 from ml.plan import Plan
-from ml.split import folds
+from ml.split import folds, parts
 from ml.study import Bar, Study, progress
 from ml.thresholds import best_threshold
 
-# A blend is the mean of the best, one a family, of at most so many families.
+# A blend or a stack is of the best, one a family, of at most so many families.
 MOST_MEMBERS = 4
 
 
@@ -34,6 +35,15 @@ class Trial:
     auc: float
     slope: float
     intercept: float
+
+
+@dataclass(frozen=True)
+class _Mix:
+    """Trials taken together: their log-odds out of fold, and weights unless they count alike."""
+
+    trials: Sequence[Trial]
+    log_odds: Vector
+    weights: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -85,23 +95,22 @@ def learn(  # noqa: PLR0913
         AlmanacError: none of the plan's families can be had for so many rows.
     """
     fold_of = folds(data, FOLDS, plan.seed, merge_equals=merge_equals)
-    parts = parts_of(data, fold_of, plan.features, plan.seed)
-    judge = _Judge(data, plan.seed, fold_of, parts)
+    judge = _Judge(data, plan.seed, fold_of, parts_of(data, fold_of, plan.features, plan.seed))
     trials, count = _trials(judge, plan, progress(title, quiet=quiet), journal)
-    members = _members(judge, trials, plan)
-    slope, intercept = line(data.labels, _mean(members))
-    probabilities = expit(slope * _mean(members) + intercept)
+    chosen = max(_mixes(judge, trials, plan), key=lambda mix: judge.auc(mix.log_odds))
+    slope, intercept = line(data.labels, chosen.log_odds)
+    probabilities = expit(slope * chosen.log_odds + intercept)
     rows = np.arange(len(data))
     columns = chosen_columns(data, rows, plan.features, plan.seed)
     return Learnt(
-        model=_fitted(members, data, rows, columns, plan.seed),
+        model=_fitted(chosen, data, rows, columns, plan.seed),
         columns=columns,
         fold_of=fold_of,
         probabilities=probabilities,
         auc=judge.auc(probabilities),
         threshold=best_threshold(data.labels, probabilities, plan.criterion, plan.costs),
         best=tuple(trials),
-        members=tuple(trial.candidate for trial in members),
+        members=tuple(trial.candidate for trial in chosen.trials),
         trials=count,
     )
 
@@ -113,11 +122,11 @@ class _Judge:
     data: TrainingSet
     seed: int
     fold_of: Rows
-    parts: Sequence[Part]
+    folds: Sequence[Part]
 
     def trial(self, candidate: Candidate, bar: "tqdm[Any] | None" = None) -> Trial:
         """Return what the candidate is worth."""
-        raw = out_of_fold(candidate, self.data, self.parts, self.seed, bar)
+        raw = out_of_fold(candidate, self.data, self.folds, self.seed, bar)
         slope, intercept = line(self.data.labels, raw)
         return Trial(candidate, slope * raw + intercept, self.auc(raw), slope, intercept)
 
@@ -139,7 +148,7 @@ def _trials(judge: _Judge, plan: Plan, show: Bar, journal: Path | None) -> tuple
         found, count = _searched(judge, plan, families, show, journal)
     else:
         starts = [Candidate(*start) for start in plan.starts(rows)]
-        with show(len(starts) * len(judge.parts), "fit") as bar:
+        with show(len(starts) * len(judge.folds), "fit") as bar:
             found, count = [judge.trial(start, bar) for start in starts], len(starts)
     ranked = sorted(found, key=lambda trial: -trial.auc)
     best = {trial.candidate.family: trial for trial in reversed(ranked)}
@@ -161,25 +170,53 @@ def _searched(
     return [seen.get(n) or judge.trial(each) for n, each in study.best().items()], count
 
 
-def _members(judge: _Judge, trials: Sequence[Trial], plan: Plan) -> Sequence[Trial]:
-    """Return the best few families whose mean ranks best, or the best alone."""
-    most = MOST_MEMBERS if plan.blends else 1
-    choices = [trials[:count] for count in range(1, min(most, len(trials)) + 1)]
-    return max(choices, key=lambda some: judge.auc(_mean(some)))
+def _mixes(judge: _Judge, trials: Sequence[Trial], plan: Plan) -> Iterator[_Mix]:
+    """Yield what may be chosen, the simplest first: the best alone, means and a stack of the best.
+
+    The stack's weights come from the other folds' rows, so that it is judged as fairly as a mean.
+    """
+    yield _Mix(trials[:1], trials[0].log_odds)
+    if plan.blends:
+        for count in range(2, min(MOST_MEMBERS, len(trials)) + 1):
+            yield _Mix(trials[:count], _mean(trials[:count]))
+    if plan.stacks:
+        stack = _stack(judge, trials[:MOST_MEMBERS])
+        if len(stack.trials) > 1:
+            yield stack
+
+
+def _stack(judge: _Judge, trials: Sequence[Trial]) -> _Mix:
+    labels, told = judge.data.labels, np.column_stack([trial.log_odds for trial in trials])
+    weights, _ = stacked(labels, told)
+    # Who counts for nothing need not be fitted.
+    counted = [int(i) for i in np.flatnonzero(weights)]
+    return _Mix(
+        [trials[i] for i in counted],
+        stacked_out_of_fold(labels, told, judge.fold_of),
+        tuple(float(weights[i]) for i in counted),
+    )
+
+
+def stacked_out_of_fold(labels: Labels, log_odds: NDArray[np.float64], fold_of: Rows) -> Vector:
+    """Return each row's sum of its models' log-odds by the weights that the other folds give."""
+    told = np.empty(len(labels))
+    for others, fold in parts(fold_of):
+        weights, intercept = stacked(labels[others], log_odds[others])
+        told[fold] = log_odds[fold] @ weights + intercept
+    return told
 
 
 def _mean(trials: Sequence[Trial]) -> Vector:
     return np.asarray(np.mean([trial.log_odds for trial in trials], axis=0))
 
 
-def _fitted(
-    members: Sequence[Trial], data: TrainingSet, rows: Rows, columns: Rows, seed: int
-) -> Model:
+def _fitted(mix: _Mix, data: TrainingSet, rows: Rows, columns: Rows, seed: int) -> Model:
     def fitted(member: Trial) -> Model:
         model = fit(member.candidate, data, rows, columns, seed)
         return model.calibrated(member.slope, member.intercept)
 
-    models = workers.each(fitted, members, at_once=1)
+    models = tuple(workers.each(fitted, mix.trials, at_once=1))
     if len(models) == 1:
         return models[0]
-    return Blend(tuple(models)).calibrated(*line(data.labels, _mean(members)))
+    whole = Stack(models, mix.weights) if mix.weights else Blend(models)
+    return whole.calibrated(*line(data.labels, mix.log_odds))

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from ml.evaluate import Decision, Evaluation
     from ml.nested import Backtest, Run
     from ml.store import Published
+    from ml.thresholds import Outcome
     from ml.verify import Verdict
 
 Cell = str | int | float | None
@@ -98,12 +99,33 @@ def backtest(found: "Backtest") -> str:
 
 
 def comparison(found: Sequence["Backtest"]) -> str:
-    """Return several plans' means on the same rows, one line each, with their protocol."""
-    rows: list[list[Cell]] = [
-        [each.title, *_figures(each.runs), interval(each.interval)] for each in found
+    """Return several plans' means on the same rows, a line each, and those of trivial answers."""
+    runs = found[0].runs
+    rows: list[list[Cell]] = [[each.title, *_compared(each)] for each in found]
+    alone, prior = _mean([run.baseline for run in runs]), _mean([run.brier[1] for run in runs])
+    yes = [_outcome([run.always_yes for run in runs], name) for name in _OUTCOME]
+    rows.append(["one feature alone", alone, *([None] * 7)])
+    rows.append(["always yes", None, None, *yes, None, None])
+    rows.append(["prevalence", *([None] * 6), prior, None])
+    headers = ["family", "roc_auc", "95 % interval", *_OUTCOME, "brier", "calibration"]
+    return f"{found[0].target}\n{table(headers, rows)}\n{found[0].protocol}"
+
+
+_OUTCOME = ("f1", "precision", "recall", "accuracy")
+
+
+def _compared(each: "Backtest") -> list[Cell]:
+    return [
+        _mean([run.roc_auc for run in each.runs]),
+        interval(each.interval),
+        *(_outcome([run.outcome for run in each.runs], name) for name in _OUTCOME),
+        _mean([run.brier[0] for run in each.runs]),
+        _mean([run.calibration_error for run in each.runs]),
     ]
-    shown = table(["family", *_FIGURES, "95 % interval"], rows)
-    return f"{found[0].target}\n{shown}\n{found[0].protocol}"
+
+
+def _outcome(of_runs: Sequence["Outcome"], name: str) -> str:
+    return _mean([float(getattr(each, name)) for each in of_runs])
 
 
 _FIGURES = ("roc_auc", "baseline", "f1", "always yes", "brier", "prior", "calibration")

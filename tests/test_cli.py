@@ -1,9 +1,11 @@
+import json
 import re
 import subprocess
 import sys
 
 import pytest
 from click.testing import CliRunner, Result
+from scipy.stats import norm
 
 from ml import artifact
 from ml.backtests import kept
@@ -105,22 +107,35 @@ def test_families_are_compared_on_the_same_rows(built):
     built("train", "-t", "activity", "--model", "logistic")
     shown = built("evaluate", "-t", "activity", "--repeats", "1", "--holdout", "0.25", "--families")
     lines = shown.stdout.splitlines()
-    assert lines[1].split()[:3] == ["family", "roc_auc", "baseline"]
-    found = {line.split("  ")[0]: line.split()[-7:] for line in lines[3:-2]}
+    headers = "family roc_auc 95 % interval f1 precision recall accuracy brier calibration"
+    assert " ".join(lines[1].split()) == headers
+    found = {line.split("  ")[0]: line.split()[-10:] for line in lines[3:-2]}
     assert found["as trained"] == found["logistic"]
     assert found.keys() >= {"lightgbm", "extra_trees", "random_forest", "svc", "knn"}
+    # Whoever always says yes finds all, and is right as often as precise.
+    f1, precision, recall, accuracy = map(float, found["always yes"][-4:])
+    assert recall == 1
+    assert precision == accuracy
+    assert f1 == pytest.approx(2 * precision / (1 + precision), abs=1e-4)
+    f1, precision, recall = map(float, found["logistic"][4:7])
+    assert f1 == pytest.approx(2 * precision * recall / (precision + recall), abs=1e-3)
     assert lines[-2].startswith("1 random stratified splits of 400 rows, 25% to judge")
 
 
 def test_on_shuffled_labels_nothing_is_learnt(built):
     built("train", "-t", "spend_next_month", "--model", "logistic")
-    shown = built("evaluate", "-t", "spend_next_month", "--months", "3", "--placebo").stdout
-    low, high = re.search(r"customers: ([\d.]+) to ([\d.]+);", shown).groups()
-    # An interval of 95 % misses once in twenty times; one of twice the width hardly ever does.
-    middle, width = (float(low) + float(high)) / 2, float(high) - float(low)
-    assert abs(middle - 0.5) < width
-    assert "Labels were shuffled" in shown
+
+    def errors_from_chance(*options: str) -> float:
+        """How many standard errors the mean ROC-AUC of three months is above 0.5."""
+        shown = built("evaluate", "-t", "spend_next_month", "--months", "3", *options).stdout
+        assert ("Labels were shuffled" in shown) == ("--placebo" in options)
+        low, high = map(float, re.search(r"customers: ([\d.]+) to ([\d.]+);", shown).groups())
+        return ((low + high) / 2 - 0.5) / ((high - low) / (2 * norm.ppf(0.975)))
+
+    # An interval of 95 % misses 0.5 once in twenty times by luck, one of 99.9 % once in a thousand.
+    chance = errors_from_chance("--placebo")
     assert not list(workspace().models.glob("*/backtest.json"))
+    assert abs(chance) < norm.ppf(0.9995) < errors_from_chance()
 
 
 def test_a_threshold_follows_the_costs(built, tmp_path):
@@ -143,6 +158,34 @@ def test_a_config_says_what_to_train_and_options_go_before_it(built, tmp_path):
     assert [line.split()[:2] for line in trained[2:]] == [["activity", "decision_tree"]]
     other = built("train", "--config", str(config), "--model", "logistic").stdout.splitlines()
     assert other[2].split()[:2] == ["activity", "logistic"]
+
+
+def test_models_are_logged_as_runs_of_mlflow_once(built, tmp_path):
+    reason = "the extra mlflow is not installed"
+    tracking = pytest.importorskip("mlflow.tracking", reason=reason, exc_type=ImportError)
+    for _ in range(2):
+        shown = built("train", "-t", "activity", "--model", "logistic", "--mlflow").stdout
+    address = f"sqlite:///{tmp_path / 'home' / 'mlflow.db'}"
+    assert shown.splitlines()[-1] == f"Runs of MLflow: {address}"
+    client = tracking.MlflowClient(address)
+    (run,) = client.search_runs([client.get_experiment_by_name("activity").experiment_id])
+    folder = tmp_path / "home" / "models" / "activity" / run.info.run_name
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    measured = {each["name"]: each["value"] for each in card["metrics"]["cv"]["metrics"]}
+    assert run.data.metrics["cv.roc_auc"] == measured["roc_auc"]
+    assert run.data.params["family"] == "logistic"
+    assert run.data.params["1.logistic.sampling"] == "none"
+    logged = tmp_path / "home" / "mlflow" / "activity" / run.info.run_id / "artifacts" / "model"
+    files = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert {file.name: file.read_bytes() for file in logged.iterdir()} == files
+
+
+def test_without_mlflow_nothing_is_trained_for_it(built, tmp_path, monkeypatch):
+    monkeypatch.setattr("ml.tracking.find_spec", lambda name: None)
+    failed = built("train", "-t", "activity", "--mlflow")
+    assert failed.exit_code == 1
+    assert "pip install 'almanac[mlflow]'" in failed.stderr
+    assert not (tmp_path / "home" / "models").exists()
 
 
 def test_a_target_asked_for_by_name_must_succeed(built):

@@ -116,7 +116,9 @@ def test_models_that_are_too_large_or_of_another_kind_are_refused(monkeypatch):
     for family, parameters, wrong in (
         ("decision_tree", {}, "A decision_tree model cannot"),
         ("logistic", {"scale": "rank"}, "A QuantileTransformer cannot"),
+        ("logistic", {"encode": "one_hot"}, "Encoded columns cannot"),
     ):
+        matrix[:, 0] = np.arange(len(matrix)) % 5
         model = FAMILIES[family].fit(matrix, labels, weights, 1, parameters)
         with pytest.raises(AlmanacError, match=wrong):
             formula(model, NAMES)

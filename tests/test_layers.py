@@ -40,7 +40,7 @@ LAYERS = (
     ("backtests", "balance", "thresholds"),
     ("split", "models", "metrics", "calibration", "intervals"),
     ("store", "targets", "matrix", "history"),
-    ("warehouse", "pages", "folders", "paired", "workers"),
+    ("warehouse", "pages", "folders", "paired", "tracking", "workers"),
     ("config",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -1,7 +1,12 @@
+import sys
+
 import numpy as np
 import pytest
 
-from ml.models import FAMILIES, importance
+from ml.explain import ASKED, Meaning, reasons, telling
+from ml.metrics import roc_auc
+from ml.models import FAMILIES, Model, Pipelined, importance
+from ml.models.encoding import ENCODINGS, codes
 from tests.workspaces import real_data
 
 
@@ -61,6 +66,130 @@ def test_contributions_add_up_to_the_log_odds(name):
     p = model.predict(matrix)
     rest = np.log(p / (1 - p)) - model.contributions(matrix).sum(axis=1)
     assert np.ptp(rest) < 1e-5
+
+
+class Counted(Model):
+    """A model that counts how often it is asked: two columns among many, no exact contributions."""
+
+    family = "counted"
+    exact = False
+    asked = 0
+
+    def margin(self, matrix):
+        type(self).asked += 1
+        return 3 * matrix[:, 700].astype(float) - 2 * matrix[:, 3]
+
+    def margin_parts(self, matrix, asked=None):
+        raise NotImplementedError
+
+    def content(self):
+        raise NotImplementedError
+
+
+def test_importance_of_many_columns_takes_a_bounded_number_of_predictions():
+    Counted.asked = 0
+    matrix = np.random.default_rng(0).normal(size=(300, 1500)).astype(np.float32)
+    found = importance(Counted(), matrix, [str(i) for i in range(1500)])
+    assert Counted.asked <= 401
+    assert [(each["feature"], each["direction"]) for each in found[:2]] == [
+        ("700", "up"), ("3", "down")
+    ]  # fmt: skip
+    assert found[0]["importance"] + found[1]["importance"] == pytest.approx(1)
+    assert found[0]["importance"] == pytest.approx(0.6, abs=0.05)
+
+
+def test_what_is_never_permuted_alone_shares_the_weight_of_its_block(monkeypatch):
+    monkeypatch.setattr(sys.modules["ml.models.importance"], "_BLOCKS", 2)
+    monkeypatch.setattr(sys.modules["ml.models.importance"], "_MOST_PERMUTATIONS", 2)
+    matrix = np.random.default_rng(0).normal(size=(300, 800)).astype(np.float32)
+    found = {e["feature"]: e for e in importance(Counted(), matrix, [str(i) for i in range(800)])}
+    assert found["700"]["importance"] == found["799"]["importance"] > found["3"]["importance"] > 0
+    assert found["700"]["direction"] == "mixed"
+
+
+def test_only_the_columns_asked_about_cost_predictions():
+    family = FAMILIES["extra_trees"]
+    matrix, labels, weights = sample()
+    model = family.fit(matrix, labels, weights, 1)
+    some = model.contributions(matrix, [1, 0])
+    assert (some[:, :2] == model.contributions(matrix)[:, :2]).all()
+    assert not some[:, 2:].any()
+
+
+def test_reasons_ask_about_the_features_that_matter_in_general(monkeypatch):
+    rng = np.random.default_rng(3)
+    matrix = rng.normal(size=(300, 120)).astype(np.float32)
+    labels = (matrix[:, 90] + rng.normal(size=300) > 0).astype(np.int8)
+    model = FAMILIES["decision_tree"].fit(matrix, labels, np.ones(300), 1)
+    shares = {each["feature"]: each["importance"] for each in
+              importance(model, matrix, [str(i) for i in range(120)])}  # fmt: skip
+    means = [Meaning(f"Number {i}.", "up", shares[str(i)]) for i in range(120)]
+    assert 90 in telling(means)
+    assert len(telling(means)) == ASKED
+    calls, margin = [], Pipelined.margin
+    monkeypatch.setattr(Pipelined, "margin", lambda *of: calls.append(1) or margin(*of))
+    found = list(reasons(model, matrix, means))
+    assert len(calls) == ASKED + 1
+    assert sum(row[0].startswith("number 90: ") for row in found if row) > 100
+
+
+def coded_sample(seed: int = 2):
+    """A code whose values lead up and down in turn, with nulls, beside a number."""
+    rng = np.random.default_rng(seed)
+    code = rng.integers(0, 6, 1500).astype(np.float32)
+    number = rng.normal(size=1500).astype(np.float32)
+    wish = 2 * (code % 2) - 1 + number
+    labels = (rng.random(1500) < 1 / (1 + np.exp(-wish))).astype(np.int8)
+    code[rng.random(1500) < 0.1] = np.nan
+    return np.column_stack([number, code * 7]), labels, np.ones(1500)
+
+
+def test_a_code_is_told_from_a_number_a_flag_and_an_id():
+    rng = np.random.default_rng(1)
+    code, flag, number, key = (
+        rng.integers(5, size=300), rng.integers(2, size=300), rng.random(300), np.arange(300)
+    )  # fmt: skip
+    matrix = np.column_stack([number, code, flag, key, code]).astype(np.float32)
+    matrix[::7, 4] = np.nan
+    assert codes(matrix) == [1, 4]
+
+
+@pytest.mark.parametrize(
+    ("name", "encode"), [("logistic", "one_hot"), ("svc", "one_hot"), ("knn", "ordinal")]
+)
+def test_codes_are_learnt_better_encoded(name, encode):
+    matrix, labels, _ = coded_sample(seed=3)
+
+    def auc(encode: str) -> float:
+        model = FAMILIES[name].fit(*coded_sample(), 1, {"encode": encode})
+        return roc_auc(labels, model.predict(matrix))[0]
+
+    assert auc(encode) > auc("none") + 0.01
+
+
+@pytest.mark.parametrize("encode", ENCODINGS)
+def test_encoded_columns_come_back_add_up_and_take_what_training_did_not_see(encode):
+    family = FAMILIES["logistic"]
+    model = family.fit(*coded_sample(), 1, {"encode": encode})
+    matrix = coded_sample(seed=3)[0]
+    matrix[:3, 1] = [99, -1, 3.5]
+    rest = model.log_odds(matrix) - model.contributions(matrix).sum(axis=1)
+    assert model.contributions(matrix).shape == matrix.shape
+    assert np.ptp(rest) < 1e-9
+    again = family.parse(model.content())
+    assert (again.predict(matrix) == model.predict(matrix)).all()
+    assert again.content() == model.content()
+
+
+def test_ranks_of_codes_do_not_mind_how_far_apart_they_are():
+    matrix, labels, weights = coded_sample()
+    far = matrix.copy()
+    far[far[:, 1] == 35, 1] = 1e6
+    fit = FAMILIES["logistic"].fit
+    ranks, same = (fit(each, labels, weights, 1, {"encode": "ordinal"}) for each in (matrix, far))
+    assert (ranks.predict(matrix) == same.predict(far)).all()
+    plain = fit(far, labels, weights, 1)
+    assert not np.allclose(plain.predict(far), ranks.predict(matrix))
 
 
 def test_columns_of_nulls_and_infinite_tails_are_survived(family):

@@ -7,15 +7,15 @@ import pytest
 from scipy.special import expit, logit
 
 from ml.balance import SAMPLINGS, draw
-from ml.calibration import line
+from ml.calibration import line, stacked
 from ml.config import AlmanacError
 from ml.intervals import bootstrap
 from ml.learn import Candidate, fit
 from ml.matrix import TrainingSet
 from ml.metrics import calibration_error, roc_auc
-from ml.models import FAMILIES, FORMATS, Blend
+from ml.models import FAMILIES, FORMATS, Blend, Stack
 from ml.plan import Plan, checked, read_config, read_plan
-from ml.search import learn
+from ml.search import learn, stacked_out_of_fold
 from ml.study import Study
 from ml.thresholds import CRITERIA, Costs, best_threshold, outcome, read_costs
 from tests.test_split import data
@@ -123,6 +123,66 @@ def test_the_mean_of_families_is_chosen_where_it_ranks_better_and_read_back():
     np.testing.assert_allclose(logit(blend.predict(matrix)), 2 * members[0].log_odds(matrix) + 0.5)
 
 
+def test_a_stack_gives_those_more_weight_who_know_more_and_none_a_negative_one():
+    rng = np.random.default_rng(4)
+    truth = rng.normal(size=20_000)
+    labels = (rng.random(len(truth)) < expit(truth)).astype(np.int8)
+    told = np.column_stack(
+        [truth + rng.normal(size=len(truth)), truth + 3 * rng.normal(size=len(truth)), -truth]
+    )
+    weights, _ = stacked(labels, told)
+    assert weights[0] > 3 * weights[1] > 0
+    assert weights[2] == 0
+    out = stacked_out_of_fold(labels, told, np.arange(len(labels)) % 5)
+    assert roc_auc(labels, out)[0] > max(roc_auc(labels, column)[0] for column in told.T)
+
+
+def test_the_weights_that_judge_a_row_do_not_know_its_label():
+    rng = np.random.default_rng(5)
+    labels, told = np.int8([0, 1] * 50), rng.normal(size=(100, 3))
+    fold_of = np.arange(100) % 5
+    before = stacked_out_of_fold(labels, told, fold_of)
+    other = np.where(fold_of == 2, 1 - labels, labels).astype(np.int8)
+    after = stacked_out_of_fold(other, told, fold_of)
+    same = before == after
+    assert same[fold_of == 2].all()
+    assert not same[fold_of != 2].any()
+
+
+def test_a_stack_is_chosen_where_it_ranks_better_and_read_back():
+    rng = np.random.default_rng(6)
+    matrix = rng.normal(size=(1200, 6)).astype(np.float32)
+    truth = expit(matrix[:, 0] + 3 * ((matrix[:, 1] > 0) ^ (matrix[:, 2] > 0)) - 1.5)
+    given = data(np.arange(1200), (rng.random(1200) < truth).astype(np.int8), matrix)
+    # The line knows a part of it, the tree another.
+    plan = Plan(families=("logistic", "decision_tree", "stack"))
+    found, again = learnt(plan, given), learnt(plan, given)
+    assert isinstance(found.model, Stack)
+    assert found.auc > found.best[0].auc
+    assert len(found.members) == len(found.model.weights) == len(found.model.members) > 1
+    assert min(found.model.weights) > 0
+    assert found.model.content() == again.model.content()
+    matrix = rows(seed=9).matrix
+    line = (found.model.slope, found.model.intercept)
+    read = FORMATS["stack"].parse(found.model.content()).calibrated(*line)
+    assert (read.predict(matrix) == found.model.predict(matrix)).all()
+    told = sum(
+        weight * member.log_odds(matrix)
+        for weight, member in zip(read.weights, read.members, strict=True)
+    )
+    np.testing.assert_allclose(read.log_odds(matrix), line[0] * told + line[1])
+
+
+def test_contributions_of_a_stack_of_exact_members_add_up():
+    every = np.arange(400)
+    members = tuple(fit(Candidate(name), rows(), every, every[:6], 7)
+                    for name in ("logistic", "lightgbm"))  # fmt: skip
+    stack, matrix = Stack(members, (0.7, 0.2)).calibrated(1.1, -0.3), rows(seed=9).matrix
+    assert stack.exact
+    rest = stack.log_odds(matrix) - stack.contributions(matrix).sum(axis=1)
+    assert np.ptp(rest) < 1e-5
+
+
 def test_only_one_family_is_taken_where_no_blend_was_asked_for():
     assert len(learnt(Plan(families=("logistic", "lightgbm"))).members) == 1
 
@@ -213,6 +273,7 @@ def test_a_plan_is_read_from_toml_and_recorded(tmp_path):
         ("trials = 0", "trials must be above 0"),
         ("budget = 5\ntrials = 5", "give one"),
         ('families = ["blend"]', "nothing to try"),
+        ('families = ["stack", "blend"]', "nothing to try"),
         ("[costs]\nfalse_positives = 2", "false_positives = 2 is not a cost"),
         ("families = [", "is not TOML"),
     ],

@@ -46,6 +46,7 @@ def list_targets() -> None:
         "ml train --trials 50 --features 200",
         "ml train --config training.toml",
         "ml train --dataset december",
+        "ml train --mlflow",
     ),
 )
 @TARGET
@@ -54,8 +55,8 @@ def list_targets() -> None:
     "--model",
     "families",
     multiple=True,
-    help="A family, such as lightgbm, or blend: the mean of the best; repeatable. Default: what "
-    "suits the rows.",
+    help="A family, such as lightgbm; blend, the mean of the best; stack, their weighted sum; "
+    "repeatable. Default: what suits the rows.",
 )
 @click.option("--budget", type=click.FloatRange(0, min_open=True), help="Search so many seconds.")
 @click.option("--trials", type=click.IntRange(1), help="Search so many trials: reproducible.")
@@ -65,8 +66,13 @@ def list_targets() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="A TOML file with these settings, and more; options go before it.",
 )
+@click.option("--mlflow", is_flag=True, help="Log the models as runs of MLflow, in mlflow.db.")
 def train(
-    names: tuple[str, ...], dataset: str | None, config: Path | None, **options: Option
+    names: tuple[str, ...],
+    dataset: str | None,
+    config: Path | None,
+    mlflow: bool,
+    **options: Option,
 ) -> None:
     """Train a model for each target; it becomes champion unless it is worse than the champion.
 
@@ -75,10 +81,13 @@ def train(
     goes on by the same command; one in trials gives the same model on any machine, one in seconds
     need not. The model records the id of its training set; `ml dataset make` keeps one.
     """
+    from ml import tracking
     from ml import train as training
     from ml.dataset import find
     from ml.plan import Plan, checked, read_config
 
+    if mlflow:
+        tracking.refuse_absent()
     wanted, plan = read_config(config) if config else ((), Plan())
     names = names or wanted
     if names and dataset:
@@ -110,6 +119,10 @@ def train(
     for contest in (trained.contest for trained in done):
         if not contest.accepted:
             click.echo(f"{contest.challenger} stays a challenger: {contest.why}.")
+    if mlflow:
+        for trained in done:
+            tracking.log(ws, trained.folder, trained.card)
+        click.echo(f"Runs of MLflow: {tracking.address(ws)}")
 
 
 @click.command(

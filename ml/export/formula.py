@@ -99,6 +99,10 @@ def _goes_left(node: Mapping[str, Any], column: str) -> str:
 
 def _linear(model: Pipelined, columns: Sequence[str]) -> list[str]:
     steps = model.pipeline.named_steps
+    if "encode" in steps:
+        raise AlmanacError(
+            "Encoded columns cannot be written as SQL.\nScore with the artifact: ml score"
+        )
     classify, scale, impute = steps["classify"], steps["scale"], steps["impute"]
     filled = [
         f"coalesce(sign({column}) * ln(1e0 + abs({column})), {number(median)})"

@@ -1,6 +1,6 @@
 """Model families: one entry of `FAMILIES` each, all fitted, asked and saved in the same way."""
 
-from ml.models.blend import Blend, blend_format
+from ml.models.blend import Blend, Stack, mixtures
 from ml.models.estimators import (
     EXTRA_TREES,
     FOREST,
@@ -30,12 +30,14 @@ FAMILIES: dict[str, Family] = {
         XGBOOST,
     )
 }
-# Blends are made of fitted models; they are read like any other.
-FORMATS: dict[str, Format] = {**FAMILIES, Blend.family: blend_format(FAMILIES)}
+# Blends and stacks are made of fitted models; they are read like any other.
+MIXTURES = mixtures(FAMILIES)
+FORMATS: dict[str, Format] = {**FAMILIES, **MIXTURES}
 
 __all__ = [
     "FAMILIES",
     "FORMATS",
+    "MIXTURES",
     "Blend",
     "Choice",
     "Family",
@@ -45,6 +47,7 @@ __all__ = [
     "Parameters",
     "Pipelined",
     "Range",
+    "Stack",
     "XGBoost",
     "importance",
 ]

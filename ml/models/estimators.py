@@ -25,6 +25,7 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
+from ml.models.encoding import ENCODINGS
 from ml.models.family import Choice, Parameters, Range, Space
 from ml.models.pipeline import CLASSIFY, family
 
@@ -38,8 +39,9 @@ _SCALERS = {
     "minmax": partial(MinMaxScaler, copy=False),
     "rank": partial(QuantileTransformer, n_quantiles=100, output_distribution="normal", copy=False),
 }
-# How nulls are filled (with a flag beside each), and how values are brought to one scale.
+# How codes are encoded, nulls filled (with a flag beside each), and values brought to one scale.
 _PREPARATION: Space = {
+    "encode": Choice(ENCODINGS),
     "impute": Choice(("median", "mean", "zero")),
     "scale": Choice(("standard", "minmax", "rank")),
 }

@@ -1,7 +1,7 @@
 """What a family of models is, and what every fitted model can do."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +16,7 @@ from ml.matrix import Labels, Matrix, Vector
 
 Parameters = Mapping[str, Any]
 Option = str | float
+Columns = Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Model(ABC):
         """Return a number a row, larger where label 1 is likelier, as the fit left it."""
 
     @abstractmethod
-    def margin_parts(self, matrix: Matrix) -> NDArray[np.float64]:
+    def margin_parts(self, matrix: Matrix, asked: Columns | None = None) -> NDArray[np.float64]:
         """Return what each value adds to its row's margin, in the matrix's shape."""
 
     @abstractmethod
@@ -79,11 +80,15 @@ class Model(ABC):
         """Return each row's probability of label 1."""
         return np.asarray(expit(self.log_odds(matrix)), dtype=np.float64)
 
-    def contributions(self, matrix: Matrix) -> NDArray[np.float64]:
-        """Return what each value adds to its row's log-odds, in the matrix's shape."""
+    def contributions(self, matrix: Matrix, asked: Columns | None = None) -> NDArray[np.float64]:
+        """Return what each value adds to its row's log-odds, in the matrix's shape.
+
+        Where that is not exact, each column costs a prediction of all rows: then only those at the
+        positions `asked`, by default all, are asked about, and the others' values are 0.
+        """
         if not len(matrix):
             return np.zeros(matrix.shape)
-        return self.slope * self.margin_parts(matrix)
+        return self.slope * self.margin_parts(matrix, asked)
 
     def calibrated(self, slope: float = 1.0, intercept: float = 0.0) -> Self:
         """Return the model whose log-odds are `slope` times these, plus `intercept`."""
@@ -113,8 +118,7 @@ class Family(Format):
 
     `tuned` gives defaults that follow from the labels, before those of the space; `variants` are
     other places to start from, simpler ones for rows that tell little. A family without
-    `weighted` takes every row for one. One that is not `concurrent` is fitted one fold at a time:
-    it runs through scikit-learn's `Parallel`, which sets the warning filters of the whole process.
+    `weighted` takes every row for one; one that is not `concurrent` is fitted one fold at a time.
     Beyond `most_rows` rows it would take too long; `package` is what must be installed.
     """
 
@@ -150,6 +154,14 @@ class Family(Format):
             )
         settings = {**self.defaults(labels), **(parameters or {})}
         return self.learn(matrix, labels, weights, settings, seed)
+
+    def at_once(self, parameters: Parameters) -> int | None:
+        """Return how many fits may run side by side, None for as many as one likes.
+
+        Scikit-learn's `Parallel`, through which forests and encoders of columns run, sets the
+        warning filters of the whole process: two of them would restore each other's.
+        """
+        return None if self.concurrent and parameters.get("encode", "none") == "none" else 1
 
     @property
     def installed(self) -> bool:

@@ -1,4 +1,4 @@
-"""What a model goes by: features by their share of all contributions."""
+"""What a model goes by: features by their share of what moves its predictions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,29 +11,67 @@ from ml.matrix import Matrix
 from ml.models.family import Model
 
 _MOST_ROWS = 2000
-# Models without exact contributions are asked once a column.
-_MOST_VALUES = 20_000
+# Permutations cost a prediction each: of so many rows, so many at first, so many in all.
+_PERMUTED_ROWS = 500
+_BLOCKS = 200
+_MOST_PERMUTATIONS = 400
+Change = NDArray[np.float64]
 
 
 def importance(model: Model, matrix: Matrix, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Return features by their share of all contributions, largest first, with their direction.
+    """Return features by their share, largest first, with their direction.
 
-    Shares sum to 1. The direction is `up` where larger values make label 1 likelier, `down` where
-    less likely, `mixed` where neither, read from at most 2,000 rows evenly spaced; fewer where
-    contributions cost much.
+    Shares are of all contributions, from at most 2,000 rows evenly spaced; of a model without exact
+    ones, of what log-odds change when 500 rows' values change places (permutation importance). They
+    sum to 1. The direction is `up` where larger values make label 1 likelier, `down` where less
+    likely, `mixed` where neither.
     """
-    few = max(100, min(_MOST_ROWS, _MOST_VALUES // matrix.shape[1]))
-    most = _MOST_ROWS if model.exact else few
+    most = _MOST_ROWS if model.exact else _PERMUTED_ROWS
     sample = matrix[:: max(1, len(matrix) // most)][:most]
-    added = model.contributions(sample)
-    weight = np.abs(added - added.mean(axis=0)).mean(axis=0)
+    weight, ways = (_contributed if model.exact else _permuted)(model, sample)
     share = weight / (weight.sum() or 1.0)
-    ways = [_way(sample[:, i], added[:, i]) for i in range(len(names))]
     found = [
         {"feature": name, "importance": float(share_of), "direction": way}
         for name, share_of, way in zip(names, share, ways, strict=True)
     ]
     return sorted(found, key=lambda entry: -float(entry["importance"]))
+
+
+def _contributed(model: Model, sample: Matrix) -> tuple[Change, list[str]]:
+    added = model.contributions(sample)
+    ways = [_way(sample[:, i], added[:, i]) for i in range(sample.shape[1])]
+    return np.abs(added - added.mean(axis=0)).mean(axis=0), ways
+
+
+def _permuted(model: Model, sample: Matrix) -> tuple[Change, list[str]]:
+    """Return how far permuting each column moves log-odds, on average, and which way.
+
+    Of many columns blocks are permuted first, and those that move most are halved, as long as there
+    are permutations left: what is never alone has an even part of its block, and no direction.
+    """
+    order = np.random.default_rng(0).permutation(len(sample))
+    whole, other = model.log_odds(sample), sample[order]
+
+    def moved(block: NDArray[np.int64]) -> Change:
+        changed = sample.copy()
+        changed[:, block] = other[:, block]
+        return whole - model.log_odds(changed)
+
+    columns = np.arange(sample.shape[1])
+    blocks = [(b, moved(b)) for b in np.array_split(columns, min(_BLOCKS, len(columns)))]
+    for _ in range((_MOST_PERMUTATIONS - len(blocks)) // 2):
+        several = [i for i, (block, _) in enumerate(blocks) if len(block) > 1]
+        if not several:
+            break
+        widest = max(several, key=lambda i: float(np.abs(blocks[i][1]).mean()))
+        halves = np.array_split(blocks.pop(widest)[0], 2)
+        blocks += [(half, moved(half)) for half in halves]
+    weight, ways = np.zeros(len(columns)), ["mixed"] * len(columns)
+    for block, change in blocks:
+        weight[block] = np.abs(change).mean() / len(block)
+        if len(block) == 1:
+            ways[block[0]] = _way(sample[:, block[0]] - other[:, block[0]], change)
+    return weight, ways
 
 
 def _way(values: NDArray[Any], added: NDArray[np.float64]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.matrix import Labels, Matrix, Vector
-from ml.models.family import Family, Model, Parameters, Range
+from ml.models.family import Columns, Family, Model, Parameters, Range
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class LightGBM(Model):
         """Return the sum of the trees' leaves."""
         return np.asarray(self.booster.predict(matrix, raw_score=True), dtype=np.float64)
 
-    def margin_parts(self, matrix: Matrix) -> NDArray[np.float64]:
+    def margin_parts(self, matrix: Matrix, asked: Columns | None = None) -> NDArray[np.float64]:
         """Return SHAP values, without the column of the expected value."""
         return np.asarray(self.booster.predict(matrix, pred_contrib=True))[:, :-1]
 

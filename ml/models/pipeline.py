@@ -13,7 +13,8 @@ from sklearn.pipeline import Pipeline
 
 from ml import workers
 from ml.matrix import Labels, Matrix, Vector
-from ml.models.family import Family, Model, Parameters, Space
+from ml.models.encoding import adding, encoded
+from ml.models.family import Columns, Family, Model, Parameters, Space
 from ml.models.sealed import seal, unseal
 
 # Makes an unfitted pipeline of parameters, for so many columns, with a seed.
@@ -46,16 +47,16 @@ class Pipelined(Model):
         """Whether the classifier is linear."""
         return isinstance(self.pipeline[CLASSIFY], LogisticRegression)
 
-    def margin_parts(self, matrix: Matrix) -> NDArray[np.float64]:
+    def margin_parts(self, matrix: Matrix, asked: Columns | None = None) -> NDArray[np.float64]:
         """Return coefficient times scaled value, or what a typical value in its place changes."""
         if self.exact:
             return self._linear_parts(matrix)
-        whole = self.margin(matrix)
+        whole, typical = self.margin(matrix), matrix.copy()
         parts = np.zeros(matrix.shape)
-        for column, value in enumerate(self.typical):
-            typical = matrix.copy()
-            typical[:, column] = value
+        for column in range(matrix.shape[1]) if asked is None else asked:
+            typical[:, column] = self.typical[column]
             parts[:, column] = whole - self.margin(typical)
+            typical[:, column] = matrix[:, column]
         return parts
 
     def content(self) -> bytes:
@@ -63,12 +64,9 @@ class Pipelined(Model):
         return seal({"pipeline": self.pipeline, "typical": self.typical})
 
     def _linear_parts(self, matrix: Matrix) -> NDArray[np.float64]:
-        """Return each value's addend, that of a feature's null flag counted with it."""
-        added = self.pipeline[:-1].transform(matrix) * self.pipeline[CLASSIFY].coef_[0]
-        width = matrix.shape[1]
-        of_values = added[:, :width].copy()
-        of_values[:, self.pipeline["impute"].indicator_.features_] += added[:, width:]
-        return np.asarray(of_values, dtype=np.float64)
+        """Return each value's addend, those of its null flag and of its codes counted with it."""
+        weights = adding(self.pipeline, matrix.shape[1], self.pipeline[CLASSIFY].coef_[0])
+        return np.asarray(self.pipeline[:-1].transform(matrix) @ weights, dtype=np.float64)
 
 
 def family(name: str, make: Maker, space: Space, *, weighted: bool = True) -> Family:
@@ -82,6 +80,7 @@ def family(name: str, make: Maker, space: Space, *, weighted: bool = True) -> Fa
         if empty.any():
             # A column of nulls alone says nothing, and not every classifier takes it.
             matrix = np.where(empty, np.float32(0), matrix)
+        pipeline = encoded(pipeline, parameters.get("encode", "none"), matrix)
         given = {f"{CLASSIFY}__sample_weight": weights} if weighted else {}
         # The trees of a forest are grown side by side; asked, they answer in one order.
         with parallel_config("threading", n_jobs=workers.cores()):

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.matrix import Labels, Matrix, Vector
-from ml.models.family import Family, Model, Parameters, Range
+from ml.models.family import Columns, Family, Model, Parameters, Range
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class XGBoost(Model):
         """Return the sum of the trees' leaves."""
         return np.asarray(self.booster.inplace_predict(matrix, predict_type="margin"), np.float64)
 
-    def margin_parts(self, matrix: Matrix) -> NDArray[np.float64]:
+    def margin_parts(self, matrix: Matrix, asked: Columns | None = None) -> NDArray[np.float64]:
         """Return SHAP values, without the column of the expected value."""
         from xgboost import DMatrix
 
