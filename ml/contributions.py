@@ -10,21 +10,17 @@ from ml.models import Model
 
 FEATURES = 12
 _MOST_ROWS = 1_000
-# Models without exact contributions are asked once a column and row.
-_MOST_VALUES = 10_000
 
 
 def sampled(model: Model, matrix: Matrix, names: Sequence[str], top: Sequence[str]) -> pa.Table:
     """Return values and contributions to the log-odds of the `top` features in a sample of rows.
 
     One line a feature and row: `feature`, `value` (null where it is missing), `contribution`. At
-    most 1,000 rows of the matrix, evenly spaced; fewer where contributions cost much.
+    most 1,000 rows of the matrix, evenly spaced.
     """
-    few = max(50, min(_MOST_ROWS, _MOST_VALUES // matrix.shape[1]))
-    most = _MOST_ROWS if model.exact else few
-    sample = matrix[:: max(1, len(matrix) // most)][:most]
-    added = model.contributions(sample)
+    sample = matrix[:: max(1, len(matrix) // _MOST_ROWS)][:_MOST_ROWS]
     columns = [names.index(name) for name in top[:FEATURES]]
+    added = model.contributions(sample, columns)
     return pa.table(
         {
             "feature": np.repeat([names[column] for column in columns], len(sample)),

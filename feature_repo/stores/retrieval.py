@@ -35,7 +35,7 @@ FETCHED_AT_ONCE = 20_000
 # Where no more entity rows than these share their keys, looking at each costs what a sort does.
 FEW = 32
 # What DuckDB holds during a fetch, in bytes: a thread's share of the join, its blocks of a column,
-# and the rows of the match.
+# and the rows of each match.
 A_THREAD, A_COLUMN, A_ROW = 16 * 2**20, 2**20, 64
 
 
@@ -192,7 +192,7 @@ def _tighten(connection: duckdb.DuckDBPyConnection, asked: Retrieval) -> None:
     columns = max((1 + len(lookup.narrow) for lookup in asked.lookups), default=1)
     limits = connection.execute(
         "select least(parse_formatted_bytes(current_setting('memory_limit')),"
-        f" {A_ROW * asked.entities.num_rows}"
+        f" {A_ROW * asked.entities.num_rows * len(asked.lookups)}"
         f" + {A_THREAD + A_COLUMN * columns} * current_setting('threads'))"
         " from duckdb_databases() where database_name = current_database() and readonly"
     )
