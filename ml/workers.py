@@ -21,7 +21,7 @@ def each(
     Threads that share one small fit wait for each other more than they work, the more so where
     others use the machine: 2 took ten times the processor time of 1. Fits release Python's lock.
     """
-    pool = ThreadPoolExecutor(at_once or cores(), initializer=_alone)
+    pool = ThreadPoolExecutor(at_once or _cores(), initializer=_alone)
     with warnings.catch_warnings(), threadpool_limits(1, "blas"), pool:
         # Not quite converged is still a model; its folds say how good. Filters are the whole
         # process's, so none is set within a thread.
@@ -33,8 +33,7 @@ def each(
             pool.shutdown(cancel_futures=True)
 
 
-def cores() -> int:
-    """Return how many cores this process may use."""
+def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

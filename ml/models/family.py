@@ -158,8 +158,8 @@ class Family(Format):
     def at_once(self, parameters: Parameters) -> int | None:
         """Return how many fits may run side by side, None for as many as one likes.
 
-        Scikit-learn's `Parallel`, through which forests and encoders of columns run, sets the
-        warning filters of the whole process: two of them would restore each other's.
+        Scikit-learn's `Parallel`, through which forests and encoders of columns run, takes away the
+        warning filters of the whole process and puts them back: two of them lose them.
         """
         return None if self.concurrent and parameters.get("encode", "none") == "none" else 1
 

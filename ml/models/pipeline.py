@@ -4,14 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from joblib import parallel_config
 from numpy.typing import NDArray
 from scipy.special import logit
 from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from ml import workers
 from ml.matrix import Labels, Matrix, Vector
 from ml.models.encoding import adding, encoded
 from ml.models.family import Columns, Family, Model, Parameters, Space
@@ -82,9 +80,7 @@ def family(name: str, make: Maker, space: Space, *, weighted: bool = True) -> Fa
             matrix = np.where(empty, np.float32(0), matrix)
         pipeline = encoded(pipeline, parameters.get("encode", "none"), matrix)
         given = {f"{CLASSIFY}__sample_weight": weights} if weighted else {}
-        # The trees of a forest are grown side by side; asked, they answer in one order.
-        with parallel_config("threading", n_jobs=workers.cores()):
-            pipeline.fit(matrix, labels, **given)
+        pipeline.fit(matrix, labels, **given)
         return Pipelined(name, pipeline, typical)
 
     def parse(content: bytes) -> Pipelined:
