@@ -49,20 +49,24 @@ def race(home: Path, options: list[str]) -> None:
 
 def labels() -> str:
     """Return the SQL of label rows, 1 % of them positive."""
-    views = range(FAMILIES)
-    tables = " join ".join(
-        f"features.ftr_f{i}__vectors f{i}" + (" using (customer_id, event_timestamp)" if i else "")
-        for i in views
-    )
     # One feature of each family, and two more; less is told by each than by the one before.
-    told = [f"f{i % FAMILIES}.vector[{1 + i // FAMILIES}]" for i in range(TOLD)]
+    told = [(i % FAMILIES, 1 + i // FAMILIES) for i in range(TOLD)]
     terms = (
-        f"{1.2 / (1 + i / 6):.3f} * if(isnan({value}), 0, {value})" for i, value in enumerate(told)
+        f"{1.2 / (1 + i / 6):.3f} * if(isnan(v{family}_{place}), 0, v{family}_{place})"
+        for i, (family, place) in enumerate(told)
+    )
+    # Whole vectors would not fit through the joins.
+    tables = (
+        "(select customer_id, event_timestamp, "
+        + ", ".join(f"vector[{place}] as v{f}_{place}" for f, place in told if f == family)
+        + f" from features.ftr_f{family}__vectors)"
+        for family in range(FAMILIES)
     )
     return (
         "select customer_id, event_timestamp, "
         "(hash(customer_id, event_timestamp, 'label') % 1000003 / 1000003 "
-        f"< 1 / (1 + exp(5.3 - ({' + '.join(terms)}))))::int as label from {tables}"
+        f"< 1 / (1 + exp(5.3 - ({' + '.join(terms)}))))::int as label "
+        f"from {' natural join '.join(tables)}"
     )
 
 

@@ -49,6 +49,7 @@ def build(home: Path, shape: Shape, labels: str) -> None:
     """Write warehouse, manifest and registry; `labels` is the SQL of the target's rows."""
     with duckdb.connect(str(home / "warehouse.duckdb")) as warehouse:
         warehouse.execute(
+            "set memory_limit = '4GB'; "
             "create schema features; create schema intermediate; create schema targets; "
             "create schema scores; create schema marts; "
             "create table marts.dim_features (name varchar, description varchar); "
