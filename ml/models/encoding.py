@@ -27,8 +27,8 @@ def encoded(pipeline: Pipeline, encoding: str, matrix: Matrix) -> Pipeline:
 
     A null stays a value of its own, or a null in ranks; so is a code that training did not see.
     """
-    columns = codes(matrix)
-    if encoding == "none" or not columns:
+    columns = codes(matrix) if encoding != "none" else []
+    if not columns:
         return pipeline
     change = (
         OneHotEncoder(

@@ -17,6 +17,13 @@ CHOSEN: dict[str, Any] = {
 }  # fmt: skip
 
 
+def _curves(axes: Axes, model: Curve, baseline: Curve | None) -> None:
+    """Draw the model's curve over the baseline's."""
+    if baseline is not None:
+        axes.plot(baseline.x, baseline.y, color=BASELINE, ls=(0, (4, 2)), label="baseline")
+    axes.plot(model.x, model.y, color=MODEL, lw=2, label="model")
+
+
 def _unit_square(axes: Axes) -> None:
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(-0.01, 1.03)
@@ -29,9 +36,7 @@ def roc(name: str, model: Curve, baseline: Curve | None, chosen: Point) -> Marku
 
     def paint(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], color=CHANCE, lw=1, ls=(0, (1, 2)), label="chance")
-        if baseline is not None:
-            axes.plot(baseline.x, baseline.y, color=BASELINE, ls=(0, (4, 2)), label="baseline")
-        axes.plot(model.x, model.y, color=MODEL, lw=2, label="model")
+        _curves(axes, model, baseline)
         axes.plot(chosen.x, chosen.y, **CHOSEN)
         _unit_square(axes)
         axes.set_xlabel("share of the negatives selected")
@@ -107,9 +112,7 @@ def gain(name: str, model: Curve, baseline: Curve | None, prevalence: float) -> 
         axes.plot(
             [0, prevalence, 1], [0, 1, 1], color=LIMIT, lw=1, ls=(0, (5, 1, 1, 1)), label="perfect"
         )
-        if baseline is not None:
-            axes.plot(baseline.x, baseline.y, color=BASELINE, ls=(0, (4, 2)), label="baseline")
-        axes.plot(model.x, model.y, color=MODEL, lw=2, label="model")
+        _curves(axes, model, baseline)
         _unit_square(axes)
         axes.set_xlabel("share of all selected, best first")
         axes.set_ylabel("share of the positives found")
