@@ -36,9 +36,7 @@ def draw(labels: Labels, sampling: str, seed: int, *, weighted: bool = True) -> 
         seed: of the draw.
         weighted: whether the fit minds weights; if not, only the numbers of rows count.
     """
-    positives = int(labels.sum())
-    most = max(LEAST_NEGATIVES_KEPT, NEGATIVES_A_POSITIVE * positives)
-    rows, weights = thin(labels, most, seed)
+    rows, weights = thin(labels, _most_negatives(labels), seed)
     if sampling == "balanced":
         weights = weights * _evening(labels[rows], weights)
     elif sampling in ("down", "up"):
@@ -47,6 +45,15 @@ def draw(labels: Labels, sampling: str, seed: int, *, weighted: bool = True) -> 
     seen = weights if weighted else np.ones(len(rows))
     shift = _log_odds(labels, np.ones(len(labels))) - _log_odds(labels[rows], seen)
     return Drawn(rows, weights, shift)
+
+
+def drawn_at_most(labels: Labels) -> int:
+    """Return how many of these rows are left when plentiful negatives are thinned."""
+    return min(len(labels), int(labels.sum()) + _most_negatives(labels))
+
+
+def _most_negatives(labels: Labels) -> int:
+    return max(LEAST_NEGATIVES_KEPT, NEGATIVES_A_POSITIVE * int(labels.sum()))
 
 
 def _evening(labels: Labels, weights: Vector) -> Vector:

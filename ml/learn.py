@@ -9,7 +9,7 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from ml import workers
-from ml.balance import draw
+from ml.balance import draw, drawn_at_most
 from ml.config import AlmanacError, Workspace
 from ml.matrix import (
     Feature,
@@ -145,7 +145,8 @@ def out_of_fold(
         if progress is not None:
             progress.update()
 
-    workers.each(judge, folds, FAMILIES[candidate.family].at_once(candidate.parameters))
+    values = max(drawn_at_most(data.labels[part.train]) * len(part.columns) for part in folds)
+    workers.each(judge, folds, FAMILIES[candidate.family].at_once(candidate.parameters, values))
     return log_odds
 
 

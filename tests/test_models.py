@@ -38,6 +38,31 @@ def test_the_same_rows_give_the_same_model(family):
     assert family.fit(*sample(), 1).content() != family.fit(*sample(seed=4), 1).content()
 
 
+@pytest.mark.parametrize("name", ["logistic", "knn", "svc"])
+def test_rows_prepared_block_by_block_are_learnt_as_at_once(name, monkeypatch):
+    whole = FAMILIES[name].fit(*sample(), 1)
+    monkeypatch.setattr("ml.matrix.ROWS_AT_ONCE", 70)
+    assert FAMILIES[name].fit(*sample(), 1).content() == whole.content()
+
+
+@pytest.mark.parametrize("name", ["logistic", "knn", "svc"])
+def test_few_rows_say_what_fills_nulls_and_brings_to_scale(name, monkeypatch):
+    monkeypatch.setattr("ml.models.pipeline._TYPICAL_ROWS", 100)
+    matrix, labels, weights = sample()
+    learnt = FAMILIES[name].fit(matrix, labels, weights, 1).pipeline
+    few = learnt["log"].transform(matrix[::6])
+    assert learnt["impute"].statistics_ == pytest.approx(np.nanmedian(few, axis=0))
+    assert learnt["scale"].n_samples_seen_ == 100
+
+
+def test_only_fits_of_few_values_are_made_side_by_side():
+    logistic, forest = FAMILIES["logistic"], FAMILIES["random_forest"]
+    assert logistic.at_once({}, 10_000) is None
+    assert logistic.at_once({}, 1_000_000_000) == 1
+    assert logistic.at_once({"encode": "one_hot"}, 10_000) == 1
+    assert forest.at_once({}, 10_000) == 1
+
+
 @pytest.mark.parametrize("name", ["lightgbm", "logistic", "hist_gradient_boosting", "xgboost"])
 def test_probabilities_are_calibrated_under_weights(name):
     family = FAMILIES[name]

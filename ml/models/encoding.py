@@ -19,7 +19,6 @@ STEP = "encode"
 LEAST_CODES, MOST_CODES = 3, 20
 # Codes of fewer rows share a column.
 _RARE = 0.01
-_LOOKED_AT = 10_000
 
 
 def encoded(pipeline: Pipeline, encoding: str, matrix: Matrix) -> Pipeline:
@@ -49,10 +48,9 @@ def encoded(pipeline: Pipeline, encoding: str, matrix: Matrix) -> Pipeline:
 
 
 def codes(matrix: Matrix) -> list[int]:
-    """Return the columns of 3 to 20 different whole numbers, nulls aside, in 10,000 rows of it."""
-    few = matrix[:: max(1, len(matrix) // _LOOKED_AT)]
-    whole = np.flatnonzero(((few == np.floor(few)) | np.isnan(few)).all(axis=0))
-    found = {int(i): len(np.unique(few[~np.isnan(few[:, i]), i])) for i in whole}
+    """Return the columns of 3 to 20 different whole numbers, nulls aside."""
+    whole = np.flatnonzero(((matrix == np.floor(matrix)) | np.isnan(matrix)).all(axis=0))
+    found = {int(i): len(np.unique(matrix[~np.isnan(matrix[:, i]), i])) for i in whole}
     return [i for i, count in found.items() if LEAST_CODES <= count <= MOST_CODES]
 
 

@@ -128,6 +128,8 @@ LOGISTIC = replace(
         },
     ),
     variants=({"penalty": "l1"},),
+    # Doubles with a flag beside each are four times the values themselves.
+    together=100_000_000,
 )
 KNN = replace(
     family(
@@ -158,11 +160,11 @@ TREE = family(
         "min_samples_leaf": Range(5, 200, 20, log=True, whole=True),
     },
 )
-FOREST = replace(family("random_forest", _forest, _CROWD), concurrent=False)
+FOREST = replace(family("random_forest", _forest, _CROWD), together=0)
 EXTRA_TREES = replace(
     family("extra_trees", _extra_trees, _CROWD),
     variants=({"min_samples_leaf": 20},),
-    concurrent=False,
+    together=0,
 )
 HISTOGRAM = replace(
     family(
@@ -176,5 +178,5 @@ HISTOGRAM = replace(
             "l2_regularization": Range(1e-2, 100.0, 1.0, log=True),
         },
     ),
-    concurrent=False,
+    together=0,
 )

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
+from math import inf
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -118,8 +119,9 @@ class Family(Format):
 
     `tuned` gives defaults that follow from the labels, before those of the space; `variants` are
     other places to start from, simpler ones for rows that tell little. A family without
-    `weighted` takes every row for one; one that is not `concurrent` is fitted one fold at a time.
-    Beyond `most_rows` rows it would take too long; `package` is what must be installed.
+    `weighted` takes every row for one. Fits of more than `together` values (rows times columns) are
+    made one at a time, and beyond `most_rows` rows they would take too long. `package` is what must
+    be installed.
     """
 
     learn: Callable[[Matrix, Labels, Vector, Parameters, int], Model]
@@ -127,7 +129,7 @@ class Family(Format):
     tuned: Callable[[Labels], Parameters] = lambda _: {}
     variants: tuple[Parameters, ...] = ()
     weighted: bool = True
-    concurrent: bool = True
+    together: float = inf
     most_rows: int | None = None
     package: str | None = None
 
@@ -155,13 +157,14 @@ class Family(Format):
         settings = {**self.defaults(labels), **(parameters or {})}
         return self.learn(matrix, labels, weights, settings, seed)
 
-    def at_once(self, parameters: Parameters) -> int | None:
-        """Return how many fits may run side by side, None for as many as one likes.
+    def at_once(self, parameters: Parameters, values: int) -> int | None:
+        """Return how many fits of so many values may run side by side, None for any number.
 
         Scikit-learn's `Parallel`, through which forests and encoders of columns run, takes away the
         warning filters of the whole process and puts them back: two of them lose them.
         """
-        return None if self.concurrent and parameters.get("encode", "none") == "none" else 1
+        alone = values > self.together or parameters.get("encode", "none") != "none"
+        return 1 if alone else None
 
     @property
     def installed(self) -> bool:

@@ -10,7 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from ml.matrix import Labels, Matrix, Vector
+from ml.matrix import Labels, Matrix, Vector, blocks
 from ml.models.encoding import adding, encoded
 from ml.models.family import Columns, Family, Model, Parameters, Space
 from ml.models.sealed import seal, unseal
@@ -18,7 +18,7 @@ from ml.models.sealed import seal, unseal
 # Makes an unfitted pipeline of parameters, for so many columns, with a seed.
 Maker = Callable[[Parameters, int, int], Pipeline]
 CLASSIFY = "classify"
-# A median needs no more rows, evenly spaced.
+# Medians and scales need no more rows, evenly spaced.
 _TYPICAL_ROWS = 10_000
 
 
@@ -73,14 +73,15 @@ def family(name: str, make: Maker, space: Space, *, weighted: bool = True) -> Fa
     def learn(
         matrix: Matrix, labels: Labels, weights: Vector, parameters: Parameters, seed: int
     ) -> Pipelined:
-        pipeline, typical = make(parameters, matrix.shape[1], seed), _typical(matrix)
+        typical = _typical(_few(matrix))
         empty = np.isnan(matrix).all(axis=0)
         if empty.any():
             # A column of nulls alone says nothing, and not every classifier takes it.
             matrix = np.where(empty, np.float32(0), matrix)
-        pipeline = encoded(pipeline, parameters.get("encode", "none"), matrix)
-        given = {f"{CLASSIFY}__sample_weight": weights} if weighted else {}
-        pipeline.fit(matrix, labels, **given)
+        pipeline = make(parameters, matrix.shape[1], seed)
+        pipeline = encoded(pipeline, parameters.get("encode", "none"), _few(matrix))
+        given = {"sample_weight": weights} if weighted else {}
+        pipeline[CLASSIFY].fit(_prepared(pipeline, matrix), labels, **given)
         return Pipelined(name, pipeline, typical)
 
     def parse(content: bytes) -> Pipelined:
@@ -90,11 +91,28 @@ def family(name: str, make: Maker, space: Space, *, weighted: bool = True) -> Fa
     return Family(name, "model.skops", parse, learn, space, weighted=weighted)
 
 
+def _prepared(pipeline: Pipeline, matrix: Matrix) -> Matrix | NDArray[np.float64]:
+    """Return what the classifier is given; the steps before it learn from few rows.
+
+    They work on doubles, several copies of them: a block of rows at a time.
+    """
+    if len(pipeline) == 1:
+        return matrix
+    steps = pipeline[:-1].fit(_few(matrix))
+    prepared = np.empty((len(matrix), steps.transform(matrix[:1]).shape[1]))
+    for block in blocks(len(matrix)):
+        prepared[block] = steps.transform(matrix[block])
+    return prepared
+
+
+def _few(matrix: Matrix) -> Matrix:
+    return matrix[:: -(-len(matrix) // _TYPICAL_ROWS)]
+
+
 def _typical(matrix: Matrix) -> NDArray[np.float32]:
-    few = matrix[:: max(1, len(matrix) // _TYPICAL_ROWS)]
-    known = ~np.isnan(few).all(axis=0)
+    known = ~np.isnan(matrix).all(axis=0)
     typical = np.full(matrix.shape[1], np.nan, dtype=np.float32)
-    typical[known] = np.nanmedian(few[:, known], axis=0)
+    typical[known] = np.nanmedian(matrix[:, known], axis=0)
     return typical
 
 
