@@ -162,7 +162,7 @@ def test_codes_are_learnt_better_encoded(name, encode):
 
     def auc(encode: str) -> float:
         model = FAMILIES[name].fit(*coded_sample(), 1, {"encode": encode})
-        return roc_auc(labels, model.predict(matrix))[0]
+        return roc_auc(labels, model.predict(matrix))
 
     assert auc(encode) > auc("none") + 0.01
 
@@ -240,5 +240,5 @@ def test_the_genuine_shop_is_learnt_without_its_ids():
     matrix, labels = one_click_frame()
     rows = data(np.arange(len(labels)), labels, matrix)
     parts = parts_of(rows, folds(rows, 5, 7, merge_equals=True), None, 7)
-    auc, _ = roc_auc(labels, out_of_fold(Candidate("lightgbm"), rows, parts, 7))
+    auc = roc_auc(labels, out_of_fold(Candidate("lightgbm"), rows, parts, 7))
     assert auc > 0.90

@@ -8,12 +8,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from ml import Predictor, artifact, inputs
+from ml.backtests import kept
 from ml.config import AlmanacError, Workspace
 from ml.evaluate import decide, evaluate
 from ml.metrics import roc_auc
-from ml.nested import Protocol, backtest, plan_of
+from ml.nested import Protocol, backtest, keep_months, plan_of
 from ml.plan import Plan
 from ml.publish import publish
+from ml.report.facts import read_targets
 from ml.score import append, parse_as_of, score
 from ml.targets import target
 from ml.thresholds import Costs
@@ -67,7 +69,7 @@ def test_predictions_are_kept_for_every_judged_row_and_strangers_are_dropped(ws)
     folds = table[table["part"] == "cv"].groupby("customer_id")["fold"].nunique()
     assert (folds == 1).all()
     test = table[table["part"] == "test"]
-    auc, _ = roc_auc(test["label"].to_numpy(np.int8), test["baseline"].to_numpy())
+    auc = roc_auc(test["label"].to_numpy(np.int8), test["baseline"].to_numpy())
     assert auc > 0.6
 
 
@@ -161,10 +163,23 @@ def test_the_limit_is_that_of_the_truth_on_the_same_rows(ws):
     ws.truth.parent.mkdir()
     pq.write_table(known, ws.truth)
     june = frame[frame["event_timestamp"] == "2023-06-01"]
-    limit, _ = roc_auc(june["label"].to_numpy(np.int8), june["truth"].to_numpy())
+    limit = roc_auc(june["label"].to_numpy(np.int8), june["truth"].to_numpy())
     assert evaluate(ws, target(ws, "spend_next_month")).limits["roc_auc"] == pytest.approx(limit)
     pq.write_table(known.slice(0, 2000), ws.truth)
     assert evaluate(ws, target(ws, "spend_next_month")).limits == {}
+
+
+def test_a_figure_has_one_interval_wherever_it_is_shown(ws):
+    wanted = target(ws, "spend_next_month")
+    train(ws, wanted, LOGISTIC)
+    found = evaluate(ws, wanted).intervals
+    assert found.keys() == {"roc_auc", "pr_auc", "brier"}
+    [shown] = read_targets(ws)
+    assert shown.model.interval == shown.months[-1].interval == found["roc_auc"]
+    again = backtest(ws, wanted, LOGISTIC, Protocol(months=1))
+    keep_months(ws, again)
+    [month] = kept(ws.models / wanted.name, artifact.champion_id(ws, wanted.name))
+    assert again.interval == month.interval == found["roc_auc"]
 
 
 def test_repeats_and_months_are_for_their_own_kind_of_target(ws):
