@@ -21,7 +21,7 @@ from ml.metrics import (
 )
 from ml.split import parts
 from ml.targets import Target
-from ml.thresholds import Costs, Outcome, best_threshold, outcome
+from ml.thresholds import Costs, Outcome, always_yes, best_threshold, outcome
 
 # What the best possible probabilities bound; the others depend on a threshold or on luck.
 _LIMITED = ("roc_auc", "pr_auc", "brier", "log_loss", "precision_top_decile",
@@ -112,7 +112,7 @@ def decide(ws: Workspace, target: Target, criterion: str, costs: Costs) -> Decis
         rows=len(labels),
         chosen=int(chosen.sum()),
         outcome=outcome(labels, chosen),
-        always_yes=outcome(labels, np.ones_like(chosen)),
+        always_yes=always_yes(labels),
         costs=costs,
         protocol=protocol,
     )

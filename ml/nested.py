@@ -17,7 +17,6 @@ from ml.matrix import Labels, Rows, TrainingSet, Vector
 from ml.metrics import (
     brier,
     calibration_error,
-    f1,
     missing_last,
     roc_auc_of_draws,
     roc_auc_within,
@@ -27,7 +26,7 @@ from ml.plan import Plan, read_plan
 from ml.search import learn
 from ml.split import folds, months_of, parts, temporal
 from ml.targets import Target
-from ml.thresholds import Outcome, outcome
+from ml.thresholds import Outcome, always_yes, outcome
 
 # A random share is counted in so many parts of equal size.
 _SLICES = 20
@@ -58,11 +57,6 @@ class Run:
         return roc_auc_within(self.labels, self.ranking, self.fold_of)
 
     @property
-    def f1(self) -> tuple[float | None, float | None]:
-        """The F1 of the chosen rows, and that of always yes."""
-        return f1(self.labels, self.chosen), f1(self.labels, np.ones_like(self.chosen))
-
-    @property
     def outcome(self) -> Outcome:
         """What comes of the chosen rows."""
         return outcome(self.labels, self.chosen)
@@ -70,7 +64,7 @@ class Run:
     @property
     def always_yes(self) -> Outcome:
         """What comes of choosing every row."""
-        return outcome(self.labels, np.ones_like(self.chosen))
+        return always_yes(self.labels)
 
     @property
     def brier(self) -> tuple[float | None, float | None]:

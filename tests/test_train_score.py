@@ -7,12 +7,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ml import Predictor, artifact, inputs
+from ml import Predictor, artifact, inputs, text
 from ml.backtests import kept
 from ml.config import AlmanacError, Workspace
 from ml.evaluate import decide, evaluate
 from ml.metrics import roc_auc
-from ml.nested import Protocol, backtest, keep_months, plan_of
+from ml.nested import Backtest, Protocol, Run, backtest, keep_months, plan_of
 from ml.plan import Plan
 from ml.publish import publish
 from ml.report.facts import read_targets
@@ -201,6 +201,28 @@ def test_repeats_and_months_are_for_their_own_kind_of_target(ws):
         backtest(ws, shuffled, LOGISTIC, Protocol(months=2))
 
 
+def test_a_month_without_positives_has_no_f1_and_no_part_in_its_mean():
+    def run(name: str, positives: int) -> Run:
+        labels, half = np.arange(8) < positives, np.full(8, 0.5)
+        return Run(
+            name=name,
+            customers=np.arange(8),
+            labels=labels.astype(np.int8),
+            probabilities=half,
+            chosen=np.arange(8) < 4,
+            fold_of=np.zeros(8, dtype=np.int64),
+            ranking=half,
+            prior=0.5,
+        )
+
+    found = Backtest("any", "", (run("2023-05", 4), run("2023-06", 0)), None, "")
+    told = {line.split()[0]: line.split()[3:5] for line in text.backtest(found).splitlines()[3:6]}
+    assert told["2023-05"] == told["mean"] == ["1.0000", "0.6667"]
+    assert told["2023-06"] == ["n/a", "n/a"]
+    recall = text.comparison([found]).splitlines()[3].split()[5]
+    assert recall == "1.0000"
+
+
 def test_scoring_twice_changes_nothing(ws):
     train(ws, target(ws, "spend_next_month"), LOGISTIC)
     first = score(ws, target(ws, "spend_next_month"), None, online=False)
@@ -270,9 +292,9 @@ def test_impossible_instants_are_refused(ws):
         score(ws, wanted, datetime(2022, 1, 1), online=False)
     with pytest.raises(AlmanacError, match="still valid on 2030-01-01"):
         score(ws, wanted, datetime(2030, 1, 1), online=False)
-    for text in ("yesterday", "2023-02-30", "2023-02"):
+    for said in ("yesterday", "2023-02-30", "2023-02"):
         with pytest.raises(AlmanacError, match="is not a date"):
-            parse_as_of(text)
+            parse_as_of(said)
 
 
 def test_scoring_comes_after_training(ws):
