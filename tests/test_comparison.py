@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from ml.comparison import BASELINE, NOTHING, compared
-from ml.contributions import FEATURES, sampled
+from ml.contributions import FEATURES, driven
 from ml.intervals import DRAWS, estimate, estimates
 from ml.metrics import (
     average_precision_of_draws,
@@ -13,7 +13,8 @@ from ml.metrics import (
     roc_auc_of_draws,
     roc_auc_within,
 )
-from ml.models import FAMILIES
+from ml.models import FAMILIES, importance
+from ml.models.importance import evenly
 from ml.paired import auc_gain
 from ml.plan import Plan
 from ml.search import learn
@@ -140,29 +141,41 @@ def test_every_family_stands_beside_the_chosen_model_and_trivial_answers():
     assert found[BASELINE]["brier"] is None
 
 
-def test_contributions_are_the_models_own_on_a_sample_of_rows():
-    data = rows(2500, columns=14)
+def test_exact_contributions_are_asked_for_once_for_importance_and_pictures(monkeypatch):
+    data = rows(2000, columns=14)
     data.matrix[::3, 1] = np.nan
     names = [f"f{number}" for number in range(14)]
-    model = FAMILIES["logistic"].fit(data.matrix, data.labels, np.ones(2500), 7)
-    frame = sampled(model, data.matrix, names, names[::-1]).to_pandas()
-    assert list(frame["feature"].unique()) == names[::-1][:FEATURES]
+    model = FAMILIES["logistic"].fit(data.matrix, data.labels, np.ones(2000), 7)
+    added, asked = model.contributions(data.matrix), []
+    monkeypatch.setattr(type(model), "contributions", lambda *of: asked.append(of) or added)
+    entries, kept = driven(model, data.matrix, names)
+    assert len(asked) == 1
+    assert entries == importance(model, data.matrix, names, added)
+    frame = kept.to_pandas()
+    top = [entry["feature"] for entry in entries[:FEATURES]]
+    assert list(frame["feature"].unique()) == top
     assert set(frame.groupby("feature").size()) == {1000}
-    second = frame[frame["feature"] == "f2"]
-    expected = model.contributions(data.matrix[::2][:1000])[:, 2]
-    assert second["contribution"].to_numpy() == pytest.approx(expected, abs=1e-6)
-    assert second["value"].to_numpy() == pytest.approx(data.matrix[::2][:1000, 2])
+    second = frame[frame["feature"] == top[1]]
+    column = names.index(top[1])
+    assert second["contribution"].to_numpy() == pytest.approx(added[::2, column], abs=1e-6)
+    expected = pytest.approx(data.matrix[::2, column], nan_ok=True)
+    assert second["value"].to_numpy() == expected
 
 
 def test_models_without_exact_contributions_are_asked_about_the_top_features_alone(monkeypatch):
-    data = rows(2500)
+    data = rows(2000)
     wide = np.tile(data.matrix, 40)
-    tree = FAMILIES["decision_tree"].fit(wide, data.labels, np.ones(2500), 7)
+    tree = FAMILIES["decision_tree"].fit(wide, data.labels, np.ones(2000), 7)
     asked, margin = [], type(tree).margin
     monkeypatch.setattr(
         type(tree), "margin", lambda self, matrix: asked.append(len(matrix)) or margin(self, matrix)
     )
-    top = [f"f{number}" for number in range(14)]
-    kept = sampled(tree, wide, [f"f{number}" for number in range(240)], top)
-    assert kept["feature"].unique().to_pylist() == top[:12]
-    assert asked == [1000] * 13
+    entries, kept = driven(tree, wide, [f"f{number}" for number in range(240)])
+    assert kept["feature"].unique().to_pylist() == [each["feature"] for each in entries[:12]]
+    assert asked[-14:] == [500] + [1000] * 13
+
+
+def test_samples_are_evenly_spaced_and_no_larger_than_asked():
+    assert evenly(7, 9).tolist() == list(range(7))
+    assert evenly(15, 10).tolist() == [0, 1, 3, 4, 6, 7, 9, 10, 12, 13]
+    assert evenly(0, 9).tolist() == []

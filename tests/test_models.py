@@ -51,11 +51,13 @@ def test_probabilities_are_calibrated_under_weights(name):
 def test_contributions_and_importance_find_what_matters(family):
     matrix, labels, weights = sample()
     model = family.fit(matrix, labels, weights, 1)
-    assert model.contributions(matrix).shape == matrix.shape
-    found = importance(model, matrix, ["much", "less", "noise", "other"])
-    assert [entry["feature"] for entry in found[:2]] == ["much", "less"]
-    assert [entry["direction"] for entry in found[:2]] == ["up", "down"]
-    assert sum(entry["importance"] for entry in found) == pytest.approx(1)
+    added = model.contributions(matrix)
+    assert added.shape == matrix.shape
+    for each in (added, None):
+        found = importance(model, matrix, ["much", "less", "noise", "other"], each)
+        assert [entry["feature"] for entry in found[:2]] == ["much", "less"]
+        assert [entry["direction"] for entry in found[:2]] == ["up", "down"]
+        assert sum(entry["importance"] for entry in found) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("name", ["lightgbm", "logistic", "xgboost"])
