@@ -18,18 +18,9 @@ def line(labels: Labels, log_odds: Vector) -> tuple[float, float]:
     """Return slope and intercept of the likeliest line through log-odds out of fold."""
     spread, middle = float(log_odds.std()) or 1.0, float(log_odds.mean())
     scaled = (log_odds - middle) / spread
-
-    def loss(line: Vector) -> tuple[float, Vector]:
-        told = line[0] * scaled + line[1]
-        wrong = expit(told) - labels
-        value = np.logaddexp(0, told).sum() - told[labels == 1].sum()
-        return float(value), np.array([wrong @ scaled, wrong.sum()])
-
-    start = np.array([spread, middle])
-    bounds = [(_LEAST_SLOPE * spread, None), (None, None)]
-    slope, height = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-    slope = float(slope) / spread
-    return slope, float(height) - slope * middle
+    found = _likeliest(labels, scaled, np.array([spread, middle]), _LEAST_SLOPE * spread)
+    slope = float(found[0]) / spread
+    return slope, float(found[1]) - slope * middle
 
 
 def stacked(labels: Labels, log_odds: NDArray[np.float64]) -> tuple[Vector, float]:
@@ -39,6 +30,15 @@ def stacked(labels: Labels, log_odds: NDArray[np.float64]) -> tuple[Vector, floa
         labels: 0 or 1 a row.
         log_odds: a row a row, a column a model.
     """
+    models = log_odds.shape[1]
+    found = _likeliest(labels, log_odds, np.append(np.full(models, 1 / models), 0.0), 0.0)
+    return found[:-1], float(found[-1])
+
+
+def _likeliest(
+    labels: Labels, log_odds: NDArray[np.float64], start: Vector, least: float
+) -> Vector:
+    """Return the likeliest weights of the columns, none below `least`, and the intercept last."""
     columns = np.column_stack([log_odds, np.ones(len(labels))])
 
     def loss(weights: Vector) -> tuple[float, Vector]:
@@ -46,8 +46,5 @@ def stacked(labels: Labels, log_odds: NDArray[np.float64]) -> tuple[Vector, floa
         value = np.logaddexp(0, told).sum() - told[labels == 1].sum()
         return float(value), (expit(told) - labels) @ columns
 
-    models = log_odds.shape[1]
-    start = np.append(np.full(models, 1 / models), 0.0)
-    bounds = [(0.0, None)] * models + [(None, None)]
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-    return np.asarray(found[:-1]), float(found[-1])
+    bounds = [(least, None)] * (len(start) - 1) + [(None, None)]
+    return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x)

@@ -17,11 +17,14 @@ from ml.dataset.manifest import Manifest
 from ml.learn import FOLDS
 from ml.matrix import Feature, Matrix, Rows, TrainingSet, Vector
 from ml.metrics import Measured, measure
+from ml.models.importance import evenly
 from ml.plan import Plan
 from ml.search import Learnt
 from ml.split import Split, months_of
 from ml.targets import Target
 from ml.warehouse import open_warehouse
+
+_SAMPLE = 2_000
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,9 @@ class Fitted:
         return every | {self.learnt.model.family: self.learnt.auc}
 
     def sample(self) -> Matrix:
-        """Return the model's inputs in at most 10,000 training rows, evenly spaced."""
-        step = max(1, len(self.training) // 10_000)
-        return self.training.matrix[::step][:, self.learnt.columns]
+        """Return the model's inputs in at most 2,000 training rows, evenly spaced."""
+        rows = evenly(len(self.training), _SAMPLE)
+        return self.training.matrix[rows[:, None], self.learnt.columns]
 
 
 @dataclass(frozen=True)

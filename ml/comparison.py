@@ -4,11 +4,10 @@ from typing import Any
 
 import numpy as np
 from scipy.special import expit
-from scipy.stats import rankdata
 
-from ml.intervals import Estimate, estimated_auc
+from ml.intervals import Estimate, estimates
 from ml.matrix import TrainingSet, Vector
-from ml.metrics import average_precision, brier, missing_last
+from ml.metrics import average_precision, brier, missing_last, roc_auc_of_draws
 from ml.search import Learnt
 
 BASELINE, NOTHING = "baseline feature alone", "no features"
@@ -19,7 +18,8 @@ def compared(learnt: Learnt, data: TrainingSet, baseline: Vector) -> list[dict[s
 
     An entry has the `name`, whether it is the `chosen` model, and its measures: `roc_auc` within
     folds, the `gain` of the chosen model on it, their 95 % intervals over customers, `pr_auc` and
-    `brier`. What is undefined is null.
+    `brier`. An interval is null where a class has one
+    customer.
 
     Args:
         learnt: what was tried.
@@ -30,34 +30,30 @@ def compared(learnt: Learnt, data: TrainingSet, baseline: Vector) -> list[dict[s
     told[learnt.model.family] = learnt.probabilities
     rankings = {**told, NOTHING: np.full(len(data), data.labels.mean())}
     if not np.isnan(baseline).all():
-        # Ranks: two infinities are not equal, two missing values are.
-        rankings[BASELINE] = rankdata(missing_last(baseline))
-    found = {
-        name: estimated_auc(data.labels, scores, learnt.fold_of)
-        for name, scores in rankings.items()
-    }
+        rankings[BASELINE] = missing_last(baseline)
+    found = estimates(
+        {
+            name: roc_auc_of_draws(data.labels, scores, learnt.fold_of)
+            for name, scores in rankings.items()
+        },
+        data.customers,
+    )
     chosen = learnt.model.family
     entries = [
         {
             "name": name,
             "chosen": name == chosen,
-            **_measured("roc_auc", estimate, data),
-            **_measured("gain", _gain(found[chosen], estimate), data),
+            **_measured("roc_auc", each),
+            **_measured("gain", found[chosen] - each),
             "pr_auc": average_precision(data.labels, rankings[name]),
             # A ranking by one feature promises nothing.
             "brier": None if name == BASELINE else brier(data.labels, rankings[name]),
         }
-        for name, estimate in found.items()
+        for name, each in found.items()
     ]
-    return sorted(entries, key=lambda entry: -(entry["roc_auc"] or 0.0))
+    return sorted(entries, key=lambda entry: -entry["roc_auc"])
 
 
-def _gain(chosen: Estimate | None, other: Estimate | None) -> Estimate | None:
-    return chosen - other if chosen and other else None
-
-
-def _measured(name: str, estimate: Estimate | None, data: TrainingSet) -> dict[str, Any]:
+def _measured(name: str, found: Estimate) -> dict[str, Any]:
     """Return the estimate and the ends of its interval under this name."""
-    if estimate is None:
-        return {name: None, f"{name}_interval": None}
-    return {name: estimate.value, f"{name}_interval": list(estimate.interval(data.customers))}
+    return {name: found.value, f"{name}_interval": found.interval}

@@ -1,30 +1,38 @@
-"""What single values do to the log-odds: a sample of rows, kept for the pictures of a model."""
+"""What a model goes by, in a sample of rows: features, and what their single values do."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from ml.matrix import Matrix
-from ml.models import Model
+from ml.models import Model, importance
+from ml.models.importance import evenly
 
 FEATURES = 12
-_MOST_ROWS = 1_000
+_SHOWN_ROWS = 1_000
 
 
-def sampled(model: Model, matrix: Matrix, names: Sequence[str], top: Sequence[str]) -> pa.Table:
-    """Return values and contributions to the log-odds of the `top` features in a sample of rows.
+def driven(
+    model: Model, sample: Matrix, names: Sequence[str]
+) -> tuple[list[dict[str, Any]], pa.Table]:
+    """Return the features' `importance`, and the contributions of the top ones for the pictures.
 
-    One line a feature and row: `feature`, `value` (null where it is missing), `contribution`. At
-    most 1,000 rows of the matrix, evenly spaced.
+    These have a line a feature and row, of at most 1,000 rows: `feature`, `value` (null where it is
+    missing), `contribution` to the log-odds. Exact contributions, which take long, serve both.
     """
-    sample = matrix[:: max(1, len(matrix) // _MOST_ROWS)][:_MOST_ROWS]
-    columns = [names.index(name) for name in top[:FEATURES]]
-    added = model.contributions(sample, columns)
-    return pa.table(
+    added = model.contributions(sample) if model.exact else None
+    entries = importance(model, sample, names, added)
+    top = [str(entry["feature"]) for entry in entries[:FEATURES]]
+    columns, rows = [names.index(name) for name in top], evenly(len(sample), _SHOWN_ROWS)
+    shown = sample[rows]
+    added = model.contributions(shown, columns) if added is None else added[rows]
+    table = pa.table(
         {
-            "feature": np.repeat([names[column] for column in columns], len(sample)),
-            "value": pa.array(sample[:, columns].ravel(order="F"), pa.float32(), from_pandas=True),
+            "feature": np.repeat(top, len(shown)),
+            "value": pa.array(shown[:, columns].ravel(order="F"), pa.float32(), from_pandas=True),
             "contribution": added[:, columns].ravel(order="F").astype(np.float32),
         }
     )
+    return entries, table

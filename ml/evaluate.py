@@ -1,6 +1,6 @@
 """Evaluation: the champion's held-out numbers beside trivial answers and the simulator's limit."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +10,18 @@ import pyarrow.parquet as pq
 
 from ml import artifact
 from ml.config import Workspace
-from ml.intervals import Interval, bootstrap
+from ml.intervals import Interval, estimates
 from ml.matrix import Labels, Rows, Vector
-from ml.metrics import Metric, average_precision, brier, measure, roc_auc
+from ml.metrics import (
+    Metric,
+    average_precision_of_draws,
+    brier_of_draws,
+    measure,
+    roc_auc_of_draws,
+)
 from ml.split import parts
 from ml.targets import Target
-from ml.thresholds import Costs, Outcome, best_threshold, outcome
+from ml.thresholds import Costs, Outcome, always_yes, best_threshold, outcome
 
 # What the best possible probabilities bound; the others depend on a threshold or on luck.
 _LIMITED = ("roc_auc", "pr_auc", "brier", "log_loss", "precision_top_decile",
@@ -106,7 +112,7 @@ def decide(ws: Workspace, target: Target, criterion: str, costs: Costs) -> Decis
         rows=len(labels),
         chosen=int(chosen.sum()),
         outcome=outcome(labels, chosen),
-        always_yes=outcome(labels, np.ones_like(chosen)),
+        always_yes=always_yes(labels),
         costs=costs,
         protocol=protocol,
     )
@@ -128,13 +134,13 @@ def _intervals(champion: artifact.Artifact, part: str) -> dict[str, Interval | N
     table = champion.predictions()
     table = table.filter(pc.equal(table["part"], part))
     labels, told = table["label"].to_numpy().astype(np.int8), table["probability"].to_numpy()
-    statistics: dict[str, Callable[[Rows], float | None]] = {
-        "roc_auc": lambda rows: roc_auc(labels[rows], told[rows])[0],
-        "pr_auc": lambda rows: average_precision(labels[rows], told[rows]),
-        "brier": lambda rows: brier(labels[rows], told[rows]),
+    statistics = {
+        "roc_auc": roc_auc_of_draws(labels, told),
+        "pr_auc": average_precision_of_draws(labels, told),
+        "brier": brier_of_draws(labels, told),
     }
-    customers = table["customer_id"].to_numpy().astype(str)
-    return {name: bootstrap(each, customers) for name, each in statistics.items()}
+    found = estimates(statistics, table["customer_id"].to_numpy().astype(str))
+    return {name: each.interval for name, each in found.items()}
 
 
 def _limits(ws: Workspace, champion: artifact.Artifact, part: str) -> dict[str, float | None]:

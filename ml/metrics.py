@@ -1,13 +1,17 @@
 """How good predictions are, each measure beside what a trivial answer would score."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from ml.matrix import Labels, Rows, Vector
+
+# How often each row counts, and a measure of rows that count so; what must be sorted already is.
+Counts = NDArray[np.int64]
+Statistic = Callable[[Counts], float | None]
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,6 @@ class Metric:
     value: float | None
     trivial: float | None
     trivial_is: str
-    error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,9 @@ def measure(
     prevalence = float(labels.mean()) if len(labels) else None
     constant = np.full(len(labels), prior)
     precision, recall, lift = top_decile(labels, probabilities)
-    auc, error = roc_auc(labels, probabilities)
-    ranked = roc_auc(labels, missing_last(baseline))[0]
+    auc, ranked = roc_auc(labels, probabilities), roc_auc(labels, missing_last(baseline))
     metrics = (
-        Metric("roc_auc", auc, ranked, "baseline feature alone", error),
+        Metric("roc_auc", auc, ranked, "baseline feature alone"),
         Metric("pr_auc", average_precision(labels, probabilities), prevalence, "prevalence"),
         Metric("brier", brier(labels, probabilities), brier(labels, constant), "prior"),
         Metric("log_loss", log_loss(labels, probabilities), log_loss(labels, constant), "prior"),
@@ -79,19 +81,9 @@ def missing_last(ranking: Vector) -> Vector:
     return np.where(np.isnan(ranking), -np.inf, ranking)
 
 
-def roc_auc(labels: Labels, scores: Vector) -> tuple[float | None, float | None]:
-    """Return ROC-AUC and its standard error (DeLong, 1988); None where it is undefined."""
-    positive = labels == 1
-    many, few = int((~positive).sum()), int(positive.sum())
-    if not many or not few:
-        return None, None
-    ranks = rankdata(scores)
-    above = (ranks[positive] - rankdata(scores[positive])) / many
-    below = (ranks[~positive] - rankdata(scores[~positive])) / few
-    if min(many, few) < 2:
-        return float(above.mean()), None
-    variance = above.var(ddof=1) / few + below.var(ddof=1) / many
-    return float(above.mean()), float(np.sqrt(variance))
+def roc_auc(labels: Labels, scores: Vector) -> float | None:
+    """Return ROC-AUC; None where a class is absent."""
+    return roc_auc_of_draws(labels, scores)(_once(labels))
 
 
 def roc_auc_within(labels: Labels, scores: Vector, fold_of: Rows) -> float | None:
@@ -99,24 +91,68 @@ def roc_auc_within(labels: Labels, scores: Vector, fold_of: Rows) -> float | Non
 
     Rows of different folds have their scores from different models, and are not compared.
     """
-    found = [roc_auc(labels[fold_of == fold], scores[fold_of == fold])[0] for fold in set(fold_of)]
-    known = [value for value in found if value is not None]
-    return float(np.mean(known)) if known else None
+    return roc_auc_of_draws(labels, scores, fold_of)(_once(labels))
+
+
+def roc_auc_of_draws(labels: Labels, scores: Vector, fold_of: Rows | None = None) -> Statistic:
+    """Return ROC-AUC, the mean of that within folds if given, by how often each row counts."""
+    fold_of = np.zeros(len(labels), dtype=np.int64) if fold_of is None else fold_of
+    folds = [_fold_auc(labels, scores, np.flatnonzero(fold_of == f)) for f in np.unique(fold_of)]
+
+    def statistic(counts: Counts) -> float | None:
+        known = [value for fold in folds if (value := fold(counts)) is not None]
+        return float(np.mean(known)) if known else None
+
+    return statistic
+
+
+def _fold_auc(labels: Labels, scores: Vector, rows: Rows) -> Statistic:
+    """Return the share of pairs of both classes that is rightly ranked, ties by half."""
+    positive, negative = rows[labels[rows] == 1], rows[labels[rows] == 0]
+    negative = negative[np.argsort(scores[negative])]
+    below = np.searchsorted(scores[negative], scores[positive], "left")
+    upto = np.searchsorted(scores[negative], scores[positive], "right")
+
+    def statistic(counts: Counts) -> float | None:
+        before, won = np.append(0, np.cumsum(counts[negative])), counts[positive]
+        pairs = won.sum() * before[-1]
+        return float(won @ (before[below] + before[upto]) / (2 * pairs)) if pairs else None
+
+    return statistic
 
 
 def average_precision(labels: Labels, scores: Vector) -> float | None:
     """Return the area under the precision-recall curve; None without a positive."""
-    positives = int(labels.sum())
-    if not positives:
-        return None
-    _, found, taken = cuts(labels, scores)
-    gained = np.diff(found, prepend=0)
-    return float((gained * found / taken).sum() / positives)
+    return average_precision_of_draws(labels, scores)(_once(labels))
+
+
+def average_precision_of_draws(labels: Labels, scores: Vector) -> Statistic:
+    """Return the area under the precision-recall curve by how often each row counts."""
+    order = np.argsort(-scores)
+    positive = order[labels[order] == 1]
+    # As many rows, and as many positives, have at least the score of each positive.
+    upto = np.searchsorted(-scores[order], -scores[positive], "right") - 1
+    found_upto = np.searchsorted(-scores[positive], -scores[positive], "right") - 1
+
+    def statistic(counts: Counts) -> float | None:
+        gained = counts[positive]
+        if not gained.any():
+            return None
+        found, taken = np.cumsum(gained)[found_upto], np.cumsum(counts[order])[upto]
+        return float((gained * found / np.maximum(1, taken)).sum() / gained.sum())
+
+    return statistic
 
 
 def brier(labels: Labels, probabilities: Vector) -> float | None:
     """Return the mean squared error of the probabilities; None without rows."""
-    return float(np.mean((probabilities - labels) ** 2)) if len(labels) else None
+    return brier_of_draws(labels, probabilities)(_once(labels))
+
+
+def brier_of_draws(labels: Labels, probabilities: Vector) -> Statistic:
+    """Return the mean squared error of the probabilities by how often each row counts."""
+    wrong = (probabilities - labels) ** 2
+    return lambda counts: float((wrong * counts).sum() / counts.sum()) if len(counts) else None
 
 
 def log_loss(labels: Labels, probabilities: Vector) -> float | None:
@@ -167,3 +203,7 @@ def cuts(labels: Labels, scores: Vector) -> tuple[Vector, NDArray[Any], NDArray[
     ranked = scores[order]
     last = np.flatnonzero(np.append(np.diff(ranked) != 0, True))
     return ranked[last], np.cumsum(labels[order], dtype=np.int64)[last], last + 1
+
+
+def _once(labels: Labels) -> Counts:
+    return np.ones(len(labels), dtype=np.int64)

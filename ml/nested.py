@@ -11,16 +11,22 @@ from tqdm import tqdm
 from ml import artifact
 from ml.backtests import Month, keep
 from ml.config import AlmanacError, Workspace
-from ml.intervals import Interval, bootstrap, estimated_auc
+from ml.intervals import Estimate, Interval, estimate
 from ml.learn import FOLDS, baseline_of, labelled_rows, refuse_poor
 from ml.matrix import Labels, Rows, TrainingSet, Vector
-from ml.metrics import brier, calibration_error, f1, missing_last, roc_auc_within
+from ml.metrics import (
+    brier,
+    calibration_error,
+    missing_last,
+    roc_auc_of_draws,
+    roc_auc_within,
+)
 from ml.models import FAMILIES
 from ml.plan import Plan, read_plan
 from ml.search import learn
 from ml.split import folds, months_of, parts, temporal
 from ml.targets import Target
-from ml.thresholds import Outcome, outcome
+from ml.thresholds import Outcome, always_yes, outcome
 
 # A random share is counted in so many parts of equal size.
 _SLICES = 20
@@ -51,11 +57,6 @@ class Run:
         return roc_auc_within(self.labels, self.ranking, self.fold_of)
 
     @property
-    def f1(self) -> tuple[float | None, float | None]:
-        """The F1 of the chosen rows, and that of always yes."""
-        return f1(self.labels, self.chosen), f1(self.labels, np.ones_like(self.chosen))
-
-    @property
     def outcome(self) -> Outcome:
         """What comes of the chosen rows."""
         return outcome(self.labels, self.chosen)
@@ -63,7 +64,7 @@ class Run:
     @property
     def always_yes(self) -> Outcome:
         """What comes of choosing every row."""
-        return outcome(self.labels, np.ones_like(self.chosen))
+        return always_yes(self.labels)
 
     @property
     def brier(self) -> tuple[float | None, float | None]:
@@ -151,12 +152,11 @@ def keep_months(ws: Workspace, found: Backtest) -> None:
 
 def _kept(run: Run) -> Month | None:
     """Return what is kept of a run; None where its ROC-AUC has no interval."""
-    estimate = estimated_auc(run.labels, run.probabilities, run.fold_of)
-    if estimate is None:
+    found = _mean_auc([run])
+    if found is None or found.interval is None:
         return None
-    interval = estimate.interval(run.customers)
     positives = int(run.labels.sum())
-    return Month(run.name, len(run.labels), positives, estimate.value, interval, run.baseline)
+    return Month(run.name, len(run.labels), positives, found.value, found.interval, run.baseline)
 
 
 # A run's name, with its pairs of rows to learn from and rows to judge.
@@ -179,7 +179,8 @@ class _Walk:
         with tqdm(total=total, desc=shown, unit="choice", disable=None) as bar:
             runs = tuple(self._run(plan, name, pairs, bar) for name, pairs in self.halves)
         said = _said(self.target, self.protocol, len(self.rows))
-        return Backtest(self.target.name, title, runs, _interval(runs), said)
+        mean = _mean_auc(runs)
+        return Backtest(self.target.name, title, runs, mean.interval if mean else None, said)
 
     def _run(self, plan: Plan, name: str, pairs: list[tuple[Rows, Rows]], bar: "tqdm[Any]") -> Run:
         rows, target = self.rows, self.target
@@ -244,16 +245,13 @@ def _shuffled_labels(rows: TrainingSet) -> TrainingSet:
     return replace(rows, labels=labels)
 
 
-def _interval(runs: Sequence[Run]) -> Interval | None:
-    """Return the 95 % interval of the runs' mean ROC-AUC over draws of customers."""
+def _mean_auc(runs: Sequence[Run]) -> Estimate | None:
+    """Return the runs' mean ROC-AUC."""
     labels = np.concatenate([run.labels for run in runs])
     told = np.concatenate([run.probabilities for run in runs])
     part_of = np.concatenate([run.fold_of + FOLDS * i for i, run in enumerate(runs)])
-
-    def mean(drawn: Rows) -> float | None:
-        return roc_auc_within(labels[drawn], told[drawn], part_of[drawn])
-
-    return bootstrap(mean, np.concatenate([run.customers for run in runs]))
+    customers = np.concatenate([run.customers for run in runs])
+    return estimate(roc_auc_of_draws(labels, told, part_of), customers)
 
 
 def _refuse_unsuitable(target: Target, protocol: Protocol) -> None:

@@ -125,7 +125,8 @@ def _compared(each: "Backtest") -> list[Cell]:
 
 
 def _outcome(of_runs: Sequence["Outcome"], name: str) -> str:
-    return _mean([float(getattr(each, name)) for each in of_runs])
+    """Return the mean over the runs that have a positive, as a month may not."""
+    return _mean([float(getattr(each, name)) for each in of_runs if each.positives])
 
 
 _FIGURES = ("roc_auc", "baseline", "f1", "always yes", "brier", "prior", "calibration")
@@ -136,7 +137,8 @@ def _figures(runs: Sequence["Run"]) -> list[Cell]:
     return [
         _mean([run.roc_auc for run in runs]),
         _mean([run.baseline for run in runs]),
-        *(_mean([run.f1[i] for run in runs]) for i in (0, 1)),
+        _outcome([run.outcome for run in runs], "f1"),
+        _outcome([run.always_yes for run in runs], "f1"),
         *(_mean([run.brier[i] for run in runs]) for i in (0, 1)),
         _mean([run.calibration_error for run in runs]),
     ]

@@ -72,6 +72,11 @@ class Outcome:
     true_negative: Counts
 
     @property
+    def positives(self) -> Counts:
+        """How many rows are labelled 1: without any, recall and F1 say nothing."""
+        return self.true_positive + self.false_negative
+
+    @property
     def precision(self) -> Counts:
         """The share of positives among the chosen."""
         return self.true_positive / np.maximum(1, self.true_positive + self.false_positive)
@@ -79,7 +84,7 @@ class Outcome:
     @property
     def recall(self) -> Counts:
         """The share of the chosen among the positives."""
-        return self.true_positive / np.maximum(1, self.true_positive + self.false_negative)
+        return self.true_positive / np.maximum(1, self.positives)
 
     @property
     def f1(self) -> Counts:
@@ -105,6 +110,11 @@ def outcome(labels: Labels, chosen: NDArray[np.bool_]) -> Outcome:
     """Return what comes of choosing these rows."""
     found, taken, positives = labels[chosen].sum(), chosen.sum(), labels.sum()
     return _outcome(np.float64(found), np.float64(taken), int(positives), len(labels))
+
+
+def always_yes(labels: Labels) -> Outcome:
+    """Return what comes of choosing every row."""
+    return outcome(labels, np.ones(len(labels), dtype=np.bool_))
 
 
 def outcomes(labels: Labels, probabilities: Vector) -> tuple[Vector, Outcome]:

@@ -10,12 +10,11 @@ import numpy as np
 from ml import artifact, registry
 from ml.card import Fitted, Judged, card, described, predictions_table
 from ml.config import Workspace
-from ml.contributions import sampled
+from ml.contributions import driven
 from ml.dataset import Dataset, current
 from ml.dataset.manifest import to_json
 from ml.learn import baseline_of, refuse_poor, split_of
 from ml.matrix import TrainingSet, Vector
-from ml.models import importance
 from ml.plan import Plan
 from ml.registry import Contest
 from ml.search import Learnt, learn
@@ -82,12 +81,10 @@ def train_on(
 
 def _driven(ws: Workspace, fitted: Fitted) -> dict[str, artifact.Record]:
     """Return what is kept of how features drive the model."""
-    model, sample, names = fitted.learnt.model, fitted.sample(), fitted.names
-    drivers = described(ws, importance(model, sample, names))
-    top = [str(entry["feature"]) for entry in drivers]
+    entries, contributions = driven(fitted.learnt.model, fitted.sample(), fitted.names)
     return {
-        artifact.IMPORTANCE: drivers,
-        artifact.CONTRIBUTIONS: sampled(model, sample, names, top),
+        artifact.IMPORTANCE: described(ws, entries),
+        artifact.CONTRIBUTIONS: contributions,
     }
 
 

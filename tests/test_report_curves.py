@@ -8,7 +8,7 @@ from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_sco
 from ml.paired import auc_gain
 from ml.report import curves
 from ml.report.drivers import Driver
-from ml.report.figures import drivers, measures
+from ml.report.figures import drivers
 from ml.thresholds import Costs
 from tests.report_workspace import made
 
@@ -79,9 +79,3 @@ def test_features_of_nothing_but_missing_values_are_drawn():
     gone = Driver("gone", np.full(30, np.nan), np.linspace(-1, 1, 30))
     assert "missing" in drivers.dependence("any", gone)
     assert "gone" in drivers.beeswarm("any", [gone])
-
-
-def test_intervals_are_drawn_no_further_than_the_measure_goes():
-    low, high = measures._ends([(-0.1, 0.4), (0.9, 1.2)])
-    assert low == pytest.approx([0, 0.9])
-    assert high == pytest.approx([0.4, 1])

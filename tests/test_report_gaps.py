@@ -10,6 +10,7 @@ from ml.backtests import BACKTEST, Month, keep
 from ml.config import AlmanacError, Workspace
 from ml.report import words, write_report
 from ml.report.facts import read_targets
+from ml.report.rows import qualities
 from tests.report_workspace import (
     made,
     page_of,
@@ -144,5 +145,6 @@ def test_a_gain_that_luck_explains_is_no_gain(ws):
     write_target(ws, "purchase_any", replace(rows, baseline=rows.probability + 1e-3 * rows.truth))
     [target] = read_targets(ws)
     assert "is within what luck explains" in words.verdict(target)
-    worse = replace(target, rows=replace(target.rows, probability=-target.rows.probability))
+    ranked = qualities(replace(target.rows, probability=-target.rows.probability))
+    worse = replace(target, model=ranked["model"])
     assert "It is worse than the baseline (−0." in words.verdict(worse)

@@ -1,4 +1,4 @@
-"""Plans, searches and what they choose: candidates, samplings, features, thresholds, intervals."""
+"""Plans, searches and what they choose: candidates, samplings, features, thresholds."""
 
 from dataclasses import replace
 
@@ -9,7 +9,6 @@ from scipy.special import expit, logit
 from ml.balance import SAMPLINGS, draw
 from ml.calibration import line, stacked
 from ml.config import AlmanacError
-from ml.intervals import bootstrap
 from ml.learn import Candidate, fit
 from ml.matrix import TrainingSet
 from ml.metrics import calibration_error, roc_auc
@@ -134,7 +133,7 @@ def test_a_stack_gives_those_more_weight_who_know_more_and_none_a_negative_one()
     assert weights[0] > 3 * weights[1] > 0
     assert weights[2] == 0
     out = stacked_out_of_fold(labels, told, np.arange(len(labels)) % 5)
-    assert roc_auc(labels, out)[0] > max(roc_auc(labels, column)[0] for column in told.T)
+    assert roc_auc(labels, out) > max(roc_auc(labels, column) for column in told.T)
 
 
 def test_the_weights_that_judge_a_row_do_not_know_its_label():
@@ -196,7 +195,7 @@ def test_features_are_chosen_to_a_budget_inside_each_fold(monkeypatch):
     rng = np.random.default_rng(4)
     chance = replace(given, labels=rng.permutation(given.labels))
     told = learnt(Plan(families=("logistic",), features=3), chance).probabilities
-    assert roc_auc(chance.labels, told)[0] < 0.57
+    assert roc_auc(chance.labels, told) < 0.57
 
 
 def test_families_that_cannot_be_had_are_named(monkeypatch):
@@ -223,24 +222,6 @@ def test_thresholds_follow_their_criterion():
     assert (chosen.precision, chosen.recall, chosen.f1) == (0.75, 0.75, 0.75)
     assert chosen.accuracy == pytest.approx(0.8)
     assert chosen.profit(dear) == pytest.approx(2.9)
-
-
-def test_intervals_draw_customers_whole():
-    rng = np.random.default_rng(6)
-    labels = (rng.random(300) < 0.5).astype(np.int8)
-    scores = labels + rng.normal(size=300)
-
-    def width(customers):
-        low, high = bootstrap(lambda rows: roc_auc(labels[rows], scores[rows])[0], customers)
-        assert low < roc_auc(labels, scores)[0] < high
-        return high - low
-
-    _, error = roc_auc(labels, scores)
-    assert width(np.arange(300)) == pytest.approx(4 * error, rel=0.25)
-    # Three rows of each customer count as one.
-    thrice = np.tile(np.arange(100), 3)
-    labels, scores = np.tile(labels[:100], 3), np.tile(scores[:100], 3)
-    assert width(thrice) > 1.4 * width(np.arange(300))
 
 
 def test_a_plan_is_read_from_toml_and_recorded(tmp_path):

@@ -7,13 +7,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ml import Predictor, artifact, inputs
+from ml import Predictor, artifact, inputs, text
+from ml.backtests import kept
 from ml.config import AlmanacError, Workspace
 from ml.evaluate import decide, evaluate
 from ml.metrics import roc_auc
-from ml.nested import Protocol, backtest, plan_of
+from ml.nested import Backtest, Protocol, Run, backtest, keep_months, plan_of
 from ml.plan import Plan
 from ml.publish import publish
+from ml.report.facts import read_targets
 from ml.score import append, parse_as_of, score
 from ml.targets import target
 from ml.thresholds import Costs
@@ -67,7 +69,7 @@ def test_predictions_are_kept_for_every_judged_row_and_strangers_are_dropped(ws)
     folds = table[table["part"] == "cv"].groupby("customer_id")["fold"].nunique()
     assert (folds == 1).all()
     test = table[table["part"] == "test"]
-    auc, _ = roc_auc(test["label"].to_numpy(np.int8), test["baseline"].to_numpy())
+    auc = roc_auc(test["label"].to_numpy(np.int8), test["baseline"].to_numpy())
     assert auc > 0.6
 
 
@@ -161,10 +163,23 @@ def test_the_limit_is_that_of_the_truth_on_the_same_rows(ws):
     ws.truth.parent.mkdir()
     pq.write_table(known, ws.truth)
     june = frame[frame["event_timestamp"] == "2023-06-01"]
-    limit, _ = roc_auc(june["label"].to_numpy(np.int8), june["truth"].to_numpy())
+    limit = roc_auc(june["label"].to_numpy(np.int8), june["truth"].to_numpy())
     assert evaluate(ws, target(ws, "spend_next_month")).limits["roc_auc"] == pytest.approx(limit)
     pq.write_table(known.slice(0, 2000), ws.truth)
     assert evaluate(ws, target(ws, "spend_next_month")).limits == {}
+
+
+def test_a_figure_has_one_interval_wherever_it_is_shown(ws):
+    wanted = target(ws, "spend_next_month")
+    train(ws, wanted, LOGISTIC)
+    found = evaluate(ws, wanted).intervals
+    assert found.keys() == {"roc_auc", "pr_auc", "brier"}
+    [shown] = read_targets(ws)
+    assert shown.model.interval == shown.months[-1].interval == found["roc_auc"]
+    again = backtest(ws, wanted, LOGISTIC, Protocol(months=1))
+    keep_months(ws, again)
+    [month] = kept(ws.models / wanted.name, artifact.champion_id(ws, wanted.name))
+    assert again.interval == month.interval == found["roc_auc"]
 
 
 def test_repeats_and_months_are_for_their_own_kind_of_target(ws):
@@ -184,6 +199,28 @@ def test_repeats_and_months_are_for_their_own_kind_of_target(ws):
         backtest(ws, months, LOGISTIC, Protocol(repeats=2))
     with pytest.raises(AlmanacError, match="--repeats 5"):
         backtest(ws, shuffled, LOGISTIC, Protocol(months=2))
+
+
+def test_a_month_without_positives_has_no_f1_and_no_part_in_its_mean():
+    def run(name: str, positives: int) -> Run:
+        labels, half = np.arange(8) < positives, np.full(8, 0.5)
+        return Run(
+            name=name,
+            customers=np.arange(8),
+            labels=labels.astype(np.int8),
+            probabilities=half,
+            chosen=np.arange(8) < 4,
+            fold_of=np.zeros(8, dtype=np.int64),
+            ranking=half,
+            prior=0.5,
+        )
+
+    found = Backtest("any", "", (run("2023-05", 4), run("2023-06", 0)), None, "")
+    told = {line.split()[0]: line.split()[3:5] for line in text.backtest(found).splitlines()[3:6]}
+    assert told["2023-05"] == told["mean"] == ["1.0000", "0.6667"]
+    assert told["2023-06"] == ["n/a", "n/a"]
+    recall = text.comparison([found]).splitlines()[3].split()[5]
+    assert recall == "1.0000"
 
 
 def test_scoring_twice_changes_nothing(ws):
@@ -255,9 +292,9 @@ def test_impossible_instants_are_refused(ws):
         score(ws, wanted, datetime(2022, 1, 1), online=False)
     with pytest.raises(AlmanacError, match="still valid on 2030-01-01"):
         score(ws, wanted, datetime(2030, 1, 1), online=False)
-    for text in ("yesterday", "2023-02-30", "2023-02"):
+    for said in ("yesterday", "2023-02-30", "2023-02"):
         with pytest.raises(AlmanacError, match="is not a date"):
-            parse_as_of(text)
+            parse_as_of(said)
 
 
 def test_scoring_comes_after_training(ws):

@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from ml.matrix import Matrix
+from ml.matrix import Matrix, Rows
 from ml.models.family import Model
 
-_MOST_ROWS = 2000
 # Permutations cost a prediction each: of so many rows, so many at first, so many in all.
 _PERMUTED_ROWS = 500
 _BLOCKS = 200
@@ -18,17 +17,16 @@ _MOST_PERMUTATIONS = 400
 Change = NDArray[np.float64]
 
 
-def importance(model: Model, matrix: Matrix, names: Sequence[str]) -> list[dict[str, Any]]:
+def importance(
+    model: Model, sample: Matrix, names: Sequence[str], added: Change | None = None
+) -> list[dict[str, Any]]:
     """Return features by their share, largest first, with their direction.
 
-    Shares are of all contributions, from at most 2,000 rows evenly spaced; of a model without exact
-    ones, of what log-odds change when 500 rows' values change places (permutation importance). They
-    sum to 1. The direction is `up` where larger values make label 1 likelier, `down` where less
-    likely, `mixed` where neither.
+    Shares are of all contributions, `added`; without these, of what log-odds change when 500 rows'
+    values change places (permutation importance). They sum to 1. The direction is `up` where larger
+    values make label 1 likelier, `down` where less likely, `mixed` where neither.
     """
-    most = _MOST_ROWS if model.exact else _PERMUTED_ROWS
-    sample = matrix[:: max(1, len(matrix) // most)][:most]
-    weight, ways = (_contributed if model.exact else _permuted)(model, sample)
+    weight, ways = _permuted(model, sample) if added is None else _contributed(sample, added)
     share = weight / (weight.sum() or 1.0)
     found = [
         {"feature": name, "importance": float(share_of), "direction": way}
@@ -37,8 +35,13 @@ def importance(model: Model, matrix: Matrix, names: Sequence[str]) -> list[dict[
     return sorted(found, key=lambda entry: -float(entry["importance"]))
 
 
-def _contributed(model: Model, sample: Matrix) -> tuple[Change, list[str]]:
-    added = model.contributions(sample)
+def evenly(rows: int, most: int) -> Rows:
+    """Return the positions of at most so many of the rows, evenly spaced."""
+    count = min(rows, most)
+    return np.arange(count) * rows // max(1, count)
+
+
+def _contributed(sample: Matrix, added: Change) -> tuple[Change, list[str]]:
     ways = [_way(sample[:, i], added[:, i]) for i in range(sample.shape[1])]
     return np.abs(added - added.mean(axis=0)).mean(axis=0), ways
 
@@ -49,6 +52,7 @@ def _permuted(model: Model, sample: Matrix) -> tuple[Change, list[str]]:
     Of many columns blocks are permuted first, and those that move most are halved, as long as there
     are permutations left: what is never alone has an even part of its block, and no direction.
     """
+    sample = sample[evenly(len(sample), _PERMUTED_ROWS)]
     order = np.random.default_rng(0).permutation(len(sample))
     whole, other = model.log_odds(sample), sample[order]
 

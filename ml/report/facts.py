@@ -16,7 +16,7 @@ from ml.plan import read_plan
 from ml.report.drivers import Driver, Importance, read_drivers, read_importance, unreadable
 from ml.report.months import Month, by_month
 from ml.report.rivals import Rival, read_rivals
-from ml.report.rows import Promise, Quality, Rows, judged_rows, promise, quality
+from ml.report.rows import Promise, Quality, Rows, judged_rows, promise, qualities
 from ml.targets import nodes
 from ml.thresholds import Costs
 
@@ -63,15 +63,16 @@ def _target(ws: Workspace, name: str, description: str) -> Target:
     artifact = champion(ws, name)
     predictions = _predictions(artifact)
     rows, fallen_back = judged_rows(predictions, _truth(ws, name))
+    ranked = qualities(rows)
     return Target(
         name=name,
         description=description,
         card=artifact.card,
         rows=rows,
         fallen_back=fallen_back,
-        model=quality(rows, rows.probability),
-        baseline=quality(rows, rows.baseline),
-        limit=quality(rows, rows.truth),
+        model=ranked["model"],
+        baseline=ranked["baseline"],
+        limit=ranked["limit"],
         promise=promise(rows, float(artifact.card["prevalence"])),
         rivals=read_rivals(artifact.card),
         months=by_month(predictions, kept(ws.models / name, artifact.model_id)),

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ml import backtests
-from ml.intervals import Interval, estimated_auc
-from ml.metrics import missing_last, roc_auc
+from ml.intervals import Interval, estimate
+from ml.metrics import missing_last, roc_auc, roc_auc_of_draws
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Month:
 
 
 def by_month(predictions: pd.DataFrame, walked: Sequence[backtests.Month]) -> tuple[Month, ...]:
-    """Return the label months in order; those with fewer than two rows of a class left out.
+    """Return the label months in order, but for those with one customer of a class or none.
 
     Months that a backtest `walked` through are judged by it, but for the one held out. Where the
     predictions have one month only, there is nothing to compare.
@@ -56,17 +56,18 @@ def _walked(kept: backtests.Month) -> Month:
 def _month(rows: pd.DataFrame) -> Month | None:
     first = rows.iloc[0]
     labels = rows["label"].to_numpy(np.int8)
-    estimate = estimated_auc(labels, rows["probability"].to_numpy(), np.zeros(len(rows), np.int64))
-    if estimate is None:
+    ranked = roc_auc_of_draws(labels, rows["probability"].to_numpy())
+    found = estimate(ranked, rows["customer_id"].to_numpy().astype(str))
+    if found is None or found.interval is None:
         return None
     baseline = rows["baseline"].to_numpy(np.float64)
-    alone = None if np.isnan(baseline).all() else roc_auc(labels, missing_last(baseline))[0]
+    alone = None if np.isnan(baseline).all() else roc_auc(labels, missing_last(baseline))
     return Month(
         month=first["event_timestamp"].date().replace(day=1),
         part=str(first["part"]),
         rows=len(rows),
         positives=int(labels.sum()),
-        auc=estimate.value,
-        interval=estimate.interval(rows["customer_id"].to_numpy().astype(str)),
+        auc=found.value,
+        interval=found.interval,
         baseline=alone,
     )

@@ -33,7 +33,7 @@ class Rival:
 
 
 def read_rivals(card: Mapping[str, Any]) -> tuple[Rival, ...]:
-    """Return what the card compares, best first; those whose ROC-AUC is undefined left out.
+    """Return what the card compares, best first; those without an interval left out.
 
     A card of an earlier version compares nothing.
     """
@@ -49,5 +49,5 @@ def read_rivals(card: Mapping[str, Any]) -> tuple[Rival, ...]:
             brier=each["brier"],
         )
         for each in card.get("comparison", [])
-        if each["roc_auc"] is not None and each["gain"] is not None
+        if each["roc_auc_interval"] and each["gain_interval"]
     )

@@ -7,8 +7,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from ml.intervals import Estimate, Interval, estimated_auc
-from ml.metrics import average_precision, brier, calibration_error, missing_last, roc_auc
+from ml.intervals import Estimate, Interval, estimates
+from ml.metrics import (
+    average_precision,
+    brier,
+    calibration_error,
+    missing_last,
+    roc_auc_of_draws,
+)
 from ml.report.curves import Floats
 
 PARTS = {"test": "the newest label month, held out", "cv": "cross-validation"}
@@ -45,9 +51,18 @@ class Rows:
 class Quality:
     """The measures of one ranking; None where undefined or where there is no such ranking."""
 
-    auc: float | None = None
-    interval: Interval | None = None
+    ranked: Estimate | None = None
     precision: float | None = None
+
+    @property
+    def auc(self) -> float | None:
+        """ROC-AUC."""
+        return self.ranked.value if self.ranked else None
+
+    @property
+    def interval(self) -> Interval | None:
+        """The 95 % interval of ROC-AUC over customers."""
+        return self.ranked.interval if self.ranked else None
 
 
 @dataclass(frozen=True)
@@ -78,7 +93,7 @@ def _rows(frame: pd.DataFrame, part: str) -> Rows:
     baseline = inside["baseline"].to_numpy(np.float64)
     truth = inside["truth"].to_numpy(np.float64) if "truth" in inside else np.array([np.nan])
     return Rows(
-        customers=pd.factorize(inside["customer_id"])[0].astype(np.int64),
+        customers=pd.factorize(inside["customer_id"], sort=True)[0].astype(np.int64),
         label=inside["label"].to_numpy(np.float64),
         probability=inside["probability"].to_numpy(np.float64),
         # Ranks stand for the baseline's values: a curve needs no more, and cannot take infinities.
@@ -88,34 +103,17 @@ def _rows(frame: pd.DataFrame, part: str) -> Rows:
     )
 
 
-def quality(rows: Rows, score: Floats | None) -> Quality:
-    """Return how well the score ranks the rows, with the 95 % interval over customers."""
-    if score is None or not rows.judged:
-        return Quality()
+def qualities(rows: Rows) -> dict[str, Quality]:
+    """Return how well the `model`, the `baseline` and the simulator's truth (`limit`) rank."""
+    scores = {"model": rows.probability, "baseline": rows.baseline, "limit": rows.truth}
+    known = {name: score for name, score in scores.items() if score is not None}
     label = rows.label.astype(np.int8)
-    precision = average_precision(label, score)
-    estimate = _estimated(rows, score)
-    if estimate is None:
-        return Quality(roc_auc(label, score)[0], None, precision)
-    return Quality(estimate.value, estimate.interval(rows.customers), precision)
-
-
-def gain(rows: Rows) -> tuple[float, Interval] | None:
-    """Return what the model gains on the baseline in ROC-AUC, and the 95 % interval of that.
-
-    None where there is no baseline, or a class has too few rows.
-    """
-    if rows.baseline is None:
-        return None
-    model, baseline = (_estimated(rows, score) for score in (rows.probability, rows.baseline))
-    if model is None or baseline is None:
-        return None
-    difference = model - baseline
-    return difference.value, difference.interval(rows.customers)
-
-
-def _estimated(rows: Rows, score: Floats) -> Estimate | None:
-    return estimated_auc(rows.label.astype(np.int8), score, np.zeros(len(score), np.int64))
+    ranked = {name: roc_auc_of_draws(label, score) for name, score in known.items()}
+    found = {
+        name: Quality(each, average_precision(label, known[name]))
+        for name, each in estimates(ranked, rows.customers).items()
+    }
+    return {name: found.get(name, Quality()) for name in scores}
 
 
 def promise(rows: Rows, prior: float) -> Promise | None:

@@ -8,7 +8,7 @@ from ml.pages.words import NOTHING, count, day, share, small
 from ml.report.curves import Campaign, Thresholds
 from ml.report.facts import Target
 from ml.report.marts import Scores
-from ml.report.rows import PARTS, gain
+from ml.report.rows import PARTS
 from ml.thresholds import Costs
 
 
@@ -18,8 +18,8 @@ def auc(number: float | None) -> str:
 
 
 def between(found: Interval | None) -> str:
-    """Return an interval of a measure of 0..1, which ends there."""
-    return NOTHING if found is None else f"{max(found[0], 0):.3f}\u2013{min(found[1], 1):.3f}"
+    """Return the ends of an interval."""
+    return NOTHING if found is None else f"{found[0]:.3f}\u2013{found[1]:.3f}"
 
 
 def signed(number: float) -> str:
@@ -29,28 +29,29 @@ def signed(number: float) -> str:
 
 def verdict(target: Target) -> str:
     """Return in plain words how well the model ranks, and whether it beats the baseline."""
-    rows = target.rows
-    if target.model.auc is None:
+    model, baseline = target.model.ranked, target.baseline.ranked
+    if model is None:
         return (
             "The judged rows hold only one class, so the ranking cannot be measured yet: "
             "it takes at least one positive and one negative."
         )
     text = (
         "Take one positive and one negative at random: the model ranks the positive first "
-        f"{round(100 * target.model.auc)} times in 100"
+        f"{round(100 * model.value)} times in 100"
     )
-    if rows.baseline is None:
+    if baseline is None:
         return f"{text}; chance alone would 50 times."
     feature = (target.card.get("baseline") or {}).get("feature")
     named = f" ({feature} alone)" if feature else ""
-    text += f", the baseline{named} {round(100 * (target.baseline.auc or 0))} times. "
-    if (found := gain(rows)) is None:
-        return f"{text}One row of a class is too few to call either better."
-    value, (low, high) = found
-    told = f"{signed(value)}, 95 % interval {signed(low)} to {signed(high)}"
+    text += f", the baseline{named} {round(100 * baseline.value)} times. "
+    gain = model - baseline
+    if gain.interval is None:
+        return f"{text}One customer of a class is too few to call either better."
+    low, high = gain.interval
+    told = f"{signed(gain.value)}, 95 % interval {signed(low)} to {signed(high)}"
     if low <= 0 <= high:
         return f"{text}The difference ({told}) is within what luck explains."
-    better = "better than" if value > 0 else "worse than"
+    better = "better than" if gain.value > 0 else "worse than"
     return f"{text}It is {better} the baseline ({told})."
 
 

@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 from ml import text
 from ml.config import Workspace
-from ml.intervals import bootstrap
-from ml.metrics import roc_auc_within
+from ml.intervals import Estimate, estimates
+from ml.metrics import roc_auc_of_draws
 from ml.nested import AS_TRAINED, Protocol, Run, backtest, by_family
 from ml.plan import Plan
 from ml.targets import target
@@ -65,9 +65,13 @@ class Judged:
     month_of: NDArray[np.int64]
     scores: dict[str, Scores]
 
-    def auc(self, name: str, rows: NDArray[np.int64] | slice = slice(None)) -> float | None:
-        """Return the mean of the months' ROC-AUC in these rows."""
-        return roc_auc_within(self.labels[rows], self.scores[name][rows], self.month_of[rows])
+    def aucs(self) -> dict[str, Estimate]:
+        """Return the mean of the months' ROC-AUC of everybody."""
+        ranked = {
+            name: roc_auc_of_draws(self.labels, scores, self.month_of)
+            for name, scores in self.scores.items()
+        }
+        return estimates(ranked, self.customers)
 
 
 def main() -> None:
@@ -163,23 +167,18 @@ def joined(runs: tuple[Run, ...], name: str) -> NDArray[Any]:
 def table(found: Judged) -> str:
     """Return a line a model: mean ROC-AUC, and how far ours is above it, with 95 % intervals."""
     headers = ["model", "mean roc_auc", "95 % interval", "ours above it", "95 % interval"]
-    rows = [[name, *measured(found, name)] for name in found.scores]
+    aucs = found.aucs()
+    rows = [
+        [name, *shown(auc), *(shown(aucs[OURS] - auc) if name != OURS else (None, None))]
+        for name, auc in aucs.items()
+    ]
     said = f"{len(found.labels):,} rows, {found.labels.sum():,} buyers; bootstrap over customers."
     return f"{text.table(headers, rows)}\n{said}"
 
 
-def measured(found: Judged, name: str) -> list[text.Cell]:
-    """Return a model's mean ROC-AUC and how far ours is above it, each with its interval."""
-
-    def auc(rows: NDArray[np.int64] | slice = slice(None)) -> float | None:
-        return found.auc(name, rows)
-
-    def gain(rows: NDArray[np.int64] | slice = slice(None)) -> float | None:
-        return found.auc(OURS, rows) - auc(rows)
-
-    whole = [auc(), text.interval(bootstrap(auc, found.customers))]
-    beside = [gain(), text.interval(bootstrap(gain, found.customers))]
-    return [*whole, *(beside if name != OURS else [None, None])]
+def shown(found: Estimate) -> tuple[text.Cell, text.Cell]:
+    """Return a number and its interval."""
+    return found.value, text.interval(found.interval)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,8 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from ml.intervals import Interval
 from ml.pages.drawing import BASELINE, CHANCE, LIMIT, MODEL, PALE, PAPER, draw
 from ml.pages.words import plain
-from ml.report.curves import Floats
 from ml.report.facts import Target
 from ml.report.months import Month
 from ml.report.rivals import Rival
@@ -49,8 +47,8 @@ def overview(targets: Sequence[Target]) -> Markup:
             ([t.model.auc for t in known], MODEL_MARK),
         ):
             _marks(axes, values, mark)
-        ends = _ends([t.model.interval for t in known if t.model.interval])
-        axes.hlines(places, *ends, color=MODEL, lw=2)
+        ends = [t.model.interval for t in known if t.model.interval]
+        axes.hlines(places, *zip(*ends, strict=True), color=MODEL, lw=2)
         axes.axvline(0.5, color=CHANCE, lw=1, ls=(0, (1, 2)))
         axes.set_yticks(places, [plain(t.name) for t in known])
         axes.set_ylim(len(known) - 0.5, -0.6)
@@ -62,12 +60,6 @@ def overview(targets: Sequence[Target]) -> Markup:
     return draw(
         "overview", f"ROC-AUC of every target: {told}", paint, (3.6, 0.95 + 0.27 * len(known))
     )
-
-
-def _ends(intervals: Sequence[Interval]) -> tuple[Floats, Floats]:
-    """Return the lower and the upper ends of intervals of a measure of 0..1, which end there."""
-    low, high = np.clip(np.array(intervals), 0, 1).T
-    return low, high
 
 
 def _marks(axes: Axes, values: Sequence[float | None], mark: dict[str, Any]) -> None:
@@ -83,7 +75,7 @@ def rivals(name: str, found: Sequence[Rival]) -> Markup:
     def paint(axes: Axes) -> None:
         for place, each in enumerate(found):
             colour = MODEL if each.is_model else BASELINE
-            axes.hlines(place, *_ends([each.interval]), color=colour, lw=2 if each.chosen else 1.2)
+            axes.hlines(place, *each.interval, color=colour, lw=2 if each.chosen else 1.2)
             axes.plot(
                 each.auc, place, color=colour, marker="o" if each.is_model else "D",
                 markersize=6 if each.is_model else 4.5,
@@ -127,5 +119,6 @@ def months(name: str, found: Sequence[Month]) -> Markup:
 def _with_bars(
     axes: Axes, places: Sequence[int], found: Sequence[Month], look: dict[str, Any]
 ) -> None:
-    axes.vlines(places, *_ends([each.interval for each in found]), color=look["color"], lw=2)
+    ends = zip(*(each.interval for each in found), strict=True)
+    axes.vlines(places, *ends, color=look["color"], lw=2)
     axes.plot(places, [each.auc for each in found], lw=0, **look)
