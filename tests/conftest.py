@@ -43,3 +43,19 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> TestWorkspace:
     home = tmp_path_factory.mktemp("company")
     simulate(home, customers=600, months=9, seed=11)
     return built(home, home / "raw")
+
+
+def simulation(form: str) -> object:
+    """The fixture of a simulated company's raw files in this form; they are not built."""
+
+    @pytest.fixture(scope="session", name=form)
+    def write(tmp_path_factory: pytest.TempPathFactory) -> object:
+        from tests.simulated import simulated
+
+        return simulated(tmp_path_factory.mktemp(form), form)
+
+    return write
+
+
+detail = simulation("detail")
+ptls = simulation("ptls")
