@@ -1,3 +1,5 @@
+"""Training and scoring, beside what the stand-in for the store lets be known."""
+
 from datetime import datetime
 
 import duckdb
@@ -13,7 +15,6 @@ from ml.evaluate import decide, evaluate
 from ml.metrics import roc_auc
 from ml.nested import Protocol, backtest, plan_of
 from ml.plan import Plan
-from ml.publish import publish
 from ml.score import append, parse_as_of, score
 from ml.targets import target
 from ml.thresholds import Costs
@@ -277,26 +278,3 @@ def test_a_failed_append_leaves_no_row(ws):
             append(connection, batch)
         assert connection.execute("select 1").fetchone() == (1,)
     assert scores(ws) == before
-
-
-def test_publishing_swaps_a_whole_copy_in_and_readers_go_on(ws):
-    first = publish(ws)
-    assert first.tables["features.ftr_spend"] == 2400
-    with duckdb.connect(str(ws.published), read_only=True) as reader:
-        with open_warehouse(ws.warehouse, read_only=False) as connection:
-            connection.execute("create view marts.spenders as from features.ftr_spend limit 5")
-        assert publish(ws).tables["marts.spenders"] == 5
-        assert reader.execute("select count(*) from features.ftr_spend").fetchone() == (2400,)
-    with duckdb.connect(str(ws.published), read_only=True) as reader:
-        kind = "select table_type from information_schema.tables where table_name = 'spenders'"
-        assert reader.execute(kind).fetchone() == ("BASE TABLE",)
-    assert [p.name for p in ws.home.iterdir() if p.name.startswith(".")] == []
-
-
-def test_publishing_nothing_is_refused_and_leaves_the_old_copy(ws):
-    publish(ws)
-    with open_warehouse(ws.warehouse, read_only=False) as connection:
-        connection.execute("drop schema marts cascade")
-    with pytest.raises(AlmanacError, match="no marts to publish"):
-        publish(ws)
-    assert ws.published.exists()
