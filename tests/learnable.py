@@ -22,6 +22,7 @@ import pytest
 import ml
 from feature_repo.stores.retrieval import FeatureMatrix
 from ml.config import Workspace
+from ml.inputs import rows_at
 from ml.matrix import Feature, matrix_of
 
 FEATURES = ["spend_sum__1m", "spend_count__1m", "spend_days_since__all", "spend_noise__1m"]
@@ -186,9 +187,7 @@ class FakeReader:
     features: tuple[Feature, ...]
 
     def read(self, customers: list[str], at: datetime = datetime(2023, 6, 1)) -> SimpleNamespace:
-        times = pa.array([at] * len(customers), pa.timestamp("us"))
-        ids = pa.table({"customer_id": pa.array(customers, pa.string()), "event_timestamp": times})
-        table = self.store.training_set(self.ws, "", ids)
+        table = self.store.training_set(self.ws, "", rows_at(customers, at))
         return SimpleNamespace(matrix=matrix_of(table, self.features), moment=at)
 
 
