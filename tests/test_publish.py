@@ -28,6 +28,21 @@ def test_publishing_swaps_a_whole_copy_in_and_readers_go_on(ws):
     assert [p.name for p in ws.home.iterdir() if p.name.startswith(".")] == []
 
 
+def test_values_of_a_wide_family_are_published_once_by_name(ws):
+    with open_warehouse(ws.warehouse, read_only=False) as connection:
+        connection.execute(
+            "create table features.ftr_wide__vectors as "
+            "select customer_id, [1.5, 2.5]::float[2] as vector from features.ftr_spend limit 3;"
+            "create view features.ftr_wide as select customer_id, vector[1] as wide_a, "
+            "vector[2] as wide_b from features.ftr_wide__vectors"
+        )
+    tables = publish(ws).tables
+    assert "features.ftr_wide__vectors" not in tables
+    with duckdb.connect(str(ws.published), read_only=True) as reader:
+        found = reader.execute("select wide_a, wide_b from features.ftr_wide").fetchall()
+    assert found == [(1.5, 2.5)] * 3
+
+
 def test_publishing_nothing_is_refused_and_leaves_the_old_copy(ws):
     publish(ws)
     with open_warehouse(ws.warehouse, read_only=False) as connection:
