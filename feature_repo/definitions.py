@@ -1,7 +1,12 @@
 """What `feast apply` registers: everything that the dbt manifest and the warehouse declare."""
 
+import warnings
+
 from feature_repo.build import feast_objects
 from ml.config import AlmanacError, workspace
+
+# Whoever applies did not choose them: that they are experimental is not news at every apply.
+warnings.filterwarnings("ignore", "On demand feature view is an experimental", RuntimeWarning)
 
 try:
     _objects = feast_objects(workspace())

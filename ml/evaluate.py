@@ -74,7 +74,7 @@ def evaluate(ws: Workspace, target: Target) -> Evaluation:
         part=part,
         rows=measured[part]["rows"],
         positives=measured[part]["positives"],
-        metrics=tuple(Metric(**metric) for metric in measured[part]["metrics"]),
+        metrics=tuple(Metric.read(record) for record in measured[part]["metrics"]),
         limits=_limits(ws, champion, part),
         intervals=_intervals(champion, part),
         protocol=champion.card["protocol"][0],

@@ -1,6 +1,6 @@
 """What a model takes in for many customers at one instant, a batch in memory at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -54,10 +54,9 @@ class Source:
         from ml import store
 
         names = [feature.name for feature in self.model.features]
-        moments = pa.array([self.as_of] * len(customers), pa.timestamp("us"))
-        entities = pa.table({"customer_id": customers, "event_timestamp": moments})
         rows = max(1, CELLS_AT_ONCE // len(names))
-        for part in store.training_matrices(self.ws, names, entities, rows):
+        asked = rows_at(customers, self.as_of)
+        for part in store.training_matrices(self.ws, names, asked, rows):
             check_features(pa.schema(list(part.types.items())), self.model.features)
             place_of = {name: place for place, name in enumerate(part.types)}
             matrix = part.values[:, [place_of[name] for name in names]]
@@ -68,6 +67,13 @@ class Source:
         for start in range(0, len(customers), ONLINE_AT_ONCE):
             part = customers.slice(start, ONLINE_AT_ONCE)
             yield part, reader.read(part.to_pylist(), self.as_of).matrix
+
+
+def rows_at(customers: pa.Array | Sequence[str], moment: datetime) -> pa.Table:
+    """Return the rows that ask `ml.store` what was known of customers at a moment (naive UTC)."""
+    moments = pa.array([moment] * len(customers), pa.timestamp("us"))
+    ids = pa.array(customers, pa.string())
+    return pa.table({"customer_id": ids, "event_timestamp": moments})
 
 
 def published(ws: Workspace, model: Artifact) -> datetime:

@@ -1,7 +1,7 @@
 """How good predictions are, each measure beside what a trivial answer would score."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,11 @@ class Metric:
     value: float | None
     trivial: float | None
     trivial_is: str
+
+    @classmethod
+    def read(cls, record: Mapping[str, Any]) -> "Metric":
+        """Return the metric that a card holds, of whatever else an older card held beside it."""
+        return cls(**{each.name: record[each.name] for each in fields(cls)})
 
 
 @dataclass(frozen=True)

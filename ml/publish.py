@@ -10,6 +10,8 @@ from ml.config import AlmanacError, Workspace
 from ml.warehouse import open_warehouse
 
 SCHEMAS = ("marts", "features", "scores", "targets")
+# The vectors below wide families' views: the views hold the same by name.
+BELOW = "__vectors"
 # What DuckDB 1.x clients (most BI tools) can still open.
 STORAGE = "v1.0.0"
 
@@ -26,6 +28,7 @@ class Published:
 def publish(ws: Workspace) -> Published:
     """Write the workspace's published copy anew and swap it in; views become tables.
 
+    Vectors of wide families are left out, for their views hold the same values by name.
     Whoever has the old file open keeps reading it; whoever opens next gets the new one.
 
     Raises:
@@ -50,8 +53,8 @@ def _copy(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
     names = connection.execute(
         "select table_schema, table_name from information_schema.tables "
         "where table_catalog = current_database() and list_contains(?, table_schema) "
-        "order by all",
-        [list(SCHEMAS)],
+        "and not ends_with(table_name, ?) order by all",
+        [list(SCHEMAS), BELOW],
     ).fetchall()
     if not any(schema == "marts" for schema, _ in names):
         raise AlmanacError("The warehouse has no marts to publish.\nBuild them first: dbt build")

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from ml import artifact, store
 from ml.config import AlmanacError, Workspace
+from ml.inputs import rows_at
 from ml.matrix import matrix_of
 from ml.targets import SPINE, Target, target, targets
 from ml.warehouse import open_warehouse
@@ -83,7 +84,7 @@ def verify_input(ws: Workspace, predicted: Target) -> Verdict:
     names = [name for name, _ in wanted.features]
     found: list[Difference] = []
     for part in _parts(wanted.view, customers):
-        table = store.features_at(ws, names, part, moment)
+        table = store.training_set(ws, names, rows_at(part, moment))
         offline = matrix_of(table, champion.features)
         online = reader.read(part, moment).matrix
         for place in _unlike(offline, online):
@@ -103,7 +104,7 @@ def verify_family(ws: Workspace, family: str) -> Verdict:
     names = store.family_rows(ws, family, [], moment).column_names[2:]
     found: list[Difference] = []
     for part in _parts(family, customers):
-        offline = store.features_at(ws, names, part, moment)
+        offline = store.training_set(ws, names, rows_at(part, moment))
         online = store.family_rows(ws, family, part, moment)
         for name in names:
             ours, theirs = (table[name].combine_chunks() for table in (offline, online))

@@ -43,3 +43,43 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> TestWorkspace:
     home = tmp_path_factory.mktemp("company")
     simulate(home, customers=600, months=9, seed=11)
     return built(home, home / "raw")
+
+
+@pytest.fixture(scope="session")
+def crowned(tmp_path_factory: pytest.TempPathFactory) -> object:
+    """A workspace made by hand, with a champion whose input is registered."""
+    from tests.small_workspace import crown, make_workspace
+
+    ws = make_workspace(tmp_path_factory.mktemp("crowned"))
+    crown(ws)
+    return ws
+
+
+@pytest.fixture(scope="session")
+def full(tmp_path_factory: pytest.TempPathFactory) -> object:
+    """A workspace with everything that a report shows, and its report."""
+    from ml.config import Workspace
+    from ml.report import write_report
+    from tests.report_workspace import make_full
+
+    home = tmp_path_factory.mktemp("full")
+    ws = Workspace(home, home / "raw", {})
+    make_full(ws)
+    write_report(ws)
+    return ws
+
+
+def simulation(form: str) -> object:
+    """The fixture of a simulated company's raw files in this form; they are not built."""
+
+    @pytest.fixture(scope="session", name=form)
+    def write(tmp_path_factory: pytest.TempPathFactory) -> object:
+        from tests.simulated import simulated
+
+        return simulated(tmp_path_factory.mktemp(form), form)
+
+    return write
+
+
+detail = simulation("detail")
+ptls = simulation("ptls")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
@@ -22,7 +22,9 @@ import pytest
 import ml
 from feature_repo.stores.retrieval import FeatureMatrix
 from ml.config import Workspace
+from ml.inputs import rows_at
 from ml.matrix import Feature, matrix_of
+from ml.warehouse import open_warehouse
 
 FEATURES = ["spend_sum__1m", "spend_count__1m", "spend_days_since__all", "spend_noise__1m"]
 
@@ -186,9 +188,7 @@ class FakeReader:
     features: tuple[Feature, ...]
 
     def read(self, customers: list[str], at: datetime = datetime(2023, 6, 1)) -> SimpleNamespace:
-        times = pa.array([at] * len(customers), pa.timestamp("us"))
-        ids = pa.table({"customer_id": pa.array(customers, pa.string()), "event_timestamp": times})
-        table = self.store.training_set(self.ws, "", ids)
+        table = self.store.training_set(self.ws, "", rows_at(customers, at))
         return SimpleNamespace(matrix=matrix_of(table, self.features), moment=at)
 
 
@@ -198,3 +198,9 @@ def fake_store(monkeypatch: pytest.MonkeyPatch) -> FakeStore:
     monkeypatch.setitem(sys.modules, "ml.store", store)
     monkeypatch.setattr(ml, "store", store, raising=False)
     return store
+
+
+def scores(ws: Workspace) -> list[tuple[Any, ...]]:
+    """Return all rows of the scores."""
+    with open_warehouse(ws.warehouse) as connection:
+        return connection.execute("from scores.scores order by all").fetchall()

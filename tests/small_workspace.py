@@ -1,6 +1,7 @@
 """A workspace made by hand: two families with rows, one without, two targets, one without rows."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,12 @@ def make_workspace(home: Path) -> Workspace:
     ws.manifest.parent.mkdir(exist_ok=True)
     write_manifest(ws, [*FAMILIES, *TARGETS])
     return ws
+
+
+def copied(ws: Workspace, home: Path) -> Workspace:
+    """Return the workspace once more, in `home`, to be changed."""
+    shutil.copytree(ws.home, home)
+    return Workspace(home, home / "raw", {})
 
 
 # In an order of the model's own, and two families by turns.

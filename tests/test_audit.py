@@ -1,7 +1,5 @@
 """`ml audit leakage`: features of every source survive it, planted leaks are caught by name."""
 
-import csv
-import json
 import os
 import shutil
 import signal
@@ -10,7 +8,6 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -22,98 +19,9 @@ from ml.audit.leakage import audit_leakage, fresh_folder
 from ml.audit.tables import read_manifest, read_tables
 from ml.config import AlmanacError, Workspace
 from ml.simulate import simulate
-from tests.workspaces import REPOSITORY, Ran, TestWorkspace, make_workspace
-
-AT = datetime(2022, 11, 1)
-PROJECT = REPOSITORY / "dbt_project"
-BUILD = ("dbt", "build", "--quiet", "--exclude-resource-type", "test")
-BUILD = (*BUILD, "--exclude-resource-type", "unit_test")
-FEATURES = ("--select", "+path:models/features", "+dim_features")
-
-AHEAD_SQL = """-- one row a customer and month; key: customer_id, feature_month
-{{ config(materialized='table') }}
-with events as (
-    select
-        customer_id,
-        event_time,
-    from {{ ref('stg_mbd__trx') }}
-),
-
-spine as (
-    select
-        customer_id,
-        feature_month,
-    from {{ ref('int_customer_months') }}
-),
-
-counted as (
-    select
-        spine.customer_id,
-        spine.feature_month,
-        count(events.event_time) filter (
-            where events.event_time < spine.feature_month + interval 1 month
-        ) as so_far,
-        count(events.event_time) filter (
-            where events.event_time <= spine.feature_month + interval 1 month
-        ) as at_the_edge,
-        count(events.event_time) filter (
-            where date_trunc('month', events.event_time) = spine.feature_month
-        ) as of_month,
-    from spine
-    left join events on spine.customer_id = events.customer_id
-    group by spine.customer_id, spine.feature_month
-)
-
-select
-    customer_id,
-    feature_month,
-    {{ known_at('feature_month', 'mbd') }} as event_timestamp,
-    cast(so_far as double) as ahead_count__all,
-    cast(of_month as double) as ahead_count__1m,
-    cast(at_the_edge as double) as ahead_count__edge__all,
-    cast(lead(of_month) over months as double) as ahead_count__next__1m,
-    cast(sum(of_month) over (
-        partition by customer_id order by feature_month
-        rows between 1 preceding and 1 following
-    ) as double) as ahead_count__3m,
-    cast(sum(of_month) over (
-        partition by customer_id order by feature_month
-        rows between 2 preceding and current row
-    ) as double) as ahead_count__past__3m,
-from counted
-window months as (partition by customer_id order by feature_month)
-"""
-LEAKS = {"ahead_count__edge__all", "ahead_count__next__1m", "ahead_count__3m"}
-SOUND = {"ahead_count__all", "ahead_count__1m", "ahead_count__past__3m"}
-
-
-def ahead_yaml() -> str:
-    features = "".join(
-        f"          - {{name: {name}, sql: {name}, description: Number of events.}}\n"
-        for name in sorted(LEAKS | SOUND)
-    )
-    return (
-        "version: 2\n\nmodels:\n  - name: ftr_ahead\n    description: Looks ahead.\n"
-        "    config:\n      meta:\n        family: ahead\n        source: mbd\n        table: trx\n"
-        f"        ttl_months: 1\n        features:\n{features}"
-    )
-
-
-def place(ws: TestWorkspace) -> Workspace:
-    return Workspace(ws.home, ws.raw, {}, ws.home / "target")
-
-
-def proof_of(ws: TestWorkspace, at: str = "2022-11-01") -> dict[str, Any]:
-    path = ws.home / "audit" / f"leakage-{at}.json"
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def verdicts(proof: dict[str, Any], family: str) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for feature in proof["features"]:
-        if feature["family"] == family:
-            found.setdefault(feature["verdict"], set()).add(feature["name"])
-    return found
+from tests.audited import AT, BUILD, PROJECT, proof_of, verdicts
+from tests.leaky_project import LEAKS, SOUND, make_project
+from tests.workspaces import Ran, TestWorkspace
 
 
 def copied(ws: TestWorkspace, home: Path) -> TestWorkspace:
@@ -124,13 +32,7 @@ def copied(ws: TestWorkspace, home: Path) -> TestWorkspace:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The dbt project with one family more: half of its features look ahead."""
-    project = tmp_path_factory.mktemp("project") / "dbt_project"
-    shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
-    model = project / "models" / "features" / "ftr_ahead.sql"
-    model.write_text(AHEAD_SQL, encoding="utf-8")
-    model.with_suffix(".yml").write_text(ahead_yaml(), encoding="utf-8")
-    return project
+    return make_project(tmp_path_factory.mktemp("project") / "dbt_project")
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +41,7 @@ def company(tmp_path_factory: pytest.TempPathFactory, project: Path) -> TestWork
     home = tmp_path_factory.mktemp("company")
     simulate(home, customers=100, months=6, seed=5)
     ws = TestWorkspace(home, home / "raw")
-    ws.must(*within(project), *BUILD, *FEATURES)
+    ws.must(*within(project), *BUILD)
     ws.change(
         "update features.ftr_ahead set ahead_count__1m = 99 where feature_month = '2022-08-01'"
     )
@@ -213,139 +115,6 @@ def test_the_proof_says_what_was_done_to_every_raw_file(company: TestWorkspace) 
     assert "no column of it is a time" in split["treatment"]
 
 
-SALES = (
-    "Buyer;Moment;Total;Kind\r\n"
-    + "".join(
-        f"c{n % 7};{1 + n % 28:02}.{6 + n // 28:02}.2022 {n % 24:02}:15;"
-        f"{'-' if n % 11 == 0 else ''}{n},50;{'food' if n % 2 else 'toys'}\r\n"
-        for n in range(28 * 6)
-    )
-    + "c1;no day;5,00;food\r\n"
-)
-MAPPING = {
-    "name": "sales",
-    "files": "sales.txt",
-    "delimiter": ";",
-    "time_format": "%d.%m.%Y %H:%M",
-    "columns": {
-        "customer_id": "upper(Buyer)",
-        "event_time": "Moment",
-        "amount": "Total",
-        "category": "Kind",
-    },
-}
-
-
-@pytest.fixture(scope="module")
-def arrays(tmp_path_factory: pytest.TempPathFactory) -> TestWorkspace:
-    """A bank in the array form, and sales in a file of a company's own; built."""
-    home = tmp_path_factory.mktemp("arrays")
-    simulate(home / "made", customers=100, months=6, seed=5, form="ptls")
-    raw = home / "raw"
-    for folder in ("ptls", "targets", "client_split"):
-        shutil.copytree(home / "made" / "raw" / folder, raw / folder)
-    (raw / "sales.txt").write_bytes(SALES.encode())
-    ws = make_workspace(home, raw, transactions={"mapping": MAPPING})
-    ws.must(*BUILD, *FEATURES)
-    return ws
-
-
-def test_arrays_and_files_read_through_a_mapping(arrays: TestWorkspace) -> None:
-    shown = arrays.must("ml", "audit", "leakage", "--at", "2022-11-01", "--keep")
-    assert "Proof: " in shown
-    assert "Not corrupted, for no column is a time: mbd.client_split." in shown
-    proof = proof_of(arrays)
-    assert proof["holds"]
-    for family in ("dialog", "geo", "spend", "trx"):
-        assert verdicts(proof, family)["clean"]
-    copy = arrays.home / "audit" / ".leakage-2022-11-01" / "raw"
-
-    def elements(raw: Path, when: str) -> list[tuple[Any, ...]]:
-        return duckdb.sql(
-            f"select * from (select client_id, unnest(event_time) as t, unnest(amount) as a, "
-            f"unnest(event_type) as e from '{raw}/ptls/trx/*/*.parquet') where {when}"
-        ).fetchall()
-
-    cut = "t < epoch(timestamp '2022-11-01')"
-    assert elements(arrays.raw, cut) == elements(copy, cut) != []
-    later = elements(copy, f"not ({cut})")
-    assert later
-    assert not {row[1:] for row in later} & {
-        row[1:] for row in elements(arrays.raw, f"not ({cut})")
-    }
-    assert all(None not in row for row in later)
-    lengths = "len(event_time) = len(amount) and len(amount) = len(src_type32)"
-    [(even,)] = duckdb.sql(
-        f"select bool_and({lengths}) from '{copy}/ptls/trx/*/*.parquet'"
-    ).fetchall()
-    assert even
-
-    def early(text: str) -> list[str]:
-        return [
-            line
-            for line in text.splitlines(keepends=True)
-            if line.split(";")[1][3:5] not in ("11", "12")
-        ]
-
-    sales = (copy / "sales.txt").read_bytes().decode()
-    assert early(sales) == early(SALES)
-    late = set(sales.splitlines(keepends=True)) - set(early(sales))
-    assert late
-    assert not late & set(SALES.splitlines(keepends=True))
-    assert any(";01.11.2022 00:00;" in line for line in late)
-    assert {line.split(";")[0] for line in late} == {f"c{n}" for n in range(7)}
-
-
-def test_a_source_that_a_person_adds_is_corrupted_by_its_column_of_times(
-    tmp_path: Path, company: TestWorkspace
-) -> None:
-    """Landed by hand: the audit reads the manifest and the warehouse, whatever the source."""
-    raw = tmp_path / "raw"
-    raw.mkdir()
-    lines = [f'd{n % 5},{n}.5,2022-{6 + n % 6:02}-03T10:00:00Z,"a, {n}"' for n in range(60)]
-    (raw / "calls.csv").write_text("\n".join(["who,minutes,called_at,note", *lines]))
-    manifest = read_manifest(place(company))
-    meta = {"format": "csv", "files": "calls.csv"}
-    names = ("who", "minutes", "called_at", "note")
-    manifest["sources"]["source.almanac.support.calls"] = {
-        "source_name": "support",
-        "name": "calls",
-        "identifier": "support__calls",
-        "unique_id": "source.almanac.support.calls",
-        "config": {"meta": meta},
-        "columns": {name: {"config": {"meta": {}}} for name in names},
-    }
-    ws = Workspace(tmp_path, raw, {})
-    with duckdb.connect() as connection:
-        connection.execute(
-            "create schema landed;"
-            "create table landed.files as select 'support' as source, 'calls' as table_name, "
-            "'calls.csv' as file;"
-            "create table landed.workspace__sources as select 'support' as source, null as form;"
-            "create table landed.workspace__settings (name varchar, value varchar);"
-            "create table landed.support__calls as select *, 'calls.csv' as _file, "
-            "row_number() over () + 1 as _row, null::varchar as _error, null as _line "
-            f"from read_csv('{raw}/calls.csv', all_varchar = true)"
-        )
-        tables = read_tables(connection, manifest, ws, PROJECT)
-        assert [(t.time, t.places, t.is_dated) for t in tables] == [("called_at", ("who",), True)]
-        [proof] = corrupted_copy(Job(connection, ws, AT, tmp_path / "copy"), tables)
-    assert (proof.rows, proof.corrupted) == (60, 10)
-    new, old = (
-        list(csv.DictReader(path.read_text().splitlines()))
-        for path in (tmp_path / "copy" / "raw" / "calls.csv", raw / "calls.csv")
-    )
-    early, late = (
-        [row for row in rows if (row["called_at"] < "2022-11") == is_early]
-        for is_early, rows in ((True, new), (False, new))
-    )
-    assert early == [row for row in old if row["called_at"] < "2022-11"]
-    assert late
-    assert not [row for row in late if row in old]
-    assert {row["who"] for row in late} <= {row["who"] for row in old}
-    assert {row["called_at"] for row in late} == {"2022-11-01T00:00:00Z", "2022-11-03T10:00:00Z"}
-
-
 @pytest.mark.parametrize("at", ["2020-01-01", "2023-06-01"])
 def test_an_instant_outside_of_the_data_is_refused(company: TestWorkspace, at: str) -> None:
     failed = company.run("ml", "audit", "leakage", "--at", at)
@@ -356,7 +125,7 @@ def test_an_instant_outside_of_the_data_is_refused(company: TestWorkspace, at: s
 
 
 def test_a_company_without_times_has_nothing_to_leak(company: TestWorkspace) -> None:
-    ws = place(company)
+    ws = company.opened()
     with duckdb.connect(str(ws.warehouse), read_only=True) as connection:
         tables = read_tables(connection, read_manifest(ws), ws, PROJECT)
     undated = [table for table in tables if table.source == "retailtech"]
@@ -393,7 +162,7 @@ def test_an_interrupted_audit_cleans_up(
 
     monkeypatch.setattr("ml.audit.leakage.build", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        audit_leakage(place(company), AT)
+        audit_leakage(company.opened(), AT)
     assert list((company.home / "audit").glob(".leakage*")) == []
 
 
@@ -416,6 +185,6 @@ def test_a_kill_leaves_no_half_proof(company: TestWorkspace, tmp_path: Path) -> 
     (copy / "warehouse.duckdb").write_text("half of one")
     assert [path.name for path in (ws.home / "audit").iterdir()] == [copy.name]
     with duckdb.connect(str(ws.home / "warehouse.duckdb"), read_only=True) as connection:
-        tables = read_tables(connection, read_manifest(place(ws)), place(ws), PROJECT)
-        assert corrupted_copy(Job(connection, place(ws), AT, fresh_folder(copy)), tables)
+        tables = read_tables(connection, read_manifest(ws.opened()), ws.opened(), PROJECT)
+        assert corrupted_copy(Job(connection, ws.opened(), AT, fresh_folder(copy)), tables)
     assert not (copy / "warehouse.duckdb").exists()

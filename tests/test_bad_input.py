@@ -1,22 +1,15 @@
 """Wrong files, wrong order, wrong words: one message that says what to do, and nothing is lost."""
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from types import SimpleNamespace
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ml.config import AlmanacError
-from ml.warehouse import open_warehouse
-from tests.landed import landing
 from tests.workspaces import Ran, TestWorkspace, make_workspace
 
 HEADER = "customer_id,event_time,amount"
@@ -28,7 +21,6 @@ KEPT = (
     "targets.tgt_spend_next_month",
     "marts.dim_customers",
 )
-HOLD = "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('held', flush=True); "
 
 
 def lines() -> list[str]:
@@ -261,60 +253,6 @@ def test_scoring_before_the_first_feature(trained: TestWorkspace) -> None:
         "ml score --target spend_next_month --as-of 2024-07-01",
     )
     assert trained.query("select * from scores.scores") == before
-
-
-# A warehouse that another process holds
-
-
-@pytest.fixture
-def held(shop: TestWorkspace) -> Iterator[Callable[[float], Path]]:
-    """Have another process hold the shop's warehouse for so many seconds from now on."""
-    holders: list[subprocess.Popen[str]] = []
-    path = shop.home / "warehouse.duckdb"
-
-    def hold(seconds: float) -> Path:
-        code = f"{HOLD} time.sleep({seconds})"
-        holders.append(
-            subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE, text=True)
-        )
-        assert holders[-1].stdout is not None
-        assert holders[-1].stdout.readline() == "held\n"
-        return path
-
-    yield hold
-    for holder in holders:
-        holder.kill()
-        holder.communicate()
-
-
-def test_a_short_hold_is_waited_for(shop: TestWorkspace, held: Callable[[float], Path]) -> None:
-    path = held(5)
-    ran = shop.run("ml", "targets")
-    assert ran.code == 0, ran.text
-    assert ran.text.count(f"Waiting for {path}: another process holds it.") == 1
-
-
-def test_a_build_waits_as_well(
-    held: Callable[[float], Path], capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = held(1)
-    plugin = landing.Plugin("landing", {"home": str(path.parent)})
-    plugin.update_connection_config(SimpleNamespace(path=str(path)), {})
-    assert f"Waiting for {path}: another process holds it." in capsys.readouterr().err
-    duckdb.connect(str(path)).close()
-
-
-@pytest.mark.parametrize("read_only", [True, False])
-def test_a_long_hold_is_told(held: Callable[[float], Path], read_only: bool) -> None:
-    path = held(60)
-    with (
-        pytest.raises(AlmanacError) as caught,
-        open_warehouse(path, read_only=read_only, patience=0.5),
-    ):
-        pass
-    told = str(caught.value)
-    assert told.startswith(f"{path} is held by another process: ")
-    assert told.endswith("Wait for it (a dbt build?) or stop it, then run the command again.")
 
 
 def test_what_is_no_warehouse_is_told_at_once(unbuilt: TestWorkspace) -> None:

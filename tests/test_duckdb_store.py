@@ -10,12 +10,9 @@ from feast import FeatureService, FeatureStore, Field, FileSource
 from feast.errors import SavedDatasetLocationAlreadyExists
 from feast.on_demand_feature_view import on_demand_feature_view
 from feast.types import Float64
-from feast.value_type import ValueType
 
 from feature_repo.stores.duckdb_offline import DuckDBOfflineStore
 from feature_repo.stores.duckdb_source import DuckDBSource, SavedDatasetDuckDBStorage
-from feature_repo.stores.duckdb_types import feast_type
-from feature_repo.stores.relations import read_relation
 from ml.config import AlmanacError
 from tests.pair_store import SOURCES, START, pair_store, write
 
@@ -241,21 +238,6 @@ def test_missing_relations_columns_and_warehouses_are_named(home, store):
         store.get_historical_features(ROWS, ["single:size"])
 
 
-def test_of_many_columns_the_nearest_are_named(home):
-    names = [
-        f"trx_amount_{aggregate}__{window}m"
-        for aggregate in ("sum", "max")
-        for window in range(1, 9)
-    ]
-    with duckdb.connect(str(home / "wide.duckdb")) as connection:
-        connection.execute(f"create table wide ({', '.join(f'{name} float' for name in names)})")
-        relation = read_relation(connection, "wide")
-    with pytest.raises(
-        AlmanacError, match=r"of its 16 columns the nearest are trx_amount_sum__3m,"
-    ):
-        relation.require("trx_amuont_sum__3m")
-
-
 def test_a_source_is_checked_and_survives_the_registry(home, store):
     source = store.get_feature_view("pair").batch_source
     assert isinstance(source, DuckDBSource)
@@ -285,19 +267,6 @@ def test_a_query_is_a_source_like_a_table(store):
         assert connection.sql(f"from {source.get_table_query_string()}").columns == ["id"]
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({}, "neither relation= and query="),
-        ({"relation": "facts.pairs", "query": "select 1"}, "both relation= and query="),
-        ({"query": "select 1"}, "'select 1' has no name"),
-    ],
-)
-def test_a_source_is_one_named_thing(options, message):
-    with pytest.raises(AlmanacError, match=message):
-        DuckDBSource(timestamp_field="at", **options)
-
-
 def test_a_query_that_fails_is_named(home, store):
     wrong = DuckDBSource(query="select * from facts.gone", name="lost", timestamp_field="at")
     with pytest.raises(AlmanacError, match=r"(?s)query of lost fails .*facts.gone.*dbt build"):
@@ -313,31 +282,3 @@ def test_sources_outside_the_warehouse_are_refused(store):
     file = FileSource(path="x.parquet", timestamp_field="at")
     with pytest.raises(AlmanacError, match="FileSource, not in the warehouse"):
         pull(store, "pull_all_from_table_or_query", None, None, data_source=file)
-
-
-@pytest.mark.parametrize(
-    ("duckdb_type", "expected"),
-    [
-        ("SMALLINT", ValueType.INT32),
-        ("UINTEGER", ValueType.INT64),
-        ("FLOAT", ValueType.FLOAT),
-        ("DOUBLE", ValueType.DOUBLE),
-        ("TIMESTAMP WITH TIME ZONE", ValueType.UNIX_TIMESTAMP),
-        ("DECIMAL(18,2)", ValueType.DECIMAL),
-        ("HUGEINT", ValueType.DECIMAL),
-        ("FLOAT[500]", ValueType.FLOAT_LIST),
-        ("DECIMAL(4,1)[]", ValueType.DECIMAL_LIST),
-        ("VARCHAR[]", ValueType.STRING_LIST),
-    ],
-)
-def test_types_are_kept(duckdb_type, expected):
-    assert feast_type(duckdb_type) == expected
-
-
-@pytest.mark.parametrize(
-    "duckdb_type",
-    ["UBIGINT", "TIMESTAMP_NS", "DATE", "TIME", "INTEGER[][]", "MAP(A, B)"],
-)
-def test_types_without_an_equal_are_refused(duckdb_type):
-    with pytest.raises(AlmanacError, match="no type equal to DuckDB's"):
-        feast_type(duckdb_type)

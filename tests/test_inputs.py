@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from ml import store
+from ml.inputs import rows_at
 from ml.matrix import Feature, matrix_of
 from tests.small_workspace import change, make_workspace, register
 
@@ -78,7 +79,8 @@ def test_an_input_is_what_feast_retrieves_at_every_moment(tmp_path, seed):
     for moment in moments:
         here = rows["event_timestamp"] == moment
         customers = rows["customer_id"][here].astype(str)
-        table = store.features_at(ws, [name for name, _ in READ], customers, moment.item())
+        asked = rows_at(customers, moment.item())
+        table = store.training_set(ws, [name for name, _ in READ], asked)
         given = np.stack(rows["vector"][here])
         given[np.isinf(given)] = np.nan
         expected = matrix_of(table, features)

@@ -1,7 +1,6 @@
 """What is published: whole, in Feast's own layout, read back as the warehouse has it."""
 
 import resource
-import shutil
 from datetime import datetime
 
 import numpy as np
@@ -14,23 +13,15 @@ from ml.config import AlmanacError, Workspace
 from ml.materialize import materialize
 from ml.store.online import online_rows_of
 from tests.online_stores import choose, online, redis
-from tests.small_workspace import READ, change, crown, make_workspace, register
+from tests.small_workspace import READ, change, copied, crown, make_workspace, register
 
 __all__ = ["online", "redis"]
 NAN = float("nan")
 
 
-@pytest.fixture(scope="module")
-def crowned(tmp_path_factory) -> Workspace:
-    ws = make_workspace(tmp_path_factory.mktemp("crowned"))
-    crown(ws)
-    return ws
-
-
 @pytest.fixture
 def ws(crowned, tmp_path) -> Workspace:
-    shutil.copytree(crowned.home, tmp_path / "ws")
-    return Workspace(tmp_path / "ws", tmp_path / "ws" / "raw", {})
+    return copied(crowned, tmp_path / "ws")
 
 
 @pytest.fixture
@@ -288,10 +279,8 @@ def test_a_store_that_may_not_be_written_is_named(ws):
 
 def test_a_champion_whose_features_are_gone_is_named(ws):
     change(ws, "alter table features.ftr_geo rename geo_count__1m to geo_other__1m")
-    again = r"ml train --target purchase_any"
-    with pytest.raises(
-        AlmanacError, match=rf"first are no longer all there: .*geo_count.*\n.*{again}"
-    ):
+    told = r"first are no longer all there: .*geo_count.*\n.*ml train --target purchase_any"
+    with pytest.raises(AlmanacError, match=told):
         materialize(ws)
     register(ws)
     with pytest.raises(AlmanacError, match=r"not in the feature store: geo_count__1m"):

@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from ml.config import Workspace
 from ml.report import write_report
-from tests.report_workspace import made, make_full, page_of, section, write_target
+from tests.report_workspace import made, page_of, section, write_target
 
 # Nine targets, as many as all sources have, stay below ten megabytes.
 SIZE_LIMIT = 10_000_000 * 3 / 9
@@ -17,16 +17,6 @@ SIZE_LIMIT = 10_000_000 * 3 / 9
 @pytest.fixture
 def ws(tmp_path):
     return Workspace(tmp_path, tmp_path / "raw", {})
-
-
-@pytest.fixture(scope="module")
-def full(tmp_path_factory):
-    """The workspace with everything, and its report."""
-    home = tmp_path_factory.mktemp("full")
-    ws = Workspace(home, home / "raw", {})
-    make_full(ws)
-    write_report(ws)
-    return ws
 
 
 @pytest.fixture

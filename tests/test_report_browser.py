@@ -4,10 +4,6 @@ import shutil
 
 import pytest
 
-from ml.config import Workspace
-from ml.report import write_report
-from tests.report_workspace import make_full
-
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed")
 # Text smaller than this cannot be read on a phone, in pixels.
@@ -18,15 +14,6 @@ Math.min(...[...document.querySelectorAll("figure svg text")].map(text => {
     return parseFloat(getComputedStyle(text).fontSize) * Math.hypot(to.a, to.b);
 }))
 """
-
-
-@pytest.fixture(scope="module")
-def full(tmp_path_factory):
-    home = tmp_path_factory.mktemp("full")
-    ws = Workspace(home, home / "raw", {})
-    make_full(ws)
-    write_report(ws)
-    return ws
 
 
 @pytest.fixture(scope="module")

@@ -33,12 +33,8 @@ ACCEPTED = """
 """
 
 
-def opened(typed: TestWorkspace) -> Workspace:
-    return Workspace(typed.home, typed.raw, {}, typed.home / "target")
-
-
 def session_of(typed: TestWorkspace) -> RequestFamily:
-    (family,) = request_families(opened(typed))
+    (family,) = request_families(typed.opened())
     return family
 
 
@@ -132,7 +128,7 @@ def test_records_keep_their_order(company):
 
 @pytest.fixture(scope="module")
 def store(company):
-    ws = opened(company)
+    ws = company.opened()
     store = feature_store(ws)
     store.apply(feast_objects(ws))
     return store

@@ -173,6 +173,20 @@ def test_batches_match_once(store, monkeypatch):
     assert len(made) == 1
 
 
+def test_crowds_are_counted_once_for_views_of_equal_keys(store, monkeypatch):
+    from feature_repo.stores import retrieval
+
+    counted, count = [], retrieval._crowded
+    monkeypatch.setattr(
+        retrieval, "_crowded", lambda on, keys: counted.append(keys) or count(on, keys)
+    )
+    job = store.get_historical_features(ROWS, ALL)
+    job.to_arrow()
+    assert counted == [("k1", "k2"), ("k1",)]
+    job.to_sql()
+    assert len(counted) == 4
+
+
 def test_pulled_rows_come_in_batches_too(store):
     job = store._provider.offline_store.pull_all_from_table_or_query(
         config=store.config,

@@ -1,41 +1,22 @@
 import csv
 import shutil
-from dataclasses import replace
 from datetime import datetime
 
 import duckdb
 import pytest
-from click.testing import CliRunner, Result
 
 from ml.catalogue.stops import Found
 from ml.catalogue.trace import IDS, Trace, identify, trace
-from ml.cli import main
-from ml.config import AlmanacError, Workspace, workspace_at
+from ml.config import AlmanacError
+from tests.opened import ml, ws
 from tests.workspaces import TestWorkspace
+
+__all__ = ["ml", "ws"]
 
 TITLES = [
     "Raw files", "Landed", "Staging", "Customer-months",
     "Features", "Feast", "Model and score", "Marts",
 ]  # fmt: skip
-
-
-def settings(company: TestWorkspace) -> Workspace:
-    return replace(workspace_at(company.home), target=company.home / "target")
-
-
-@pytest.fixture
-def ws(company) -> Workspace:
-    return settings(company)
-
-
-@pytest.fixture
-def ml(company, monkeypatch):
-    def run(*arguments: str) -> Result:
-        monkeypatch.setenv("ALMANAC_HOME", str(company.home))
-        monkeypatch.setenv("DBT_TARGET_PATH", str(company.home / "target"))
-        return CliRunner().invoke(main, arguments)
-
-    return run
 
 
 def known_to(company: TestWorkspace, sources: str) -> str:
@@ -241,7 +222,7 @@ def test_a_registered_and_scored_customer_has_rows_at_every_stop(company, severa
         f"('{several}', 'activity_decline', 'm-1', timestamp '2023-01-01', 0.8, 0.9, 'offline', "
         "['minutes on the site: 3, raises the probability'])"
     )
-    found = trace(settings(copy), several)
+    found = trace(copy.opened(), several)
     views = {row[0]: row for row in found.stops[5].found[0].values}
     catalogued = dict(copy.query("select family, count(*) from marts.dim_features group by 1"))
     # Feast is asked for what targets use.
@@ -249,6 +230,6 @@ def test_a_registered_and_scored_customer_has_rows_at_every_stop(company, severa
     assert {name: row[1] for name, row in views.items()}.items() <= catalogued.items()
     assert views["market"][2] == views["market"][3] > 0
     assert at(found, 7)["scores.scores"].values[0][1:4] == ("activity_decline", 0.8, 0.9)
-    before = trace(settings(copy), several, datetime(2022, 12, 31))
+    before = trace(copy.opened(), several, datetime(2022, 12, 31))
     assert before.stops[6].found == ()
     assert "2022-12-31" in before.stops[6].absent[0]

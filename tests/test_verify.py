@@ -1,6 +1,5 @@
 """`ml verify`: what is published is what the warehouse says, and what is not is named."""
 
-import shutil
 from datetime import datetime
 
 import pytest
@@ -11,21 +10,19 @@ from ml.cli import main
 from ml.config import AlmanacError, Workspace
 from ml.materialize import materialize
 from ml.verify import verify
-from tests.small_workspace import change, crown, make_workspace
+from tests.small_workspace import change, copied, crown, make_workspace
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory) -> Workspace:
-    ws = make_workspace(tmp_path_factory.mktemp("published"))
-    crown(ws)
+def built(crowned, tmp_path_factory) -> Workspace:
+    ws = copied(crowned, tmp_path_factory.mktemp("published") / "ws")
     materialize(ws)
     return ws
 
 
 @pytest.fixture
 def published(built, tmp_path) -> Workspace:
-    shutil.copytree(built.home, tmp_path / "ws")
-    return Workspace(tmp_path / "ws", tmp_path / "ws" / "raw", {})
+    return copied(built, tmp_path / "ws")
 
 
 def differences(ws: Workspace) -> dict[str, dict[str, tuple]]:

@@ -14,7 +14,7 @@ SCORES = "select customer_id, target, score from scores.scores order by all"
 
 @pytest.fixture(scope="module")
 def scored(company: TestWorkspace) -> TestWorkspace:
-    company.must("feast", "apply")
+    assert "experimental" not in company.must("feast", "apply")
     company.must("ml", "train", "--target", "activity_decline", "--target", "spend_next_month")
     assert "Created feature view activity_decline__input" in company.must("feast", "apply")
     company.must("ml", "materialize")

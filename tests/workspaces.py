@@ -4,12 +4,14 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 import pytest
 import yaml
+
+from ml.config import Workspace, workspace_at
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
@@ -39,6 +41,10 @@ class TestWorkspace:
     __test__ = False
     home: Path
     raw: Path
+
+    def opened(self) -> Workspace:
+        """The same workspace as the code sees it."""
+        return replace(workspace_at(self.home), raw=self.raw, target=self.home / "target")
 
     def run(self, *command: str) -> Ran:
         environment = os.environ | {

@@ -25,7 +25,7 @@ ROWS_AT_ONCE = 100_000
 class Answer(Protocol):
     """How a job answers: by what SQL, at once or in parts of so many rows."""
 
-    def sql(self) -> str:
+    def sql(self, connection: duckdb.DuckDBPyConnection) -> str:
         """Return the statements that are run, in order."""
 
     def table(self, connection: duckdb.DuckDBPyConnection) -> pa.Table:
@@ -41,7 +41,7 @@ class Query:
 
     text: str
 
-    def sql(self) -> str:
+    def sql(self, connection: duckdb.DuckDBPyConnection) -> str:
         """Return the query."""
         return self.text
 
@@ -90,7 +90,8 @@ class DuckDBRetrievalJob(RetrievalJob):
 
     def to_sql(self) -> str:
         """Return the statements that the job runs, in order."""
-        return self._answer.sql()
+        with open_store(self._config) as connection:
+            return self._answer.sql(connection)
 
     def to_arrow_batches(self, rows: int = ROWS_AT_ONCE) -> pa.RecordBatchReader:
         """Return the rows of `to_arrow`, in its order, as batches of at most `rows`.

@@ -43,6 +43,11 @@ class Lookup:
     by_then: bool = False
 
     @property
+    def entity_keys(self) -> tuple[str, ...]:
+        """The columns of the entities that the relation's keys meet."""
+        return tuple(key for _, key in self.keys)
+
+    @property
     def narrow(self) -> dict[str, str]:
         """The columns that are no elements of the vector, and their names in `fetch_sql`."""
         asked = dict.fromkeys(column for column, _ in self.features)
@@ -141,13 +146,13 @@ def known_rows_sql(lookups: Sequence[Lookup], first: datetime, last: datetime) -
     Raises:
         AlmanacError: the lookups differ in the keys of the entities.
     """
-    keys = [key for _, key in lookups[0].keys]
+    keys = lookups[0].entity_keys
     for lookup in lookups[1:]:
-        if {key for _, key in lookup.keys} != {*keys}:
+        if {*lookup.entity_keys} != {*keys}:
             raise AlmanacError(
                 f"Without entity rows, {lookups[0].relation.name} and {lookup.relation.name} "
                 f"cannot be lined up: one has the keys {', '.join(keys) or 'none'}, the other "
-                f"{', '.join(key for _, key in lookup.keys) or 'none'}.\n"
+                f"{', '.join(lookup.entity_keys) or 'none'}.\n"
                 "Give entity_df, or ask for the views one at a time."
             )
     parts = []
@@ -231,7 +236,7 @@ def _asof(lookup: Lookup) -> str:
 
 
 def _conditions(lookup: Lookup) -> list[str]:
-    equal = [f"e.{quote(key)} = c.k{i}" for i, (_, key) in enumerate(lookup.keys)]
+    equal = [f"e.{quote(key)} = c.k{i}" for i, key in enumerate(lookup.entity_keys)]
     return [*equal, f"e.{MOMENT} >= c.moment"]
 
 

@@ -5,6 +5,7 @@ What belongs to a match is then fetched in any order and written where its entit
 memory that is there already: nothing wide is sorted, and vectors stay 32-bit floats throughout.
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -59,27 +60,31 @@ class Retrieval:
     entities: pa.Table
     lookups: tuple[Lookup, ...]
 
-    def sql(self) -> str:
+    def sql(self, connection: duckdb.DuckDBPyConnection) -> str:
         """Return the statements that look each view up by itself, in order.
 
         Views that turn out to have the same rows share the first one's match.
         """
         limits, statements = bounds(self.entities), list[str]()
-        with duckdb.connect() as connection:
-            self.register(connection)
-            crowds = [_crowded(connection, lookup) for lookup in self.lookups]
-        for i, (asked, crowded) in enumerate(zip(self.lookups, crowds, strict=True)):
+        crowded = self.register(connection)
+        for i, asked in enumerate(self.lookups):
             copy, numbered = copied(asked, f"copy_{i}", limits)
             statements += [] if asked.relation.has_rowid else [copy]
             lookup = asked if asked.relation.has_rowid else numbered
-            statements.append(match_sql(lookup, f"match_{i}", limits, crowded))
+            crowd = crowded[lookup.entity_keys]
+            statements.append(match_sql(lookup, f"match_{i}", limits, crowd))
             statements.append(fetch_sql(lookup, f"match_{i}", 0, self.entities.num_rows))
         return ";\n".join(statements)
 
-    def register(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Make `entity_rows`, what joins need of the entity rows, known to the connection."""
-        keys = [key for lookup in self.lookups for _, key in lookup.keys]
-        connection.register(ENTITIES, join_rows(self.entities, keys))
+    def register(self, connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, ...], bool]:
+        """Make `entity_rows`, what joins need of the entity rows, known to the connection.
+
+        Returns:
+            By the keys of each lookup, whether many entity rows share them.
+        """
+        keys = dict.fromkeys(lookup.entity_keys for lookup in self.lookups)
+        connection.register(ENTITIES, join_rows(self.entities, [*itertools.chain(*keys)]))
+        return {each: _crowded(connection, each) for each in keys}
 
     def table(self, connection: duckdb.DuckDBPyConnection) -> pa.Table:
         """Return the entity rows, then the features as columns."""
@@ -160,24 +165,23 @@ def match(connection: duckdb.DuckDBPyConnection, asked: Retrieval) -> list[Match
         AlmanacError: a relation has other columns than it had when the features were asked for.
     """
     limits = bounds(asked.entities)
-    asked.register(connection)
+    crowded = asked.register(connection)
     lookups = [_numbered(connection, each, i, limits) for i, each in enumerate(asked.lookups)]
     matched: list[Matched] = []
     tables: dict[object, str] = {}
     for lookup, same in zip(lookups, _sameness(connection, lookups), strict=True):
         if same not in tables:
             tables[same] = f"match_{len(tables)}"
-            crowded = _crowded(connection, lookup)
-            connection.execute(match_sql(lookup, tables[same], limits, crowded))
+            crowd = crowded[lookup.entity_keys]
+            connection.execute(match_sql(lookup, tables[same], limits, crowd))
         matched.append(Matched(lookup, tables[same]))
     _tighten(connection, asked)
     return matched
 
 
-def _crowded(connection: duckdb.DuckDBPyConnection, lookup: Lookup) -> bool:
-    """Return whether many entity rows share the keys of `lookup`."""
-    keys = ", ".join(quote(key) for _, key in lookup.keys)
-    sql = f"select count(*) as n from {ENTITIES} group by grouping sets (({keys}))"
+def _crowded(connection: duckdb.DuckDBPyConnection, keys: Sequence[str]) -> bool:
+    names = ", ".join(map(quote, keys))
+    sql = f"select count(*) as n from {ENTITIES} group by grouping sets (({names}))"
     return bool(connection.execute(f"select max(n) > {FEW} from ({sql})").fetchall()[0][0])
 
 
@@ -221,10 +225,7 @@ def _sameness(
     connection: duckdb.DuckDBPyConnection, lookups: Sequence[Lookup]
 ) -> Iterator[tuple[object, ...]]:
     """Return for each lookup what its match depends on: those that are equal share one."""
-    rules = [
-        (tuple(key for _, key in each.keys), bool(each.created), each.ttl, each.by_then)
-        for each in lookups
-    ]
+    rules = [(each.entity_keys, bool(each.created), each.ttl, each.by_then) for each in lookups]
     alike = Counter(rules)
     for lookup, rule in zip(lookups, rules, strict=True):
         if alike[rule] == 1:

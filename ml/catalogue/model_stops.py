@@ -56,8 +56,7 @@ def _services(ws: Workspace) -> list[str]:
 
 def _retrieve(ws: Workspace, service: str, got: _Retrieved) -> None:
     """Add a row for every view of the service that is not there yet."""
-    import pyarrow as pa
-
+    from ml.inputs import rows_at
     from ml.store import feature_names, training_set
 
     features = feature_names(ws, service)
@@ -66,9 +65,7 @@ def _retrieve(ws: Workspace, service: str, got: _Retrieved) -> None:
         names.setdefault(feature.view, []).append(feature.name)
     if names.keys() <= got.views.keys():
         return
-    moments = pa.array([got.moment], pa.timestamp("us"))
-    entity = pa.table({"customer_id": [got.customer], "event_timestamp": moments})
-    offline = training_set(ws, service, entity).to_pylist()[0]
+    offline = training_set(ws, service, rows_at([got.customer], got.moment)).to_pylist()[0]
     online = _online(ws, service, got)
     for view, wanted in names.items():
         counts = [

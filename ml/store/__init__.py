@@ -1,6 +1,6 @@
 """Feast, for the rest of ml: training sets and online rows; the only package that imports it."""
 
-from ml.store.inputs import ModelInput, define_input, features_at, input_view
+from ml.store.inputs import ModelInput, define_input, input_view
 from ml.store.online import (
     MISSING,
     PRESENT,
@@ -34,7 +34,6 @@ __all__ = [
     "family_rows",
     "feature_names",
     "feature_store",
-    "features_at",
     "input_reader",
     "input_view",
     "online_rows",

@@ -1,12 +1,10 @@
 """What a model reads, defined where its features lie: a view of the warehouse, known to Feast."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 from feast import FeatureStore, FeatureView
 from feast.errors import FeatureViewNotFoundException
 
@@ -22,8 +20,7 @@ from feature_repo.inputs import (
 from feature_repo.stores.duckdb_source import DuckDBSource
 from feature_repo.stores.relations import read_relation
 from ml.config import AlmanacError, Workspace
-from ml.store.training import feature_store, require_registry, training_set
-from ml.store.values import KEY
+from ml.store.training import feature_store, require_registry
 from ml.warehouse import open_warehouse
 
 SUFFIX = "__input"
@@ -133,21 +130,3 @@ def input_view(ws: Workspace, wanted: ModelInput) -> FeatureView:
             f"those of {wanted.model_id}.\nRegister it anew: feast apply"
         )
     return view
-
-
-def features_at(
-    ws: Workspace, names: Sequence[str], customers: Sequence[str], moment: datetime
-) -> pa.Table:
-    """Return the features of these names of the customers as the warehouse knew them at a moment.
-
-    Rows are in the order of the customers, columns in that of the features, after `customer_id` and
-    `event_timestamp`; it is Feast's point-in-time retrieval, which knows nothing of inputs.
-
-    Raises:
-        AlmanacError: Feast or the warehouse lacks a family or a feature.
-    """
-    moments = pa.array([moment] * len(customers), pa.timestamp("us"))
-    entities = pa.table(
-        {KEY: pa.array(customers, pa.string()), "event_timestamp": moments},
-    )
-    return training_set(ws, names, entities)
