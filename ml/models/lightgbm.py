@@ -36,14 +36,16 @@ def _learn(
 ) -> LightGBM:
     settings = {**_STEADY, **parameters, "seed": seed}
     rounds = int(settings.pop("rounds"))
-    data = lightgbm.Dataset(matrix, labels, weight=weights, params={"verbosity": -1})
+    data = lightgbm.Dataset(matrix, labels, weight=weights, params=_BINS)
     return LightGBM(lightgbm.train(settings, data, rounds))
 
 
+# A quarter of the usual bins takes half the time, and ranked no worse.
+_BINS: Parameters = {"max_bin": 63, "verbosity": -1}
 # Two runs on the same rows must give the same trees; folds are what the cores share.
 _STEADY: Parameters = {
+    **_BINS,
     "objective": "binary",
-    "verbosity": -1,
     "deterministic": True,
     "force_col_wise": True,
     "num_threads": 1,
@@ -59,9 +61,10 @@ def _tuned(labels: Labels) -> dict[str, Any]:
         return {
             "rounds": 400,
             "learning_rate": 0.05,
-            "num_leaves": 31,
+            # The more events there are, the more detail they bear out.
+            "num_leaves": min(31, max(7, rarer // 1000)),
             "min_data_in_leaf": 100,
-            "feature_fraction": 0.5,
+            "feature_fraction": 0.2,
             "lambda_l2": 5.0,
         }
     if rarer < len(labels) / 20:
