@@ -36,7 +36,7 @@ def _learn(
 ) -> LightGBM:
     settings = {**_STEADY, **parameters, "seed": seed}
     rounds = int(settings.pop("rounds"))
-    data = lightgbm.Dataset(matrix, labels, weight=weights, params=_BINS)
+    data = lightgbm.Dataset(matrix, labels, weight=weights, params=dict(_BINS))
     return LightGBM(lightgbm.train(settings, data, rounds))
 
 
