@@ -19,6 +19,7 @@ from ml.warehouse import open_warehouse
 
 VERSION = "month_version"
 OURS = ("model.almanac.", "seed.almanac.", "macro.almanac.")
+MEMORY = "1GB"
 
 
 class Read(NamedTuple):
@@ -51,6 +52,8 @@ def snapshot(ws: Workspace, labels: Read, views: Sequence[Read]) -> Snapshot:
         AlmanacError: the warehouse, the manifest or a relation is missing.
     """
     with open_warehouse(ws.warehouse) as connection:
+        # What was read would stay, beside a training set that takes most of the memory.
+        connection.execute(f"set memory_limit = '{MEMORY}'")
         bounds = _bounds(connection, labels)
         months = {labels.relation: _months(connection, labels, None)}
         months |= {read.relation: _months(connection, read, bounds) for read in views}
