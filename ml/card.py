@@ -15,9 +15,8 @@ from ml.comparison import compared
 from ml.config import Workspace
 from ml.dataset.manifest import Manifest
 from ml.learn import FOLDS
-from ml.matrix import Feature, Matrix, Rows, TrainingSet, Vector
+from ml.matrix import Feature, Matrix, Rows, TrainingSet, Vector, evenly
 from ml.metrics import Measured, measure
-from ml.models.importance import evenly
 from ml.plan import Plan
 from ml.search import Learnt
 from ml.split import Split, months_of
@@ -58,8 +57,7 @@ class Fitted:
 
     def sample(self) -> Matrix:
         """Return the model's inputs in at most 2,000 training rows, evenly spaced."""
-        rows = evenly(len(self.training), _SAMPLE)
-        return self.training.matrix[rows[:, None], self.learnt.columns]
+        return evenly(self.training.matrix, _SAMPLE)[:, self.learnt.columns]
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ml.matrix import Matrix
+from ml.matrix import Matrix, evenly
 from ml.models import Model, importance
-from ml.models.importance import evenly
 
 FEATURES = 12
 _SHOWN_ROWS = 1_000
@@ -25,9 +24,8 @@ def driven(
     added = model.contributions(sample) if model.exact else None
     entries = importance(model, sample, names, added)
     top = [str(entry["feature"]) for entry in entries[:FEATURES]]
-    columns, rows = [names.index(name) for name in top], evenly(len(sample), _SHOWN_ROWS)
-    shown = sample[rows]
-    added = model.contributions(shown, columns) if added is None else added[rows]
+    columns, shown = [names.index(name) for name in top], evenly(sample, _SHOWN_ROWS)
+    added = model.contributions(shown, columns) if added is None else evenly(added, _SHOWN_ROWS)
     table = pa.table(
         {
             "feature": np.repeat(top, len(shown)),

@@ -7,6 +7,7 @@ from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_s
 from ml.comparison import BASELINE, NOTHING, compared
 from ml.contributions import FEATURES, driven
 from ml.intervals import DRAWS, estimate, estimates
+from ml.matrix import evenly
 from ml.metrics import (
     average_precision_of_draws,
     brier_of_draws,
@@ -14,7 +15,6 @@ from ml.metrics import (
     roc_auc_within,
 )
 from ml.models import FAMILIES, importance
-from ml.models.importance import evenly
 from ml.paired import auc_gain
 from ml.plan import Plan
 from ml.search import learn
@@ -176,6 +176,6 @@ def test_models_without_exact_contributions_are_asked_about_the_top_features_alo
 
 
 def test_samples_are_evenly_spaced_and_no_larger_than_asked():
-    assert evenly(7, 9).tolist() == list(range(7))
-    assert evenly(15, 10).tolist() == [0, 1, 3, 4, 6, 7, 9, 10, 12, 13]
-    assert evenly(0, 9).tolist() == []
+    assert evenly(np.arange(7), 9).tolist() == list(range(7))
+    assert evenly(np.arange(15), 10).tolist() == list(range(0, 15, 2))
+    assert evenly(np.arange(0), 9).tolist() == []

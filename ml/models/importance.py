@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from ml.matrix import Matrix, Rows
+from ml.matrix import Matrix, evenly
 from ml.models.family import Model
 
 # Permutations cost a prediction each: of so many rows, so many at first, so many in all.
@@ -35,12 +35,6 @@ def importance(
     return sorted(found, key=lambda entry: -float(entry["importance"]))
 
 
-def evenly(rows: int, most: int) -> Rows:
-    """Return the positions of at most so many of the rows, evenly spaced."""
-    count = min(rows, most)
-    return np.arange(count) * rows // max(1, count)
-
-
 def _contributed(sample: Matrix, added: Change) -> tuple[Change, list[str]]:
     ways = [_way(sample[:, i], added[:, i]) for i in range(sample.shape[1])]
     return np.abs(added - added.mean(axis=0)).mean(axis=0), ways
@@ -52,7 +46,7 @@ def _permuted(model: Model, sample: Matrix) -> tuple[Change, list[str]]:
     Of many columns blocks are permuted first, and those that move most are halved, as long as there
     are permutations left: what is never alone has an even part of its block, and no direction.
     """
-    sample = sample[evenly(len(sample), _PERMUTED_ROWS)]
+    sample = evenly(sample, _PERMUTED_ROWS)
     order = np.random.default_rng(0).permutation(len(sample))
     whole, other = model.log_odds(sample), sample[order]
 

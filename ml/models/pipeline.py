@@ -10,7 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from ml.matrix import Labels, Matrix, Vector, blocks
+from ml.matrix import Labels, Matrix, Vector, blocks, evenly
 from ml.models.encoding import adding, encoded
 from ml.models.family import Columns, Family, Model, Parameters, Space
 from ml.models.sealed import seal, unseal
@@ -73,13 +73,15 @@ def family(name: str, make: Maker, space: Space, *, weighted: bool = True) -> Fa
     def learn(
         matrix: Matrix, labels: Labels, weights: Vector, parameters: Parameters, seed: int
     ) -> Pipelined:
-        typical = _typical(_few(matrix))
+        typical = _typical(evenly(matrix, _TYPICAL_ROWS))
         empty = np.isnan(matrix).all(axis=0)
         if empty.any():
             # A column of nulls alone says nothing, and not every classifier takes it.
             matrix = np.where(empty, np.float32(0), matrix)
         pipeline = make(parameters, matrix.shape[1], seed)
-        pipeline = encoded(pipeline, parameters.get("encode", "none"), _few(matrix))
+        pipeline = encoded(
+            pipeline, parameters.get("encode", "none"), evenly(matrix, _TYPICAL_ROWS)
+        )
         given = {"sample_weight": weights} if weighted else {}
         pipeline[CLASSIFY].fit(_prepared(pipeline, matrix), labels, **given)
         return Pipelined(name, pipeline, typical)
@@ -98,15 +100,11 @@ def _prepared(pipeline: Pipeline, matrix: Matrix) -> Matrix | NDArray[np.float64
     """
     if len(pipeline) == 1:
         return matrix
-    steps = pipeline[:-1].fit(_few(matrix))
+    steps = pipeline[:-1].fit(evenly(matrix, _TYPICAL_ROWS))
     prepared = np.empty((len(matrix), steps.transform(matrix[:1]).shape[1]))
     for block in blocks(len(matrix)):
         prepared[block] = steps.transform(matrix[block])
     return prepared
-
-
-def _few(matrix: Matrix) -> Matrix:
-    return matrix[:: -(-len(matrix) // _TYPICAL_ROWS)]
 
 
 def _typical(matrix: Matrix) -> NDArray[np.float32]:
