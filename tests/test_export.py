@@ -9,7 +9,7 @@ from ml.export import formula as formulas
 from ml.export.formula import formula
 from ml.export.probes import answers, distance, probes
 from ml.export.sql import KEPT
-from ml.models import FAMILIES, LightGBM
+from ml.models import FAMILIES, Blend, LightGBM, Stack
 from ml.plan import Plan
 from ml.targets import target
 from ml.train import train
@@ -47,6 +47,18 @@ def test_sql_answers_as_the_model_does(family, parameters):
     expected = model.predict(tried)
     assert expected.std() > 0.1
     assert distance(asked(model, tried), expected) < 1e-12
+
+
+@pytest.mark.parametrize("mixed", [Blend, lambda models: Stack(models, (0.7, 0.2, 0.4))])
+def test_sql_of_a_mixture_answers_as_its_members_together(mixed):
+    matrix, labels, weights = sample()
+    members = [("lightgbm", {}), ("logistic", {}), ("logistic", {"scale": "minmax"})]
+    fitted = [FAMILIES[name].fit(matrix, labels, weights, 1, each) for name, each in members]
+    lines = zip(fitted, (0.5, 1.0, 2.0), (-0.1, 0.0, 0.3), strict=True)
+    model = mixed(tuple(each.calibrated(slope, height) for each, slope, height in lines))
+    model = model.calibrated(0.9, -0.2)
+    tried = probes(matrix, 1000)
+    assert distance(asked(model, tried), model.predict(tried)) < 1e-12
 
 
 @pytest.mark.parametrize(
@@ -114,14 +126,15 @@ def test_models_that_are_too_large_or_of_another_kind_are_refused(monkeypatch):
 
     matrix, labels, weights = sample()
     for family, parameters, wrong in (
-        ("decision_tree", {}, "A decision_tree model cannot"),
-        ("logistic", {"scale": "rank"}, "A QuantileTransformer cannot"),
+        ("decision_tree", {}, "decision_tree cannot"),
+        ("logistic", {"scale": "rank"}, "QuantileTransformer cannot"),
         ("logistic", {"encode": "one_hot"}, "Encoded columns cannot"),
     ):
         matrix[:, 0] = np.arange(len(matrix)) % 5
         model = FAMILIES[family].fit(matrix, labels, weights, 1, parameters)
-        with pytest.raises(AlmanacError, match=wrong):
-            formula(model, NAMES)
+        for refused in (model, Blend((model, model))):
+            with pytest.raises(AlmanacError, match=wrong):
+                formula(refused, NAMES)
 
 
 @pytest.fixture

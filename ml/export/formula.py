@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from ml.config import AlmanacError
-from ml.models import LightGBM, Model, Pipelined
+from ml.models import Blend, LightGBM, Model, Pipelined
 
 # A hundred thousand rows take seconds through so many; beyond, `ml score` is the better way.
 MOST_LEAVES = 4_000
@@ -25,15 +25,7 @@ def formula(model: Model, names: Sequence[str]) -> str:
     Raises:
         AlmanacError: the model is of a family that has no such SQL, or too large.
     """
-    columns = [quoted(name) for name in names]
-    if isinstance(model, LightGBM):
-        return _probability(model, _trees(model, columns))
-    if isinstance(model, Pipelined) and model.exact:
-        return _probability(model, _linear(model, columns))
-    raise AlmanacError(
-        f"A {model.family} model cannot be written as SQL; lightgbm and logistic can.\n"
-        "Score with the artifact: ml score"
-    )
+    return f"1e0 / (1e0 + exp(-({_log_odds(model, [quoted(name) for name in names])})))"
 
 
 def quoted(name: str) -> str:
@@ -47,11 +39,27 @@ def number(value: float) -> str:
     return text if "e" in text else f"{text}e0"
 
 
-def _probability(model: Model, terms: Sequence[str]) -> str:
+def _log_odds(model: Model, columns: Sequence[str]) -> str:
     # Indented as a column of a select is.
-    listed = ",\n        ".join(terms)
-    slope, intercept = number(model.slope), number(model.intercept)
-    return f"1e0 / (1e0 + exp(-({slope} * list_sum([\n        {listed}\n    ]) + {intercept})))"
+    listed = ",\n        ".join(_terms(model, columns))
+    return (
+        f"{number(model.slope)} * list_sum([\n        {listed}\n    ]) + {number(model.intercept)}"
+    )
+
+
+def _terms(model: Model, columns: Sequence[str]) -> list[str]:
+    """Return what the model's margin is the sum of."""
+    if isinstance(model, LightGBM):
+        return _trees(model, columns)
+    if isinstance(model, Pipelined) and model.exact:
+        return _linear(model, columns)
+    if isinstance(model, Blend):
+        members = zip(model.shares, model.members, strict=True)
+        return [f"{number(share)} * ({_log_odds(each, columns)})" for share, each in members]
+    raise AlmanacError(
+        f"{model.family} cannot be written as SQL; lightgbm, logistic and mixtures of both can.\n"
+        "Score with the artifact (ml score), or train one that can: ml train --model logistic"
+    )
 
 
 def _trees(model: LightGBM, columns: Sequence[str]) -> list[str]:
@@ -125,6 +133,6 @@ def _scaled(scale: object, values: Sequence[str]) -> list[str]:
             return [f"({value} * {number(by)} + {number(least)})" for value, by, least in moved]
         case _:
             raise AlmanacError(
-                f"A {type(scale).__name__} cannot be written as SQL.\n"
+                f"{type(scale).__name__} cannot be written as SQL.\n"
                 "Score with the artifact: ml score"
             )

@@ -27,6 +27,11 @@ class Blend(Model):
         """Whether all members are."""
         return all(each.exact for each in self.members)
 
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """How much each member's log-odds count."""
+        return (1 / len(self.members),) * len(self.members)
+
     def margin(self, matrix: Matrix) -> Vector:
         """Return the members' log-odds together."""
         return self._together([each.log_odds(matrix) for each in self.members])
@@ -56,6 +61,11 @@ class Stack(Blend):
 
     weights: tuple[float, ...]
     family: ClassVar[str] = "stack"
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The weights."""
+        return self.weights
 
     def _together(self, values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
         return np.asarray(np.tensordot(self.weights, np.stack(values), axes=1))
