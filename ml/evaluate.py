@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ml import artifact
 from ml.config import Workspace
@@ -20,7 +19,7 @@ from ml.metrics import (
     roc_auc_of_draws,
 )
 from ml.split import parts
-from ml.targets import Target
+from ml.targets import Target, true_probabilities
 from ml.thresholds import Costs, Outcome, always_yes, best_threshold, outcome
 
 # What the best possible probabilities bound; the others depend on a threshold or on luck.
@@ -163,10 +162,9 @@ def _limits(ws: Workspace, champion: artifact.Artifact, part: str) -> dict[str, 
 
 def _truth(ws: Workspace, target: str, judged: pa.Table) -> Vector | None:
     """Return the true probability of each judged row; None unless every row has one."""
-    if not ws.truth.exists():
+    table = true_probabilities(ws, target)
+    if table is None:
         return None
-    columns = ["customer_id", "event_timestamp", "probability"]
-    table = pq.read_table(ws.truth, columns=columns, filters=[("target", "=", target)])
     known = dict(zip(_keys(table), table["probability"].to_numpy(), strict=True))
     found = [known.get(key) for key in _keys(judged)]
     return None if None in found else np.array(found, dtype=np.float64)

@@ -6,12 +6,15 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from ml.config import AlmanacError, Workspace
 from ml.warehouse import open_warehouse
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SPINE = "intermediate.int_customer_months"
 
@@ -190,6 +193,20 @@ def _target(node: Mapping[str, Any], rows: int, positives: int) -> Target:
         rows=rows,
         positives=positives,
     )
+
+
+def true_probabilities(ws: Workspace, name: str) -> "pa.Table | None":
+    """Return `customer_id`, `event_timestamp` and the simulator's `probability` of the target.
+
+    None for a real company, and for a target of which the simulator states nothing.
+    """
+    if not ws.truth.exists():
+        return None
+    import pyarrow.parquet as pq
+
+    columns = ["customer_id", "event_timestamp", "probability"]
+    table = pq.read_table(ws.truth, columns=columns, filters=[("target", "=", name)])
+    return table if len(table) else None
 
 
 def nearest(name: str, known: list[str]) -> str:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ml.artifact import CARD, PREDICTIONS, Artifact, champion
 from ml.backtests import kept
@@ -17,7 +16,7 @@ from ml.report.drivers import Driver, Importance, read_drivers, read_importance,
 from ml.report.months import Month, by_month
 from ml.report.rivals import Rival, read_rivals
 from ml.report.rows import Promise, Quality, Rows, judged_rows, promise, qualities
-from ml.targets import nodes
+from ml.targets import nodes, true_probabilities
 from ml.thresholds import Costs
 
 
@@ -109,8 +108,5 @@ def _costs(artifact: Artifact) -> Costs | None:
 
 def _truth(ws: Workspace, target: str) -> pd.DataFrame | None:
     """Return the simulator's probabilities of one target; None for a real company."""
-    if not ws.truth.exists():
-        return None
-    columns = ["customer_id", "event_timestamp", "probability"]
-    table = pq.read_table(ws.truth, columns=columns, filters=[("target", "=", target)])
-    return table.to_pandas().rename(columns={"probability": "truth"}) if len(table) else None
+    table = true_probabilities(ws, target)
+    return None if table is None else table.to_pandas().rename(columns={"probability": "truth"})

@@ -20,7 +20,7 @@ from ml import artifact
 from ml.config import Workspace, workspace
 from ml.learn import labelled_rows, split_of
 from ml.matrix import TrainingSet, Vector
-from ml.targets import Target, target
+from ml.targets import Target, target, true_probabilities
 
 TARGETS = ("purchase_any", *(f"purchase_product_{number}" for number in range(1, 5)))
 ROWS, ROUNDS = 200_000, 1_000
@@ -47,7 +47,10 @@ def main() -> None:
 def race(ws: Workspace, wanted: Target) -> None:
     """Print the target's line."""
     rows = labelled_rows(ws, wanted)
-    split, truth = split_of(rows, wanted), true_probabilities(ws, wanted.name, rows)
+    known = true_probabilities(ws, wanted.name)
+    if known is None:
+        raise SystemExit(f"The simulator states no probabilities of {wanted.name} in {ws.truth}.")
+    split, truth = split_of(rows, wanted), in_order(rows, known.to_pandas())
     some = np.random.default_rng(0).choice(split.train, min(ROWS, len(split.train)), replace=False)
     taught = lightgbm.Dataset(rows.matrix[some], logit(truth[some]))
     booster = lightgbm.train(SETTINGS, taught, ROUNDS)
@@ -59,12 +62,6 @@ def race(ws: Workspace, wanted: Target) -> None:
         f"shares of the limit's lift {lift(knowable, limit):.0%} and {lift(ours, limit):.0%}",
         flush=True,
     )
-
-
-def true_probabilities(ws: Workspace, name: str, rows: TrainingSet) -> Vector:
-    """Return the simulator's probability of each row."""
-    known = pd.read_parquet(ws.truth, filters=[("target", "=", name)])
-    return in_order(rows, known)
 
 
 def champions(ws: Workspace, name: str, test: TrainingSet) -> Vector:
