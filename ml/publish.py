@@ -7,11 +7,9 @@ from pathlib import Path
 import duckdb
 
 from ml.config import AlmanacError, Workspace
-from ml.warehouse import open_warehouse
+from ml.warehouse import VECTORS, open_warehouse
 
 SCHEMAS = ("marts", "features", "scores", "targets")
-# The vectors below wide families' views: the views hold the same by name.
-BELOW = "__vectors"
 # What DuckDB 1.x clients (most BI tools) can still open.
 STORAGE = "v1.0.0"
 
@@ -54,7 +52,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
         "select table_schema, table_name from information_schema.tables "
         "where table_catalog = current_database() and list_contains(?, table_schema) "
         "and not ends_with(table_name, ?) order by all",
-        [list(SCHEMAS), BELOW],
+        [list(SCHEMAS), VECTORS],
     ).fetchall()
     if not any(schema == "marts" for schema, _ in names):
         raise AlmanacError("The warehouse has no marts to publish.\nBuild them first: dbt build")

@@ -12,6 +12,8 @@ from tqdm import tqdm
 from ml.config import AlmanacError
 
 PATIENCE_SECONDS = 60.0
+# What the name of the table of vectors ends with, below a wide family's view of names.
+VECTORS = "__vectors"
 
 
 @contextmanager

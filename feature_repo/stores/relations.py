@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import duckdb
 
 from ml.config import AlmanacError
+from ml.warehouse import VECTORS
 
 DEFAULT_SCHEMA = "main"
 # So many columns are all named where one is missing.
 FEW = 12
-# What the name of the table below a view of names ends with.
-VECTORS = "__vectors"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import duckdb
 from ml.catalogue.lookup import Feature
 from ml.catalogue.manifest import Node, meta, parents, read_manifest
 from ml.config import Workspace
-from ml.warehouse import open_warehouse
+from ml.warehouse import VECTORS, open_warehouse
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _stored(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[int, 
     found = connection.execute(
         "select table_name from duckdb_tables() where database_name = current_database() "
         "and schema_name = ? and table_name in (?, ?)",
-        [schema, name, f"{name}__vectors"],
+        [schema, name, name + VECTORS],
     ).fetchall()
     rows, blocks = 0, 0
     for (table,) in found:
