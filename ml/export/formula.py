@@ -56,24 +56,19 @@ def _terms(model: Model, columns: Sequence[str]) -> list[str]:
     if isinstance(model, Blend):
         members = zip(model.shares, model.members, strict=True)
         return [f"{number(share)} * ({_log_odds(each, columns)})" for share, each in members]
-    raise AlmanacError(
-        f"{model.family} cannot be written as SQL; lightgbm, logistic and mixtures of both can.\n"
-        "Score with the artifact (ml score), or train one that can: ml train --model logistic"
+    raise _refusal(
+        f"{model.family} cannot be written as SQL; lightgbm, logistic and mixtures of both can."
     )
 
 
 def _trees(model: LightGBM, columns: Sequence[str]) -> list[str]:
     described = model.booster.dump_model()
     if described["objective"] != "binary sigmoid:1" or described["average_output"]:
-        raise AlmanacError(
-            f"LightGBM's objective {described['objective']} cannot be written as SQL.\n"
-            "Score with the artifact: ml score"
-        )
+        raise _refusal(f"LightGBM's objective {described['objective']} cannot be written as SQL.")
     leaves = sum(int(tree["num_leaves"]) for tree in described["tree_info"])
     if leaves > MOST_LEAVES:
-        raise AlmanacError(
-            f"The model has {leaves} leaves; as SQL, more than {MOST_LEAVES} are too slow.\n"
-            "Score with the artifact: ml score"
+        raise _refusal(
+            f"The model has {leaves} leaves; as SQL, more than {MOST_LEAVES} are too slow."
         )
     return [_node(tree["tree_structure"], columns) for tree in described["tree_info"]]
 
@@ -108,9 +103,7 @@ def _goes_left(node: Mapping[str, Any], column: str) -> str:
 def _linear(model: Pipelined, columns: Sequence[str]) -> list[str]:
     steps = model.pipeline.named_steps
     if "encode" in steps:
-        raise AlmanacError(
-            "Encoded columns cannot be written as SQL.\nScore with the artifact: ml score"
-        )
+        raise _refusal("Encoded columns cannot be written as SQL.")
     classify, scale, impute = steps["classify"], steps["scale"], steps["impute"]
     filled = [
         f"coalesce(sign({column}) * ln(1e0 + abs({column})), {number(median)})"
@@ -132,7 +125,8 @@ def _scaled(scale: object, values: Sequence[str]) -> list[str]:
             moved = zip(values, scale.scale_, scale.min_, strict=True)
             return [f"({value} * {number(by)} + {number(least)})" for value, by, least in moved]
         case _:
-            raise AlmanacError(
-                f"{type(scale).__name__} cannot be written as SQL.\n"
-                "Score with the artifact: ml score"
-            )
+            raise _refusal(f"{type(scale).__name__} cannot be written as SQL.")
+
+
+def _refusal(why: str) -> AlmanacError:
+    return AlmanacError(f"{why}\nScore with the artifact: ml score")
