@@ -26,6 +26,7 @@ from ml.inputs import rows_at
 from ml.matrix import Feature, matrix_of
 from ml.warehouse import open_warehouse
 
+AS_OF = datetime(2023, 6, 1)
 FEATURES = ["spend_sum__1m", "spend_count__1m", "spend_days_since__all", "spend_noise__1m"]
 
 
@@ -187,7 +188,7 @@ class FakeReader:
     ws: Workspace
     features: tuple[Feature, ...]
 
-    def read(self, customers: list[str], at: datetime = datetime(2023, 6, 1)) -> SimpleNamespace:
+    def read(self, customers: list[str], at: datetime = AS_OF) -> SimpleNamespace:
         table = self.store.training_set(self.ws, "", rows_at(customers, at))
         return SimpleNamespace(matrix=matrix_of(table, self.features), moment=at)
 
@@ -198,6 +199,11 @@ def fake_store(monkeypatch: pytest.MonkeyPatch) -> FakeStore:
     monkeypatch.setitem(sys.modules, "ml.store", store)
     monkeypatch.setattr(ml, "store", store, raising=False)
     return store
+
+
+@pytest.fixture
+def ws(tmp_path: Path) -> Workspace:
+    return learnable(tmp_path)
 
 
 def scores(ws: Workspace) -> list[tuple[Any, ...]]:

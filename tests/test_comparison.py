@@ -9,6 +9,7 @@ from ml.contributions import FEATURES, driven
 from ml.intervals import DRAWS, estimate, estimates
 from ml.matrix import evenly
 from ml.metrics import (
+    Metric,
     average_precision_of_draws,
     brier_of_draws,
     roc_auc_of_draws,
@@ -173,6 +174,11 @@ def test_models_without_exact_contributions_are_asked_about_the_top_features_alo
     entries, kept = driven(tree, wide, [f"f{number}" for number in range(240)])
     assert kept["feature"].unique().to_pylist() == [each["feature"] for each in entries[:12]]
     assert asked[-14:] == [500] + [1000] * 13
+
+
+def test_a_card_of_earlier_is_read_without_what_it_held_besides():
+    record = {"name": "roc_auc", "value": 0.8, "trivial": 0.7, "trivial_is": "one", "error": 0.01}
+    assert Metric.read(record) == Metric("roc_auc", 0.8, 0.7, "one")
 
 
 def test_samples_are_evenly_spaced_and_no_larger_than_asked():

@@ -3,15 +3,12 @@
 import duckdb
 import pytest
 
-from ml.config import AlmanacError, Workspace
+from ml.config import AlmanacError
 from ml.publish import publish
 from ml.warehouse import open_warehouse
-from tests.learnable import learnable
+from tests.learnable import ws
 
-
-@pytest.fixture
-def ws(tmp_path) -> Workspace:
-    return learnable(tmp_path)
+__all__ = ["ws"]
 
 
 def test_publishing_swaps_a_whole_copy_in_and_readers_go_on(ws):

@@ -9,23 +9,17 @@ import pyarrow as pa
 import pytest
 
 from ml import Predictor, inputs
-from ml.config import AlmanacError, Workspace
+from ml.config import AlmanacError
 from ml.plan import Plan
 from ml.score import append, parse_as_of, score
 from ml.targets import target
 from ml.train import train
 from ml.warehouse import open_warehouse
-from tests.learnable import FEATURES, customer_months, fake_store, learnable, scores
+from tests.learnable import AS_OF, FEATURES, customer_months, fake_store, scores, ws
 
-__all__ = ["fake_store"]
+__all__ = ["fake_store", "ws"]
 pytestmark = pytest.mark.usefixtures("fake_store")
-AS_OF = datetime(2023, 6, 1)
 LOGISTIC = Plan(families=("logistic",))
-
-
-@pytest.fixture
-def ws(tmp_path) -> Workspace:
-    return learnable(tmp_path)
 
 
 def newest() -> pd.DataFrame:

@@ -1,7 +1,5 @@
 """Training and evaluation, beside what the stand-in for the store lets be known."""
 
-from datetime import datetime
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -10,7 +8,7 @@ import pytest
 
 from ml import artifact, text
 from ml.backtests import kept
-from ml.config import AlmanacError, Workspace
+from ml.config import AlmanacError
 from ml.evaluate import decide, evaluate
 from ml.metrics import roc_auc
 from ml.nested import Backtest, Protocol, Run, backtest, keep_months, plan_of
@@ -20,17 +18,11 @@ from ml.score import score
 from ml.targets import target
 from ml.thresholds import Costs
 from ml.train import train
-from tests.learnable import FEATURES, customer_months, fake_store, learnable, scores
+from tests.learnable import AS_OF, FEATURES, customer_months, fake_store, learnable, scores, ws
 
-__all__ = ["fake_store"]
+__all__ = ["fake_store", "ws"]
 pytestmark = pytest.mark.usefixtures("fake_store")
-AS_OF = datetime(2023, 6, 1)
 LOGISTIC = Plan(families=("logistic",))
-
-
-@pytest.fixture
-def ws(tmp_path) -> Workspace:
-    return learnable(tmp_path)
 
 
 def value(card, part, name):
