@@ -18,8 +18,7 @@ def compared(learnt: Learnt, data: TrainingSet, baseline: Vector) -> list[dict[s
 
     An entry has the `name`, whether it is the `chosen` model, and its measures: `roc_auc` within
     folds, the `gain` of the chosen model on it, their 95 % intervals over customers, `pr_auc` and
-    `brier`. An interval is null where a class has one
-    customer.
+    `brier`. An interval is null where a class has one customer.
 
     Args:
         learnt: what was tried.

@@ -40,7 +40,8 @@ def _learn(
     return LightGBM(lightgbm.train(settings, data, rounds))
 
 
-# A quarter of the usual bins, of a tenth of the rows, takes half the time, and ranked no worse.
+# A quarter of the usual bins takes three quarters of the time or less, and ranked no worse; a tenth
+# of the usual rows to find them in takes less memory.
 _BINS: Parameters = {"max_bin": 63, "bin_construct_sample_cnt": 20_000, "verbosity": -1}
 # Two runs on the same rows must give the same trees; folds are what the cores share.
 _STEADY: Parameters = {
