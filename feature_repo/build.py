@@ -24,8 +24,9 @@ from feature_repo.on_demand import on_demand_views
 from feature_repo.stores.duckdb_source import DuckDBSource
 from feature_repo.stores.duckdb_types import feast_type
 from feature_repo.stores.relations import Relation, read_relation
-from ml.config import AlmanacError, Workspace
-from ml.warehouse import open_warehouse
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.warehouse import open_warehouse
 
 JOIN_KEY = "customer_id"
 TIMESTAMP = "event_timestamp"

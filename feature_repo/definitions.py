@@ -3,7 +3,8 @@
 import warnings
 
 from feature_repo.build import feast_objects
-from ml.config import AlmanacError, workspace
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import workspace
 
 # Whoever applies did not choose them: that they are experimental is not news at every apply.
 warnings.filterwarnings("ignore", "On demand feature view is an experimental", RuntimeWarning)

@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ml import history
-from ml.config import AlmanacError, Workspace
-from ml.folders import fresh_folder, write_json
 from ml.matrix import Feature
 from ml.models import FORMATS, Model
+from ml.workspace.errors import AlmanacError
+from ml.workspace.files import fresh_folder, write_json
+from ml.workspace.settings import Workspace
 
 CARD, PREDICTIONS, IMPORTANCE, CONTRIBUTIONS, DATASET, HASHES = (
     "card.json",

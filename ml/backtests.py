@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ml.config import AlmanacError
-from ml.folders import write_json
 from ml.intervals import Interval
+from ml.workspace.errors import AlmanacError
+from ml.workspace.files import write_json
 
 BACKTEST = "backtest.json"
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from ml.artifact import package_versions
 from ml.comparison import compared
-from ml.config import Workspace
 from ml.dataset.manifest import Manifest
 from ml.learn import FOLDS
 from ml.matrix import Feature, Matrix, Rows, TrainingSet, Vector, evenly
@@ -20,8 +19,9 @@ from ml.metrics import Measured, measure
 from ml.plan import Plan
 from ml.search import Learnt
 from ml.split import Split, months_of
-from ml.targets import Target
-from ml.warehouse import open_warehouse
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import Target
+from ml.workspace.warehouse import open_warehouse
 
 _SAMPLE = 2_000
 

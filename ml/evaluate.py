@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ml import artifact
-from ml.config import Workspace
 from ml.intervals import Interval, estimates
 from ml.matrix import Labels, Rows, Vector
 from ml.metrics import (
@@ -19,8 +18,9 @@ from ml.metrics import (
     roc_auc_of_draws,
 )
 from ml.split import parts
-from ml.targets import Target, true_probabilities
 from ml.thresholds import Costs, Outcome, always_yes, best_threshold, outcome
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import Target, true_probabilities
 
 # What the best possible probabilities bound; the others depend on a threshold or on luck.
 _LIMITED = ("roc_auc", "pr_auc", "brier", "log_loss", "precision_top_decile",

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from ml.config import AlmanacError
-from ml.folders import write_json
+from ml.workspace.errors import AlmanacError
+from ml.workspace.files import write_json
 
 HISTORY = "history.json"
 What = Literal["trained", "promoted", "rolled back"]

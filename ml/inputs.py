@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from ml.artifact import Artifact
-from ml.config import Workspace
 from ml.matrix import Matrix, check_features, finite
+from ml.workspace.settings import Workspace
 
 if TYPE_CHECKING:
     from ml.store import InputReader

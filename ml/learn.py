@@ -10,7 +10,6 @@ from tqdm import tqdm
 
 from ml import workers
 from ml.balance import draw, drawn_at_most
-from ml.config import AlmanacError, Workspace
 from ml.matrix import (
     Feature,
     Matrix,
@@ -23,7 +22,9 @@ from ml.matrix import (
 )
 from ml.models import FAMILIES, LightGBM, Model
 from ml.split import Split, customer_groups, parts, stratified, temporal
-from ml.targets import Target
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import Target
 
 FOLDS = 5
 LEAST_OF_A_CLASS = 10

@@ -8,10 +8,11 @@ import pyarrow as pa
 
 from ml import artifact
 from ml.artifact import Artifact
-from ml.config import AlmanacError, Workspace
 from ml.matrix import check_features
-from ml.targets import known_moments, targets
-from ml.warehouse import open_warehouse
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import known_moments, targets
+from ml.workspace.warehouse import open_warehouse
 
 if TYPE_CHECKING:
     from ml.store import Published

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 
 Matrix = NDArray[np.float32]
 Vector = NDArray[np.float64]

@@ -10,7 +10,6 @@ from tqdm import tqdm
 
 from ml import artifact
 from ml.backtests import Month, keep
-from ml.config import AlmanacError, Workspace
 from ml.intervals import Estimate, Interval, estimate
 from ml.learn import FOLDS, baseline_of, labelled_rows, refuse_poor
 from ml.matrix import Labels, Rows, TrainingSet, Vector
@@ -25,8 +24,10 @@ from ml.models import FAMILIES
 from ml.plan import Plan, read_plan
 from ml.search import learn
 from ml.split import folds, months_of, parts, temporal
-from ml.targets import Target
 from ml.thresholds import Outcome, always_yes, outcome
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import Target
 
 # A random share is counted in so many parts of equal size.
 _SLICES = 20

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ml.balance import SAMPLINGS
-from ml.config import AlmanacError
 from ml.models import FAMILIES, MIXTURES, Blend, Parameters, Stack
 from ml.thresholds import CRITERIA, Costs
+from ml.workspace.errors import AlmanacError
 
 SEED = 7
 # What is compared without a search: on many rows what is fast, on few what differs most.

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import duckdb
 
-from ml.config import AlmanacError, Workspace
-from ml.warehouse import VECTORS, open_warehouse
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.warehouse import VECTORS, open_warehouse
 
 SCHEMAS = ("marts", "features", "scores", "targets")
 # What DuckDB 1.x clients (most BI tools) can still open.

@@ -9,10 +9,11 @@ import pandas as pd
 
 from ml import artifact, history
 from ml.artifact import CARD, Artifact
-from ml.config import AlmanacError, Workspace
 from ml.history import Event
 from ml.paired import Comparison, compare
-from ml.targets import nearest
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.suggest import nearest
 
 # Which held-out rows two models are compared on: the first of these that both predicted.
 PARTS = {"test": "rows of the test month", "cv": "cross-validated rows"}

@@ -13,12 +13,13 @@ from tqdm import tqdm
 
 from ml import artifact
 from ml.artifact import Artifact
-from ml.config import AlmanacError, Workspace
 from ml.explain import meanings, reasons
 from ml.inputs import Source, published
 from ml.matrix import Vector
-from ml.targets import SPINE, Target, known_moments
-from ml.warehouse import open_warehouse
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import SPINE, Target, known_moments
+from ml.workspace.warehouse import open_warehouse
 
 KEY = "customer_id, target, model_id, as_of"
 # How many customers get reasons unless asked otherwise.

@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 from ml import workers
 from ml.calibration import line, stacked
-from ml.config import AlmanacError
 from ml.learn import FOLDS, Candidate, Part, chosen_columns, fit, out_of_fold, parts_of, told
 from ml.matrix import Labels, Matrix, Rows, TrainingSet, Vector
 from ml.metrics import roc_auc_within
@@ -21,6 +20,7 @@ from ml.plan import Plan
 from ml.split import folds, parts
 from ml.study import Bar, Study, progress
 from ml.thresholds import best_threshold
+from ml.workspace.errors import AlmanacError
 
 # A blend or a stack is of the best, one a family, of at most so many families.
 MOST_MEMBERS = 4

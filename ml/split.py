@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.config import AlmanacError
 from ml.matrix import Keys, Labels, Months, Rows, TrainingSet, row_keys
+from ml.workspace.errors import AlmanacError
 
 
 @dataclass(frozen=True)

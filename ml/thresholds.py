@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.config import AlmanacError
 from ml.matrix import Labels, Vector
 from ml.metrics import cuts
+from ml.workspace.errors import AlmanacError
 
 # One number, or one a threshold.
 Counts = NDArray[Any] | np.float64

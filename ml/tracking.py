@@ -6,7 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml.config import AlmanacError, Workspace, without_telemetry
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace, without_telemetry
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

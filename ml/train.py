@@ -9,7 +9,6 @@ import numpy as np
 
 from ml import artifact, registry
 from ml.card import Fitted, Judged, card, described, predictions_table
-from ml.config import Workspace
 from ml.contributions import driven
 from ml.dataset import Dataset, current
 from ml.dataset.manifest import to_json
@@ -19,8 +18,9 @@ from ml.plan import Plan
 from ml.registry import Contest
 from ml.search import Learnt, learn
 from ml.split import parts
-from ml.targets import Target
 from ml.thresholds import best_threshold
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import Target
 
 
 @dataclass(frozen=True)

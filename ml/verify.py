@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ml import artifact, store
-from ml.config import AlmanacError, Workspace
 from ml.inputs import rows_at
 from ml.matrix import matrix_of
-from ml.targets import SPINE, Target, target, targets
-from ml.warehouse import open_warehouse
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import SPINE, Target, target, targets
+from ml.workspace.warehouse import open_warehouse
 
 AT_ONCE = 50_000
 # What fractions may differ by, relative to the warehouse's; whole numbers and other types: exactly.

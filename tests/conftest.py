@@ -58,8 +58,8 @@ def crowned(tmp_path_factory: pytest.TempPathFactory) -> object:
 @pytest.fixture(scope="session")
 def full(tmp_path_factory: pytest.TempPathFactory) -> object:
     """A workspace with everything that a report shows, and its report."""
-    from ml.config import Workspace
     from ml.report import write_report
+    from ml.workspace.settings import Workspace
     from tests.report_workspace import make_full
 
     home = tmp_path_factory.mktemp("full")

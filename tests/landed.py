@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ml.config import REPOSITORY, AlmanacError, Workspace
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import REPOSITORY, Workspace
 
 PROJECT = REPOSITORY / "dbt_project"
 # dbt-duckdb finds the plugin by the profile's `module_paths`.

@@ -21,10 +21,10 @@ import pytest
 
 import ml
 from feature_repo.stores.retrieval import FeatureMatrix
-from ml.config import Workspace
 from ml.inputs import rows_at
 from ml.matrix import Feature, matrix_of
-from ml.warehouse import open_warehouse
+from ml.workspace.settings import Workspace
+from ml.workspace.warehouse import open_warehouse
 
 AS_OF = datetime(2023, 6, 1)
 FEATURES = ["spend_sum__1m", "spend_count__1m", "spend_days_since__all", "spend_noise__1m"]

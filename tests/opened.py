@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ml.cli import main
-from ml.config import Workspace
+from ml.workspace.settings import Workspace
 
 
 @pytest.fixture

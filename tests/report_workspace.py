@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 
 from ml import artifact, history
 from ml.comparison import BASELINE, NOTHING
-from ml.config import Workspace
 from ml.contributions import FEATURES
 from ml.models import LightGBM
 from ml.report import write_report
+from ml.workspace.settings import Workspace
 
 
 @dataclass(frozen=True)

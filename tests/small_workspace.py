@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from feature_repo.build import feast_objects
 from ml import artifact, history, store
-from ml.config import Workspace
 from ml.models import FAMILIES as MODELS
+from ml.workspace.settings import Workspace
 
 FEATURES = [
     ("trx_amount_sum__1m", "Sum of amounts in the last month."),

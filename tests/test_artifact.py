@@ -5,9 +5,10 @@ import pyarrow as pa
 import pytest
 
 from ml import artifact, history
-from ml.config import AlmanacError, Workspace
 from ml.matrix import Feature, matrix_of
 from ml.models import FAMILIES
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
 from tests.test_models import sample
 
 CARD = {"target": "t", "model_id": "t-1", "family": "lightgbm",

@@ -17,8 +17,9 @@ from ml.audit.copy import Job, corrupted_copy
 from ml.audit.instants import choose
 from ml.audit.leakage import audit_leakage, fresh_folder
 from ml.audit.tables import read_manifest, read_tables
-from ml.config import AlmanacError, Workspace
 from ml.simulate import simulate
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
 from tests.audited import AT, BUILD, PROJECT, proof_of, verdicts
 from tests.leaky_project import LEAKS, SOUND, make_project
 from tests.workspaces import Ran, TestWorkspace

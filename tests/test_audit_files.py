@@ -10,8 +10,8 @@ import pytest
 
 from ml.audit.copy import Job, corrupted_copy
 from ml.audit.tables import read_manifest, read_tables
-from ml.config import Workspace
 from ml.simulate import simulate
+from ml.workspace.settings import Workspace
 from tests.audited import AT, BUILD, PROJECT, proof_of, verdicts
 from tests.workspaces import TestWorkspace, make_workspace
 

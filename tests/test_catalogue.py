@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from ml.catalogue.cost import costs
 from ml.catalogue.lookup import Feature, nearest, read_features, search
 from ml.cli import main
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 from tests.opened import families, ml, ws
 from tests.workspaces import REPOSITORY
 

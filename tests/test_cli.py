@@ -10,7 +10,7 @@ from scipy.stats import norm
 from ml import artifact
 from ml.backtests import kept
 from ml.cli import main
-from ml.config import workspace
+from ml.workspace.settings import workspace
 from tests.learnable import fake_store, learnable
 
 __all__ = ["fake_store"]

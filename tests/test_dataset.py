@@ -10,13 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from ml import artifact
-from ml.config import AlmanacError, Workspace
 from ml.dataset import current, datasets, find, make, remove, verify
 from ml.dataset.kept import ROWS
 from ml.dataset.manifest import from_json, to_json
 from ml.plan import Plan
-from ml.targets import target
 from ml.train import train, train_on
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import target
 from tests.learnable import FEATURES, customer_months, fake_store, learnable
 from tests.workspaces import copy_raw, make_workspace
 

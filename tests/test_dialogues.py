@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 from sklearn.decomposition import PCA
 
-from ml.config import AlmanacError
 from ml.refit import Size, first_fit
 from ml.refit.fit import fit
 from ml.refit.version import Fit
 from ml.simulate import simulate
+from ml.workspace.errors import AlmanacError
 from tests.workspaces import TestWorkspace, make_workspace
 
 SIZE = Size(components=4, clusters=3)

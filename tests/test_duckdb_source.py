@@ -7,7 +7,7 @@ from feast.value_type import ValueType
 from feature_repo.stores.duckdb_source import DuckDBSource
 from feature_repo.stores.duckdb_types import feast_type
 from feature_repo.stores.relations import read_relation
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 
 
 def test_of_many_columns_the_nearest_are_named():

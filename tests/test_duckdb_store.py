@@ -13,7 +13,7 @@ from feast.types import Float64
 
 from feature_repo.stores.duckdb_offline import DuckDBOfflineStore
 from feature_repo.stores.duckdb_source import DuckDBSource, SavedDatasetDuckDBStorage
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 from tests.pair_store import SOURCES, START, pair_store, write
 
 DAY = timedelta(days=1)

@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 
 from ml import artifact
-from ml.config import AlmanacError
 from ml.export import export_sql
 from ml.export import formula as formulas
 from ml.export.formula import formula
@@ -11,8 +10,9 @@ from ml.export.probes import answers, distance, probes
 from ml.export.sql import KEPT
 from ml.models import FAMILIES, Blend, LightGBM, Stack
 from ml.plan import Plan
-from ml.targets import target
 from ml.train import train
+from ml.workspace.errors import AlmanacError
+from ml.workspace.targets import target
 from tests.learnable import fake_store, learnable
 from tests.test_models import sample
 

@@ -10,7 +10,8 @@ import pytest
 from feast import Entity, FeatureService, FeatureView
 
 from feature_repo.build import feast_objects
-from ml.config import AlmanacError, Workspace
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
 from tests.small_workspace import FAMILIES, TARGETS, make_workspace, node, write_manifest
 from tests.workspaces import REPOSITORY, TestWorkspace
 

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 
-from ml.config import AlmanacError
-from ml.warehouse import open_warehouse
+from ml.workspace.errors import AlmanacError
+from ml.workspace.warehouse import open_warehouse
 from tests.landed import landing
 from tests.small_workspace import make_workspace
 from tests.workspaces import TestWorkspace

@@ -40,9 +40,9 @@ LAYERS = (
     ("backtests", "balance", "thresholds"),
     ("intervals",),
     ("split", "models", "metrics", "calibration"),
-    ("store", "targets", "matrix", "history"),
-    ("warehouse", "pages", "folders", "paired", "tracking", "workers"),
-    ("config",),
+    ("store", "matrix", "history"),
+    ("pages", "paired", "tracking", "workers"),
+    ("workspace",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 PACKAGES = ("ml", "feature_repo", "dbt_project/plugins")
@@ -164,10 +164,10 @@ def test_only_the_store_imports_feast():
 def test_the_feature_repository_takes_little_from_ml():
     assert_none(
         [
-            f"{place(path, line)}: imports ml.{name}; config, warehouse and request are its own"
+            f"{place(path, line)}: imports ml.{name}; workspace and request are its own"
             for path in python_files("feature_repo")
             for line, name in taken_from_ml(path)
-            if name not in ("config", "warehouse", "request")
+            if name not in ("workspace", "request")
         ]
     )
 
@@ -201,9 +201,9 @@ def test_only_the_settings_read_the_environment():
     ]
     assert_none(
         [
-            f"{place(path, line)}: {name}; only ml/config.py reads the environment"
+            f"{place(path, line)}: {name}; only ml/workspace/settings.py reads the environment"
             for path, line, name in broken
-            if module_of(path) != "config"
+            if path != REPOSITORY / "ml/workspace/settings.py"
         ]
     )
 

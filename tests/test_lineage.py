@@ -6,7 +6,8 @@ import pytest
 from ml.catalogue.lineage import columns_read, lineage
 from ml.catalogue.lookup import Feature, read_features, search
 from ml.catalogue.queries import parse
-from ml.config import AlmanacError, Workspace
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
 from tests.opened import ws
 
 __all__ = ["ws"]

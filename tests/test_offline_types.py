@@ -12,7 +12,7 @@ from feast.types import Float64, Int64, from_value_type
 
 from feature_repo.stores.duckdb_source import DuckDBSource
 from feature_repo.stores.duckdb_types import feast_type
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 from tests.pair_store import repo_config
 
 START = datetime(2023, 1, 1)

@@ -13,7 +13,7 @@ from feast.infra.offline_stores.file_source import FileLoggingDestination
 
 from feature_repo.stores.duckdb_offline import DuckDBOfflineStore
 from feature_repo.stores.duckdb_source import DuckDBLoggingDestination
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 from tests.pair_store import START, pair_store, write
 
 LOG = "served.log"

@@ -9,9 +9,10 @@ from redis import Redis
 
 from feature_repo.build import feast_objects
 from ml import store
-from ml.config import AlmanacError, Workspace
 from ml.materialize import materialize
 from ml.store.online import online_rows_of
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
 from tests.online_stores import choose, online, redis
 from tests.small_workspace import READ, change, copied, crown, make_workspace, register
 

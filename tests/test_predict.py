@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml import Predictor, artifact
-from ml.config import AlmanacError, Workspace
 from ml.plan import Plan
 from ml.predict import Problem
 from ml.predict.predictor import confidence
 from ml.predict.records import inputs
-from ml.targets import target
 from ml.train import train
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import target
 from tests.learnable import FEATURES, customer_months, fake_store, learnable
 
 __all__ = ["fake_store"]

@@ -7,9 +7,10 @@ import duckdb
 import pytest
 import yaml
 
-from ml.config import AlmanacError, Workspace, workspace_at
 from ml.pages.words import count, share
 from ml.profile import write_profile
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace, workspace_at
 
 CHROMIUM = shutil.which("chromium")
 SIZE_LIMIT = 2_000_000

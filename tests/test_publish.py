@@ -3,9 +3,9 @@
 import duckdb
 import pytest
 
-from ml.config import AlmanacError
 from ml.publish import publish
-from ml.warehouse import open_warehouse
+from ml.workspace.errors import AlmanacError
+from ml.workspace.warehouse import open_warehouse
 from tests.learnable import ws
 
 __all__ = ["ws"]

@@ -9,13 +9,14 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from ml import artifact, history, registry
-from ml.config import AlmanacError, Workspace
 from ml.history import Event
 from ml.models import FAMILIES
 from ml.paired import compare
 from ml.plan import Plan
-from ml.targets import target
 from ml.train import train
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import target
 from tests.learnable import fake_store, learnable
 from tests.test_artifact import CARD, RECORDS
 from tests.test_models import sample

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from ml.config import Workspace
 from ml.report import write_report
+from ml.workspace.settings import Workspace
 from tests.report_workspace import made, page_of, section, write_target
 
 # Nine targets, as many as all sources have, stay below ten megabytes.

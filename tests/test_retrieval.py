@@ -10,7 +10,7 @@ from feast import FeatureStore, FeatureView
 
 from feature_repo.stores.duckdb_source import DuckDBSource, SavedDatasetDuckDBStorage, open_store
 from feature_repo.stores.retrieval import FEW, match
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 from tests.pair_store import SOURCES, START, pair_store, write
 
 DAY = timedelta(days=1)

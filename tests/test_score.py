@@ -9,12 +9,12 @@ import pyarrow as pa
 import pytest
 
 from ml import Predictor, inputs
-from ml.config import AlmanacError
 from ml.plan import Plan
 from ml.score import append, parse_as_of, score
-from ml.targets import target
 from ml.train import train
-from ml.warehouse import open_warehouse
+from ml.workspace.errors import AlmanacError
+from ml.workspace.targets import target
+from ml.workspace.warehouse import open_warehouse
 from tests.learnable import AS_OF, FEATURES, customer_months, fake_store, scores, ws
 
 __all__ = ["fake_store", "ws"]

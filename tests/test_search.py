@@ -8,7 +8,6 @@ from scipy.special import expit, logit
 
 from ml.balance import SAMPLINGS, draw
 from ml.calibration import line, stacked
-from ml.config import AlmanacError
 from ml.learn import Candidate, fit
 from ml.matrix import TrainingSet
 from ml.metrics import calibration_error, roc_auc
@@ -17,6 +16,7 @@ from ml.plan import Plan, checked, read_config, read_plan
 from ml.search import learn, stacked_out_of_fold
 from ml.study import Study
 from ml.thresholds import CRITERIA, Costs, best_threshold, outcome, read_costs
+from ml.workspace.errors import AlmanacError
 from tests.test_split import data
 
 SMALL = Plan(families=("logistic", "decision_tree"), trials=4)

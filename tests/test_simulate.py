@@ -5,9 +5,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from ml.config import AlmanacError, read_settings
 from ml.simulate import Simulation, simulate
 from ml.simulate.plan import make_plan
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import read_settings
 from tests.simulated import all_bytes, folds, simulated
 
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.config import AlmanacError
 from ml.matrix import Feature, TrainingSet
 from ml.split import folds, months_of, parts, temporal, thin
+from ml.workspace.errors import AlmanacError
 
 MONTHS = np.array(["2023-01", "2023-02", "2023-03", "2023-04", "2023-05"], dtype="datetime64[M]")
 TIMES = np.repeat(MONTHS, 4).astype("datetime64[us]")

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 
 from feature_repo.build import feast_objects
-from ml.config import AlmanacError, Workspace
 from ml.store import feature_names, feature_store, online_rows, training_matrix, training_set
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
 from tests.small_workspace import make_workspace
 
 FEBRUARY = datetime(2023, 2, 1, tzinfo=UTC)

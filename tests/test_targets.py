@@ -1,7 +1,8 @@
 import pytest
 
-from ml.config import AlmanacError, Workspace
-from ml.targets import Baseline, target, targets
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import Baseline, target, targets
 from tests.learnable import learnable
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from ml.catalogue.stops import Found
 from ml.catalogue.trace import IDS, Trace, identify, trace
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 from tests.opened import ml, ws
 from tests.workspaces import TestWorkspace
 

@@ -8,16 +8,16 @@ import pytest
 
 from ml import artifact, text
 from ml.backtests import kept
-from ml.config import AlmanacError
 from ml.evaluate import decide, evaluate
 from ml.metrics import roc_auc
 from ml.nested import Backtest, Protocol, Run, backtest, keep_months, plan_of
 from ml.plan import Plan
 from ml.report.facts import read_targets
 from ml.score import score
-from ml.targets import target
 from ml.thresholds import Costs
 from ml.train import train
+from ml.workspace.errors import AlmanacError
+from ml.workspace.targets import target
 from tests.learnable import AS_OF, FEATURES, customer_months, fake_store, learnable, scores, ws
 
 __all__ = ["fake_store", "ws"]

@@ -11,8 +11,8 @@ from feast.types import Bool, Float32, Float64, Int32, Int64, String
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.config import AlmanacError
 from ml.store.values import customer_of, decoded, encoded, entity_key, packed, unpacked
+from ml.workspace.errors import AlmanacError
 
 KINDS = {
     Float64: (pa.float64(), "double_val", st.floats(allow_nan=False)),

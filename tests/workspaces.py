@@ -11,7 +11,7 @@ import duckdb
 import pytest
 import yaml
 
-from ml.config import Workspace, workspace_at
+from ml.workspace.settings import Workspace, workspace_at
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"

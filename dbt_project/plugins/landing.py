@@ -18,8 +18,9 @@ from landing_csv import literal, quoted
 from landing_plan import MEMORY, Relation, plan
 from landing_sources import SCHEMA
 
-from ml.config import AlmanacError, Workspace, workspace_at
-from ml.warehouse import open_warehouse
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace, workspace_at
+from ml.workspace.warehouse import open_warehouse
 
 LOGGER = AdapterLogger("Almanac")
 

@@ -9,7 +9,7 @@ from landing_files import RawFile
 from landing_lines import WHITESPACE, Record, physical_lines, read_records, split_line
 from landing_sources import Table, nearest
 
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 
 META = ("_file", "_row", "_error", "_line")
 DELIMITERS = (",", ";", "\t", "|")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from landing_sources import Source, Table
 
-from ml.config import AlmanacError, Workspace
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from landing_csv import DELIMITERS, Header, literal, load_file, new_table, quote
 from landing_files import RawFile, find_files
 from landing_sources import Table, digest, nearest, read_yaml
 
-from ml.config import AlmanacError, Workspace
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
 
 KEYS = ("name", "files", "delimiter", "time_format", "optional", "columns", "duplicates")
 TIME = "event_time"

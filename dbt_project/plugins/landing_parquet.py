@@ -9,7 +9,7 @@ from landing_csv import literal, no_glob, quoted
 from landing_files import RawFile
 from landing_sources import Column, Table, nearest
 
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 
 INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 # Casts that lose nothing, so that nobody need look for values they failed on.

@@ -14,7 +14,8 @@ from landing_parquet import empty_query, parquet_query
 from landing_sources import Source, Table, digest, read_sources
 from landing_workspace import IDENTITIES, identities_query, notes_on_defaults, settings_in_force
 
-from ml.config import AlmanacError, Workspace
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
 
 MEMORY = "files"
 WORKSPACE = "workspace"

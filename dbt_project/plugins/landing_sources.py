@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 
 SCHEMA = "landed"
 FORMATS = ("parquet", "csv", "mapping")

@@ -9,7 +9,8 @@ from landing_csv import load_table, new_table, quoted
 from landing_files import RawFile
 from landing_sources import Column, Source, Table, nearest
 
-from ml.config import AlmanacError, Workspace
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
 
 IDENTITIES = "identities.csv"
 # The one setting that is no source's: where the raw files lie.

@@ -17,7 +17,7 @@ from feast.saved_dataset import SavedDatasetStorage
 from feature_repo.stores.duckdb_source import SavedDatasetDuckDBStorage, open_store
 from feature_repo.stores.relations import exists, quote, split_name
 from feature_repo.stores.retrieval import FeatureMatrix, Retrieval
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 
 ROWS_AT_ONCE = 100_000
 

@@ -29,7 +29,7 @@ from feature_repo.stores.point_in_time import known_rows_sql, literal
 from feature_repo.stores.relations import Relation, quote
 from feature_repo.stores.retrieval import Retrieval
 from feature_repo.stores.writing import append, append_log
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 
 
 class DuckDBOfflineStoreConfig(FeastConfigBaseModel):

@@ -24,8 +24,9 @@ from feature_repo.stores.relations import (
     read_relation,
     split_name,
 )
-from ml.config import AlmanacError, workspace
-from ml.warehouse import open_warehouse
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import workspace
+from ml.workspace.warehouse import open_warehouse
 
 
 def warehouse_path(config: RepoConfig) -> Path:

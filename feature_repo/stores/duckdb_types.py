@@ -4,7 +4,7 @@ import re
 
 from feast.value_type import ValueType
 
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 
 _SCALARS = {
     "BOOLEAN": ValueType.BOOL,

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feature_repo.stores.point_in_time import MOMENT, ROW, Bounds
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 
 EVENT_TIMESTAMP = "event_timestamp"
 _MICROSECONDS = pa.timestamp("us")

@@ -11,7 +11,7 @@ from feature_repo.stores.duckdb_source import DuckDBSource
 from feature_repo.stores.duckdb_types import comparable, holds
 from feature_repo.stores.entities import require_columns
 from feature_repo.stores.point_in_time import Lookup
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 
 
 def lookup_of(

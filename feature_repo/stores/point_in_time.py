@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from feature_repo.stores.relations import Relation, quote
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 
 ENTITIES = "entity_rows"
 ROW = "__row"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ml.config import AlmanacError
-from ml.warehouse import VECTORS
+from ml.workspace.errors import AlmanacError
+from ml.workspace.warehouse import VECTORS
 
 DEFAULT_SCHEMA = "main"
 # So many columns are all named where one is missing.

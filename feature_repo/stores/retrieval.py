@@ -29,7 +29,7 @@ from feature_repo.stores.point_in_time import (
     match_sql,
 )
 from feature_repo.stores.relations import quote, read_relation
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 
 # Batches of this size are small enough for memory to be used again rather than asked for anew.
 FETCHED_AT_ONCE = 20_000

@@ -14,7 +14,7 @@ from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
 from feast.repo_config import RegistryConfig
 from pydantic import field_validator
 
-from ml.config import workspace
+from ml.workspace.settings import workspace
 
 
 class WorkspaceRegistryStore(FileRegistryStore):

@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from feature_repo.stores.duckdb_types import storable
 from feature_repo.stores.relations import exists, quote, read_relation, split_name
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 
 NEW_ROWS = "new_rows"
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ml.config import AlmanacError, environment
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import environment
 
 STEP = re.compile(r"\b(\d+) of (\d+) (?:OK|ERROR|SKIP|NO-OP|PASS|WARN|FAIL)")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")

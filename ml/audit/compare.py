@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 
 from ml.audit.sql import is_number, literal, quoted, relation, timestamp
-from ml.config import AlmanacError
-from ml.warehouse import open_warehouse
+from ml.workspace.errors import AlmanacError
+from ml.workspace.warehouse import open_warehouse
 
 KEYS = ("customer_id", "feature_month", "event_timestamp")
 # What a build leaves beside the features: a hash of all that a month was built from.

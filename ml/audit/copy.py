@@ -15,7 +15,8 @@ from ml.audit.delimited import rewrite as rewrite_text
 from ml.audit.parquet import rewrite as rewrite_parquet
 from ml.audit.sql import timestamp
 from ml.audit.tables import RawTable
-from ml.config import AlmanacError, Workspace
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
 
 CHUNK = 1 << 20
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from ml.audit.tables import RawTable
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 
 # A month counts as complete when events reach its last days, as in int_complete_months.
 TOLERANCE_DAYS = 3

@@ -24,8 +24,9 @@ from ml.audit.instants import check, choose
 from ml.audit.proof import Feature, Proof, write
 from ml.audit.sql import relation
 from ml.audit.tables import RawTable, read_manifest, read_tables
-from ml.config import AlmanacError, Workspace, dbt_project
-from ml.warehouse import open_warehouse
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace, dbt_project
+from ml.workspace.warehouse import open_warehouse
 
 PACKAGES = ("almanac", "duckdb", "dbt-core", "dbt-duckdb")
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from ml.config import AlmanacError, Workspace
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
 
 
 def mapping_named(form: str, source: str, ws: Workspace, project: Path) -> dict[str, Any]:

@@ -15,7 +15,8 @@ import duckdb
 
 from ml.audit.mappings import mapping_named
 from ml.audit.sql import is_time, landed_time, literal, quoted, relation
-from ml.config import AlmanacError, Workspace
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
 
 META = ("_file", "_row", "_error", "_line")
 SAMPLE_ROWS, SAMPLE_VALUES = 5000, 500

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import duckdb
 
 from ml.catalogue.lookup import Feature
-from ml.catalogue.manifest import Node, meta, parents, read_manifest
-from ml.config import Workspace
-from ml.warehouse import VECTORS, open_warehouse
+from ml.workspace.manifest import Node, meta, parents, read_manifest
+from ml.workspace.settings import Workspace
+from ml.workspace.warehouse import VECTORS, open_warehouse
 
 
 @dataclass(frozen=True)

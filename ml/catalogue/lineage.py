@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from ml.catalogue.manifest import Node, compiled, meta, parents, read_manifest
 from ml.catalogue.queries import ALL, Item, Query, Select, parse, read_columns
-from ml.config import Workspace
-from ml.warehouse import open_warehouse
+from ml.workspace.manifest import Node, compiled, meta, parents, read_manifest
+from ml.workspace.settings import Workspace
+from ml.workspace.warehouse import open_warehouse
 
 Columns = Mapping[str, Collection[str]]
 # A query that names a column only through itself would not end.

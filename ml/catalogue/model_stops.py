@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from ml.catalogue.stops import Found, Scope, Stop, of_customer
-from ml.config import AlmanacError, Workspace
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
 
 OFFERS = "marts.mart_offers"
 
@@ -45,7 +46,7 @@ def feast_stop(ws: Workspace, customer: str, moment: datetime | None, is_dated: 
 
 
 def _services(ws: Workspace) -> list[str]:
-    from ml.targets import targets
+    from ml.workspace.targets import targets
 
     # Targets of the same families retrieve the same: one of them will do.
     alike = {each.families: each.name for each in reversed(targets(ws))}

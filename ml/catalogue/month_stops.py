@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from ml.catalogue.lookup import Feature
-from ml.catalogue.manifest import Node, meta, parents
 from ml.catalogue.stops import Found, Scope, Stop, of_customer
+from ml.workspace.manifest import Node, meta, parents
 
 
 def months_stop(scope: Scope) -> Stop:

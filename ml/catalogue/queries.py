@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 
 Node = Mapping[str, Any]
 ALL = "*"

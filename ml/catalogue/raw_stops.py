@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ml.catalogue.lineage import columns_read
-from ml.catalogue.manifest import compiled
 from ml.catalogue.queries import Query, parse
 from ml.catalogue.stops import (
     MONTHS,
@@ -20,7 +19,8 @@ from ml.catalogue.stops import (
     quoted,
 )
 from ml.catalogue.stops import telling as most_telling
-from ml.config import Workspace
+from ml.workspace.manifest import compiled
+from ml.workspace.settings import Workspace
 
 IDENTITIES = "landed.workspace__identities"
 REJECTS = "staging.rejects"

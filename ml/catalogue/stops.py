@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from ml.catalogue.manifest import Node
+from ml.workspace.manifest import Node
 
 SHOWN = 3
 TELLING = 5

@@ -7,11 +7,12 @@ import duckdb
 
 from ml.catalogue import model_stops, month_stops, raw_stops
 from ml.catalogue.lookup import read_features
-from ml.catalogue.manifest import meta, read_manifest
 from ml.catalogue.queries import read_columns
 from ml.catalogue.stops import Scope, Stop
-from ml.config import AlmanacError, Workspace
-from ml.warehouse import open_warehouse
+from ml.workspace.errors import AlmanacError
+from ml.workspace.manifest import meta, read_manifest
+from ml.workspace.settings import Workspace
+from ml.workspace.warehouse import open_warehouse
 
 NEAREST = 5
 # Every id by which somebody may be asked for, with the customer that it means.

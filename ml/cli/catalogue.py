@@ -9,7 +9,8 @@ import click
 
 from ml import text
 from ml.cli.group import examples
-from ml.config import AlmanacError, Workspace, workspace
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace, workspace
 
 if TYPE_CHECKING:
     from ml.catalogue.lineage import Step

@@ -6,7 +6,8 @@ import click
 
 from ml import text
 from ml.cli.group import examples
-from ml.config import AlmanacError, workspace
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import workspace
 
 if TYPE_CHECKING:
     from ml.dataset import Dataset, Verdict
@@ -32,7 +33,7 @@ def dataset() -> None:
 def make(target: str, name: str | None) -> None:
     """Keep the training set of TARGET as the warehouse gives it now."""
     from ml import dataset as sets
-    from ml.targets import target as find
+    from ml.workspace.targets import target as find
 
     ws = workspace()
     made = sets.make(ws, find(ws, target), name)

@@ -3,7 +3,7 @@
 import click
 
 from ml.cli.group import examples
-from ml.config import dbt_project, workspace
+from ml.workspace.settings import dbt_project, workspace
 
 
 @click.group(epilog=examples("ml export sql activity_decline"))

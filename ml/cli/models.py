@@ -9,10 +9,11 @@ import click
 
 from ml import text
 from ml.cli.group import examples
-from ml.config import AlmanacError, Workspace, workspace
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace, workspace
 
 if TYPE_CHECKING:
-    from ml.targets import Target
+    from ml.workspace.targets import Target
 
 
 Result = TypeVar("Result")
@@ -240,7 +241,7 @@ def score(names: tuple[str, ...], as_of: str | None, online: bool, reasons: int)
 
 
 def _chosen(ws: Workspace, names: Sequence[str]) -> "list[Target]":
-    from ml.targets import target, targets
+    from ml.workspace.targets import target, targets
 
     if names:
         return [target(ws, name) for name in dict.fromkeys(names)]

@@ -7,7 +7,8 @@ import click
 from ml import text
 from ml.cli.group import examples
 from ml.cli.models import TARGET
-from ml.config import AlmanacError, workspace
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import workspace
 
 
 @click.command(epilog=examples("ml materialize", "ml materialize --until 2024-01-01"))

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ml.cli.group import examples
-from ml.config import workspace
+from ml.workspace.settings import workspace
 
 
 @click.command(epilog=examples("ml predict --target session_purchase sessions.csv answers.csv"))

@@ -3,7 +3,7 @@
 import click
 
 from ml.cli.group import examples
-from ml.config import workspace
+from ml.workspace.settings import workspace
 
 
 @click.command(epilog=examples("dbt build --select staging", "ml profile"))

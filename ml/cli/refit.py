@@ -5,7 +5,7 @@ from datetime import datetime
 import click
 
 from ml.cli.group import examples
-from ml.config import workspace
+from ml.workspace.settings import workspace
 
 
 @click.group(epilog=examples("ml refit dialog", "ml refit dialog --until 2024-01-01"))

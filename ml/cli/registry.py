@@ -6,7 +6,7 @@ import click
 
 from ml import text
 from ml.cli.group import examples
-from ml.config import workspace
+from ml.workspace.settings import workspace
 
 if TYPE_CHECKING:
     from ml.registry import Entry

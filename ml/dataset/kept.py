@@ -12,12 +12,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ml.artifact import DATASET
-from ml.config import AlmanacError, Workspace
 from ml.dataset.manifest import Contents, Manifest, describe, from_json, to_json
-from ml.folders import fresh_folder, point, pointed, remove_folder, write_json
 from ml.learn import labelled_rows, usable_rows
 from ml.matrix import Feature, TrainingSet, check_features, matrix_of
-from ml.targets import Target, nearest
+from ml.workspace.errors import AlmanacError
+from ml.workspace.files import fresh_folder, point, pointed, remove_folder, write_json
+from ml.workspace.settings import Workspace
+from ml.workspace.suggest import nearest
+from ml.workspace.targets import Target
 
 ROWS = "rows.parquet"
 KEYS = (

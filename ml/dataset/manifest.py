@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ml.artifact import package_versions
-from ml.config import Workspace
 from ml.dataset.snapshot import Month, Read, Snapshot, snapshot
 from ml.matrix import Feature
-from ml.targets import Baseline, Target, manifest_hash
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import Baseline, Target, manifest_hash
 
 DIGITS = 10
 

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from ml.config import AlmanacError, Workspace
-from ml.targets import read_manifest, relation
-from ml.warehouse import open_warehouse
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import read_manifest, relation
+from ml.workspace.warehouse import open_warehouse
 
 VERSION = "month_version"
 OURS = ("model.almanac.", "seed.almanac.", "macro.almanac.")

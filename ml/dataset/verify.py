@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ml.config import Workspace
 from ml.dataset.kept import Dataset, retrieved
 from ml.dataset.manifest import Manifest, describe
 from ml.dataset.snapshot import Month
-from ml.targets import target
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import target
 
 KEYS = ["customer_id", "event_timestamp"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from ml.config import AlmanacError
 from ml.models import Blend, LightGBM, Model, Pipelined
+from ml.workspace.errors import AlmanacError
 
 # A hundred thousand rows take seconds through so many; beyond, `ml score` is the better way.
 MOST_LEAVES = 4_000

@@ -9,14 +9,15 @@ import numpy as np
 
 from ml import artifact
 from ml.artifact import Artifact
-from ml.config import AlmanacError, Workspace
 from ml.export.dbt import TOLERANCE, Family, files
 from ml.export.formula import formula
 from ml.export.probes import answers, distance, probes
 from ml.inputs import Source
 from ml.matrix import Matrix
 from ml.score import whom
-from ml.targets import Target, nodes
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import Target, nodes
 
 TRIED = 3_000
 # The tests of the build carry so many of them.

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from ml.config import AlmanacError
 from ml.matrix import Labels, Matrix, Vector
+from ml.workspace.errors import AlmanacError
 
 Parameters = Mapping[str, Any]
 Option = str | float

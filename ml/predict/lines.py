@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, TextIO
 
 import pandas as pd
 
-from ml.config import AlmanacError
 from ml.predict.records import Data, Inputs
+from ml.workspace.errors import AlmanacError
 
 LINES_AT_ONCE = 10_000
 DELIMITERS = ",;\t|"

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from ml import artifact
 from ml.artifact import DATASET, Artifact
-from ml.config import AlmanacError, Workspace, workspace
 from ml.explain import drivers, meanings, reasons
 from ml.matrix import Vector
 from ml.predict.lines import Answered, answer_file
 from ml.predict.records import Data, Inputs, Problem, inputs, refuse
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace, workspace
 
 CONFIDENCES = ("low", "medium", "high")
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ml.config import AlmanacError
 from ml.matrix import Matrix
+from ml.workspace.errors import AlmanacError
 
 KEY = "customer_id"
 # A table of the warehouse or of a training set carries these beside the features.

@@ -7,7 +7,6 @@ from pathlib import Path
 import duckdb
 from tqdm import tqdm
 
-from ml.config import AlmanacError, Workspace
 from ml.pages import fill, replace_file
 from ml.pages.words import count, day, month
 from ml.profile import parts
@@ -27,7 +26,9 @@ from ml.profile.tables import (
     read_tables,
 )
 from ml.profile.values import Dimension, dimensions
-from ml.warehouse import open_warehouse
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.warehouse import open_warehouse
 
 # A table is copied, then asked for its codes, its times and measures, and the rest.
 SECTIONS = 4

@@ -7,8 +7,9 @@ from typing import Any
 
 import duckdb
 
-from ml.config import AlmanacError, Workspace
-from ml.targets import nodes
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import nodes
 
 TIME = "event_time"
 CUSTOMER = "customer_id"

@@ -12,11 +12,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ml.config import AlmanacError, Workspace
 from ml.refit.table import FITS, append, newest_version, rows
 from ml.refit.version import Version
-from ml.targets import nodes
-from ml.warehouse import open_warehouse
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import nodes
+from ml.workspace.warehouse import open_warehouse
 
 if TYPE_CHECKING:
     from ml.refit.fit import Batches

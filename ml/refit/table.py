@@ -6,9 +6,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from ml.config import AlmanacError, Workspace
 from ml.refit.version import Doubles, Fit, Version
-from ml.warehouse import open_warehouse
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.warehouse import open_warehouse
 
 FITS = "intermediate.int_mbd_dialog_fits"
 SCHEMA = pa.schema(

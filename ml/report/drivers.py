@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from ml.artifact import CONTRIBUTIONS, IMPORTANCE, Artifact
-from ml.config import AlmanacError
 from ml.report.curves import Floats
+from ml.workspace.errors import AlmanacError
 
 TOP_FEATURES = 20
 

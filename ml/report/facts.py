@@ -9,15 +9,16 @@ import pyarrow as pa
 
 from ml.artifact import CARD, PREDICTIONS, Artifact, champion
 from ml.backtests import kept
-from ml.config import AlmanacError, Workspace
 from ml.history import HISTORY
 from ml.plan import read_plan
 from ml.report.drivers import Driver, Importance, read_drivers, read_importance, unreadable
 from ml.report.months import Month, by_month
 from ml.report.rivals import Rival, read_rivals
 from ml.report.rows import Promise, Quality, Rows, judged_rows, promise, qualities
-from ml.targets import nodes, true_probabilities
 from ml.thresholds import Costs
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import nodes, true_probabilities
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from datetime import date, datetime
 import duckdb
 import numpy as np
 
-from ml.config import Workspace
 from ml.report.curves import Floats
-from ml.warehouse import open_warehouse
+from ml.workspace.settings import Workspace
+from ml.workspace.warehouse import open_warehouse
 
 DOTS = 1200  # more customers than this would only blot the picture and swell the page
 

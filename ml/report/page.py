@@ -4,13 +4,13 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from ml.config import Workspace
 from ml.pages import fill, replace_file
 from ml.report import words
 from ml.report.chapter import chapter
 from ml.report.facts import Target, read_targets
 from ml.report.figures import customers, measures
 from ml.report.marts import Marts, Segmentation, read_marts
+from ml.workspace.settings import Workspace
 
 # With more targets than these, the parts of each are folded.
 UNFOLDED = 2

@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from ml.config import AlmanacError
 from ml.request.family import RequestFamily
+from ml.workspace.errors import AlmanacError
 
 Record = Mapping[str, Any]
 Texts = Mapping[str, Sequence[str | None]]

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from ml.catalogue.manifest import Node, compiled, meta, parents, read_manifest
-from ml.config import Workspace
+from ml.workspace.manifest import Node, compiled, meta, parents, read_manifest
+from ml.workspace.settings import Workspace
 
 # What landing adds to each row of a file.
 MARKS = {"_file": "varchar", "_row": "bigint", "_error": "varchar", "_line": "varchar"}

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import yaml
 
-from ml.config import AlmanacError, read_settings
 from ml.simulate.plan import Plan
 from ml.simulate.truth import TRUTH
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import read_settings
 
 MARKER = ".simulated"
 UNFINISHED, REPLACED = ".simulate-unfinished", ".simulate-replaced"

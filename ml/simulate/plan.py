@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]

@@ -19,9 +19,10 @@ from feature_repo.inputs import (
 )
 from feature_repo.stores.duckdb_source import DuckDBSource
 from feature_repo.stores.relations import read_relation
-from ml.config import AlmanacError, Workspace
 from ml.store.training import feature_store, require_registry
-from ml.warehouse import open_warehouse
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.warehouse import open_warehouse
 
 SUFFIX = "__input"
 

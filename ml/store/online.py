@@ -15,12 +15,13 @@ from feast.infra.online_stores.sqlite import SqliteOnlineStore
 from numpy.typing import NDArray
 
 from feature_repo.inputs import VECTOR
-from ml.config import AlmanacError, Workspace
 from ml.store.generation import Found, OnlineRows, epoch
 from ml.store.inputs import ModelInput, input_view
 from ml.store.sqlite_rows import SqliteRows
 from ml.store.training import feature_store, service_of
 from ml.store.values import KEY, Matrix, customer_of, decoded, entity_key, unpacked
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
 
 PRESENT, STALE, MISSING = "present", "stale", "missing"
 

@@ -13,13 +13,14 @@ from tqdm import tqdm
 
 from feature_repo.inputs import VECTOR
 from feature_repo.stores.duckdb_source import DuckDBSource
-from ml.config import AlmanacError, Workspace
 from ml.store.generation import Batch, Edition, Generation
 from ml.store.inputs import SUFFIX
 from ml.store.online import online_rows_of
 from ml.store.training import feature_store, require_registry
 from ml.store.values import KEY, Column, encoded, entity_key, packed
-from ml.warehouse import open_warehouse
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.warehouse import open_warehouse
 
 AT_ONCE = 10_000
 

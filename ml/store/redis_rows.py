@@ -16,9 +16,9 @@ from feast.infra.online_stores.redis import RedisOnlineStore
 from google.protobuf.timestamp_pb2 import Timestamp  # type: ignore[import-untyped]
 from redis.exceptions import RedisError
 
-from ml.config import AlmanacError
 from ml.store.generation import Batch, Found, Generation, epoch, read_generation
 from ml.store.values import Blob, entity_key
+from ml.workspace.errors import AlmanacError
 
 # The library types every answer as one now or one later.
 Client = Any

@@ -15,9 +15,9 @@ from pathlib import Path
 from feast import FeatureStore
 from feast.infra.online_stores.sqlite import SqliteOnlineStore, adapt_datetime_epoch
 
-from ml.config import AlmanacError
 from ml.store.generation import Batch, Found, Generation, epoch, read_generation
 from ml.store.values import Blob
+from ml.workspace.errors import AlmanacError
 
 NEXT = "__next"
 # SQLite takes at most 32,766 parameters in one query.

@@ -16,7 +16,8 @@ from feast.types import from_feast_to_pyarrow_type
 
 from feature_repo.stores.duckdb_job import HistoricalRetrievalJob
 from feature_repo.stores.retrieval import FeatureMatrix
-from ml.config import REPOSITORY, AlmanacError, Workspace
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import REPOSITORY, Workspace
 
 FEATURE_REPO = REPOSITORY / "feature_repo"
 OURS = "feature_repo.stores."

@@ -18,7 +18,7 @@ from feast.type_map import feast_value_type_to_python_type, python_values_to_pro
 from feast.types import FeastType, from_feast_to_pyarrow_type
 from numpy.typing import NDArray
 
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 
 KEY = "customer_id"
 Matrix = NDArray[np.float32]

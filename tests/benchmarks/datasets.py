@@ -17,11 +17,11 @@ from typing import TypeVar
 import duckdb
 
 from feature_repo.build import feast_objects
-from ml.config import Workspace
 from ml.dataset import current, make, verify
 from ml.dataset.snapshot import Read, snapshot
 from ml.store import feature_store
-from ml.targets import target
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import target
 from tests.small_workspace import node
 
 Result = TypeVar("Result")

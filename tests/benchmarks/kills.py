@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 
 from ml import store
-from ml.config import Workspace
 from ml.store import training
 from ml.store.online import online_rows_of
+from ml.workspace.settings import Workspace
 from tests.online_stores import redis_server, repository
 from tests.small_workspace import change, crown, make_workspace
 

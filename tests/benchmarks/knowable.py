@@ -17,10 +17,10 @@ from scipy.special import logit
 from sklearn.metrics import roc_auc_score
 
 from ml import artifact
-from ml.config import Workspace, workspace
 from ml.learn import labelled_rows, split_of
 from ml.matrix import TrainingSet, Vector
-from ml.targets import Target, target, true_probabilities
+from ml.workspace.settings import Workspace, workspace
+from ml.workspace.targets import Target, target, true_probabilities
 
 TARGETS = ("purchase_any", *(f"purchase_product_{number}" for number in range(1, 5)))
 ROWS, ROUNDS = 200_000, 1_000

@@ -23,12 +23,12 @@ from redis import Redis
 
 from ml import store
 from ml.artifact import champion
-from ml.config import Workspace
 from ml.store import training
 from ml.store.online import online_rows_of
 from ml.store.values import entity_key, packed, unpacked
-from ml.targets import target
 from ml.verify import verify_input
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import target
 from tests.benchmarks.process import run
 from tests.online_stores import redis_server, repository
 from tests.small_workspace import change, crown, make_workspace, node, write_manifest

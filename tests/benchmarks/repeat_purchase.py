@@ -26,12 +26,12 @@ from lifetimes.utils import ConvergenceError
 from numpy.typing import NDArray
 
 from ml import text
-from ml.config import Workspace
 from ml.intervals import Estimate, estimates
 from ml.metrics import roc_auc_of_draws
 from ml.nested import AS_TRAINED, Protocol, Run, backtest, by_family
 from ml.plan import Plan
-from ml.targets import target
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import target
 from tests.workspaces import SHARED_DATA, make_workspace
 
 TARGET = "spend_next_month"

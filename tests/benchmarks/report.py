@@ -10,7 +10,7 @@ import multiprocessing
 import tempfile
 from pathlib import Path
 
-from ml.config import Workspace
+from ml.workspace.settings import Workspace
 from tests.benchmarks.process import run
 from tests.report_workspace import made, write_marts, write_target
 

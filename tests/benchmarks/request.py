@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ml.config import workspace
 from ml.request import RequestFamily, features, kinds, request_families
 from ml.store import feature_store
+from ml.workspace.settings import workspace
 
 ROUNDS = 500
 RECORDS = (1, 100)

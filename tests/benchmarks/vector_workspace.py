@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 
 from feature_repo.build import feast_objects
-from ml.config import Workspace
 from ml.store import feature_store
+from ml.workspace.settings import Workspace
 from tests.small_workspace import node, write_manifest
 
 

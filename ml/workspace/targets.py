@@ -1,6 +1,5 @@
 """What can be predicted in a workspace, read from the targets' `meta` in the dbt manifest."""
 
-import difflib
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
@@ -10,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from ml.config import AlmanacError, Workspace
-from ml.warehouse import open_warehouse
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.suggest import nearest
+from ml.workspace.warehouse import open_warehouse
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -207,9 +208,3 @@ def true_probabilities(ws: Workspace, name: str) -> "pa.Table | None":
     columns = ["customer_id", "event_timestamp", "probability"]
     table = pq.read_table(ws.truth, columns=columns, filters=[("target", "=", name)])
     return table if len(table) else None
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """Return the known names, the likeliest to be meant by `name` first, or `none`."""
-    near = difflib.get_close_matches(name, known, n=len(known), cutoff=0.0)
-    return ", ".join(near) or "none"

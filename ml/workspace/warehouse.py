@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 from tqdm import tqdm
 
-from ml.config import AlmanacError
+from ml.workspace.errors import AlmanacError
 
 PATIENCE_SECONDS = 60.0
 # What the name of the table of vectors ends with, below a wide family's view of names.

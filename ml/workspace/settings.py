@@ -6,18 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 import yaml
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from ml.workspace.errors import AlmanacError
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
 DBT_PROJECT = REPOSITORY / "dbt_project"
-
-
-class AlmanacError(click.ClickException):
-    """A mistake a person can mend: the message names the thing, the place and the next command.
-
-    Every command line it reaches, Feast's too, prints the message alone.
-    """
 
 
 @dataclass(frozen=True)
