@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ml.landing import land
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import REPOSITORY, Workspace
 
@@ -45,7 +46,7 @@ class Company:
 
     def land(self, raw: Path | None = None, project: Path = PROJECT, **settings: Any) -> list[str]:
         workspace = Workspace(self.home, (raw or self.raw).resolve(), settings)
-        return landing.land(self.warehouse, project, workspace)
+        return land(self.warehouse, project, workspace)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         return self.warehouse.execute(query).fetchall()

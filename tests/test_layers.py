@@ -41,7 +41,7 @@ LAYERS = (
     ("intervals",),
     ("split", "models", "metrics", "calibration"),
     ("store", "matrix", "history"),
-    ("pages", "paired", "tracking", "workers"),
+    ("landing", "pages", "paired", "tracking", "workers"),
     ("workspace",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from landing_sources import Source, Table
-
+from ml.landing.declarations import Source, Table
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 

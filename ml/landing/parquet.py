@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-from landing_csv import literal, no_glob, quoted
-from landing_files import RawFile
-from landing_sources import Column, Table, nearest
 
+from ml.landing.declarations import Column, Table, nearest
+from ml.landing.delimited import literal, no_glob, quoted
+from ml.landing.raw_files import RawFile
 from ml.workspace.errors import AlmanacError
 
 INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")

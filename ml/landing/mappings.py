@@ -7,10 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from landing_csv import DELIMITERS, Header, literal, load_file, new_table, quoted, read_header
-from landing_files import RawFile, find_files
-from landing_sources import Table, digest, nearest, read_yaml
 
+from ml.landing.declarations import Table, digest, nearest, read_yaml
+from ml.landing.delimited import (
+    DELIMITERS,
+    Header,
+    literal,
+    load_file,
+    new_table,
+    quoted,
+    read_header,
+)
+from ml.landing.raw_files import RawFile, find_files
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 

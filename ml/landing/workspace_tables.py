@@ -5,10 +5,10 @@ from datetime import date
 from typing import Any
 
 import duckdb
-from landing_csv import load_table, new_table, quoted
-from landing_files import RawFile
-from landing_sources import Column, Source, Table, nearest
 
+from ml.landing.declarations import Column, Source, Table, nearest
+from ml.landing.delimited import load_table, new_table, quoted
+from ml.landing.raw_files import RawFile
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import duckdb
-from landing_files import RawFile
-from landing_lines import WHITESPACE, Record, physical_lines, read_records, split_line
-from landing_sources import Table, nearest
 
+from ml.landing.declarations import Table, nearest
+from ml.landing.lines import WHITESPACE, Record, physical_lines, read_records, split_line
+from ml.landing.raw_files import RawFile
 from ml.workspace.errors import AlmanacError
 
 META = ("_file", "_row", "_error", "_line")

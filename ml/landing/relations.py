@@ -7,13 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from landing_csv import literal, load_table, new_table, quoted
-from landing_files import Found, RawFile, find_files, find_source
-from landing_mappings import Chosen, ColumnMapping, choose_mapping, load_mapped
-from landing_parquet import empty_query, parquet_query
-from landing_sources import Source, Table, digest, read_sources
-from landing_workspace import IDENTITIES, identities_query, notes_on_defaults, settings_in_force
 
+from ml.landing.declarations import Source, Table, digest, read_sources
+from ml.landing.delimited import literal, load_table, new_table, quoted
+from ml.landing.mappings import Chosen, ColumnMapping, choose_mapping, load_mapped
+from ml.landing.parquet import empty_query, parquet_query
+from ml.landing.raw_files import Found, RawFile, find_files, find_source
+from ml.landing.workspace_tables import (
+    IDENTITIES,
+    identities_query,
+    notes_on_defaults,
+    settings_in_force,
+)
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 

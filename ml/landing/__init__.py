@@ -1,0 +1,9 @@
+"""Landing: the raw files of every declared source as relations of schema `landed`.
+
+Parquet files become views, delimited text becomes tables, absent sources become empty relations.
+"""
+
+from ml.landing.land import await_warehouse, land, land_workspace
+from ml.workspace.errors import AlmanacError
+
+__all__ = ["AlmanacError", "await_warehouse", "land", "land_workspace"]

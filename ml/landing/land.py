@@ -1,0 +1,154 @@
+"""Bringing schema `landed` of the warehouse up to date with the raw folder.
+
+`landed.files` remembers what was read, so that a command after which nothing changed reads nothing.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ml.landing.declarations import SCHEMA
+from ml.landing.delimited import literal, quoted
+from ml.landing.relations import MEMORY, Relation, plan
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace, workspace_at
+from ml.workspace.warehouse import open_warehouse
+
+
+def await_warehouse(path: Path) -> None:
+    """Wait until nobody holds the warehouse at `path`; one that is not there yet is free.
+
+    Raises:
+        AlmanacError: its folder is absent, or another process keeps holding it.
+    """
+    if not path.parent.is_dir():
+        raise AlmanacError(
+            f"No workspace folder at {path.parent}.\n"
+            "Name another in ALMANAC_HOME, or make it with a made-up company: ml simulate"
+        )
+    if path.exists():
+        with open_warehouse(path, read_only=False):
+            pass
+
+
+def land_workspace(
+    connection: duckdb.DuckDBPyConnection, home: str, raw: str, project: str
+) -> list[str]:
+    """Land the workspace at `home` as `land` does; `raw`, where given, goes before its settings."""
+    return land(connection, Path(project).resolve(), workspace_at(Path(home).resolve(), raw))
+
+
+def land(connection: duckdb.DuckDBPyConnection, project: Path, workspace: Workspace) -> list[str]:
+    """Bring schema `landed` up to date with the raw folder; on any error it stays as it was.
+
+    Args:
+        connection: an open warehouse.
+        project: the dbt project, whose `models/staging` declares the sources.
+        workspace: its raw folder and settings.
+
+    Returns:
+        Lines worth telling: what was assumed, what was read, what was broken.
+
+    Raises:
+        AlmanacError: the raw folder, a declaration, a setting or a file is not as it must be.
+    """
+    # A cursor of its own keeps the time zone and the temporary tables from dbt's connection.
+    cursor = connection.cursor()
+    try:
+        cursor.execute("set TimeZone = 'UTC'")
+        relations, notes = plan(cursor, project, workspace)
+        existing = _existing(cursor)
+        changed = _changed(cursor, relations, existing)
+        if changed or existing.keys() - {relation.identifier for relation in relations} - {MEMORY}:
+            notes += _renew(cursor, relations, changed, existing)
+        return notes
+    finally:
+        cursor.close()
+
+
+def _renew(
+    cursor: duckdb.DuckDBPyConnection,
+    relations: list[Relation],
+    changed: list[Relation],
+    existing: dict[str, str],
+) -> list[str]:
+    notes, queries = [], {}
+    for relation in changed:
+        with _named_errors(relation.identifier):
+            queries[relation], found = relation.prepare(cursor)
+            notes += found
+    kept = {relation.identifier for relation in relations} - {r.identifier for r in changed}
+    with _named_errors(SCHEMA), _transaction(cursor):
+        cursor.execute(f"create schema if not exists {SCHEMA}")
+        for name, kind in existing.items():
+            if name not in kept:
+                cursor.execute(f"drop {kind} {SCHEMA}.{quoted(name)}")
+        for relation, query in queries.items():
+            with _named_errors(relation.identifier):
+                cursor.execute(
+                    f"create {relation.kind} {SCHEMA}.{quoted(relation.identifier)} as {query}"
+                )
+        _remember(cursor, relations)
+    return notes
+
+
+def _changed(
+    cursor: duckdb.DuckDBPyConnection, relations: Iterable[Relation], existing: dict[str, str]
+) -> list[Relation]:
+    known: dict[tuple[str, str], set[tuple[Any, ...]]] = {}
+    if MEMORY in existing:
+        for row in cursor.execute(f"from {SCHEMA}.{MEMORY}").fetchall():
+            known.setdefault(row[:2], set()).add(row)
+    return [
+        relation
+        for relation in relations
+        if relation.identifier not in existing
+        or known.get((relation.source, relation.table)) != set(relation.memory)
+    ]
+
+
+def _remember(cursor: duckdb.DuckDBPyConnection, relations: Iterable[Relation]) -> None:
+    cursor.execute(
+        f"create table {SCHEMA}.{MEMORY} (source varchar, table_name varchar, file varchar, "
+        "bytes bigint, modified_ns bigint, declaration_hash varchar)"
+    )
+    rows = [row for relation in relations for row in relation.memory]
+    values = ", ".join(
+        f"({', '.join(literal(v) if isinstance(v, str) else str(v) for v in row)})" for row in rows
+    )
+    cursor.execute(f"insert into {SCHEMA}.{MEMORY} values {values}")
+
+
+def _existing(cursor: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Return the relations of schema `landed` in this database, each with `table` or `view`."""
+    rows = cursor.execute(
+        "select table_name, if(table_type = 'VIEW', 'view', 'table') "
+        "from information_schema.tables "
+        "where table_catalog = current_database() and table_schema = ?",
+        [SCHEMA],
+    ).fetchall()
+    return dict(rows)
+
+
+@contextmanager
+def _transaction(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    cursor.execute("begin")
+    try:
+        yield
+    except BaseException:
+        cursor.execute("rollback")
+        raise
+    cursor.execute("commit")
+
+
+@contextmanager
+def _named_errors(name: str) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        raise AlmanacError(
+            f"{name} cannot be landed: {error}\nCorrect its files or declaration, then: dbt build"
+        ) from error
