@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.artifact import Artifact
-from ml.matrix import Matrix, blocks
+from ml.data.training_set import Matrix, blocks
 from ml.models import Model
+from ml.registry.artifact import Artifact
 
 REASONS = 3
 DRIVERS = 10

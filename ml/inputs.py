@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from ml.artifact import Artifact
-from ml.matrix import Matrix, check_features, finite
+from ml.data.training_set import Matrix, check_features, finite
+from ml.registry.artifact import Artifact
 from ml.workspace.settings import Workspace
 
 if TYPE_CHECKING:

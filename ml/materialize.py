@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from ml import artifact
-from ml.artifact import Artifact
-from ml.matrix import check_features
+from ml.data.training_set import check_features
+from ml.registry import artifact
+from ml.registry.artifact import Artifact
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import known_moments, targets

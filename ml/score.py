@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from tqdm import tqdm
 
-from ml import artifact
-from ml.artifact import Artifact
+from ml.data.training_set import Vector
 from ml.explain import meanings, reasons
 from ml.inputs import Source, published
-from ml.matrix import Vector
+from ml.registry import artifact
+from ml.registry.artifact import Artifact
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import SPINE, Target, known_moments

@@ -5,10 +5,10 @@ from statistics import stdev
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ml.evaluate import Decision, Evaluation
-    from ml.nested import Backtest, Run
+    from ml.evaluation.thresholds import Outcome
     from ml.store import Published
-    from ml.thresholds import Outcome
+    from ml.training.backtest import Backtest, Run
+    from ml.training.evaluate import Decision, Evaluation
     from ml.verify import Verdict
 
 Cell = str | int | float | None

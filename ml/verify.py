@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ml import artifact, store
+from ml import store
+from ml.data.training_set import matrix_of
 from ml.inputs import rows_at
-from ml.matrix import matrix_of
+from ml.registry import artifact
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import SPINE, Target, target, targets

@@ -21,8 +21,8 @@ import pytest
 
 import ml
 from feature_repo.stores.retrieval import FeatureMatrix
+from ml.data.training_set import Feature, matrix_of
 from ml.inputs import rows_at
-from ml.matrix import Feature, matrix_of
 from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
 

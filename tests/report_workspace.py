@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ml import artifact, history
-from ml.comparison import BASELINE, NOTHING
-from ml.contributions import FEATURES
 from ml.models import LightGBM
+from ml.models.contributions import FEATURES
+from ml.registry import artifact, history
 from ml.report import write_report
+from ml.training.leaderboard import BASELINE, NOTHING
 from ml.workspace.settings import Workspace
 
 

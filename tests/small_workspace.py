@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from feature_repo.build import feast_objects
-from ml import artifact, history, store
+from ml import store
 from ml.models import FAMILIES as MODELS
+from ml.registry import artifact, history
 from ml.workspace.settings import Workspace
 
 FEATURES = [

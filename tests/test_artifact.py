@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ml import artifact, history
-from ml.matrix import Feature, matrix_of
+from ml.data.training_set import Feature, matrix_of
 from ml.models import FAMILIES
+from ml.registry import artifact, history
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from tests.test_models import sample

@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner, Result
 from scipy.stats import norm
 
-from ml import artifact
-from ml.backtests import kept
 from ml.cli import main
+from ml.registry import artifact
+from ml.training.kept_backtest import kept
 from ml.workspace.settings import workspace
 from tests.learnable import fake_store, learnable
 
@@ -181,7 +181,7 @@ def test_models_are_logged_as_runs_of_mlflow_once(built, tmp_path):
 
 
 def test_without_mlflow_nothing_is_trained_for_it(built, tmp_path, monkeypatch):
-    monkeypatch.setattr("ml.tracking.find_spec", lambda name: None)
+    monkeypatch.setattr("ml.registry.mlflow.find_spec", lambda name: None)
     failed = built("train", "-t", "activity", "--mlflow")
     assert failed.exit_code == 1
     assert "pip install 'almanac[mlflow]'" in failed.stderr

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from ml.comparison import BASELINE, NOTHING, compared
-from ml.contributions import FEATURES, driven
-from ml.intervals import DRAWS, estimate, estimates
-from ml.matrix import evenly
-from ml.metrics import (
+from ml.data.training_set import evenly
+from ml.evaluation.bootstrap import DRAWS, estimate, estimates
+from ml.evaluation.delong import auc_gain
+from ml.evaluation.metrics import (
     Metric,
     average_precision_of_draws,
     brier_of_draws,
@@ -16,9 +15,10 @@ from ml.metrics import (
     roc_auc_within,
 )
 from ml.models import FAMILIES, importance
-from ml.paired import auc_gain
-from ml.plan import Plan
-from ml.search import learn
+from ml.models.contributions import FEATURES, driven
+from ml.training.ensemble import learn
+from ml.training.leaderboard import BASELINE, NOTHING, compared
+from ml.training.plan import Plan
 from tests.test_search import rows
 
 

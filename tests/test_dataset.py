@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ml import artifact
-from ml.dataset import current, datasets, find, make, remove, verify
-from ml.dataset.kept import ROWS
-from ml.dataset.manifest import from_json, to_json
-from ml.plan import Plan
-from ml.train import train, train_on
+from ml.dataset import compare as verify
+from ml.dataset import current, datasets, find, make, remove
+from ml.dataset.recipe import from_json, to_json
+from ml.dataset.storage import ROWS
+from ml.registry import artifact
+from ml.training.plan import Plan
+from ml.training.train import train, train_on
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import target

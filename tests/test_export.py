@@ -2,15 +2,15 @@ import lightgbm
 import numpy as np
 import pytest
 
-from ml import artifact
 from ml.export import export_sql
 from ml.export import formula as formulas
 from ml.export.formula import formula
 from ml.export.probes import answers, distance, probes
 from ml.export.sql import KEPT
 from ml.models import FAMILIES, Blend, LightGBM, Stack
-from ml.plan import Plan
-from ml.train import train
+from ml.registry import artifact
+from ml.training.plan import Plan
+from ml.training.train import train
 from ml.workspace.errors import AlmanacError
 from ml.workspace.targets import target
 from tests.learnable import fake_store, learnable

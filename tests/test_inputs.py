@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from ml import store
+from ml.data.training_set import Feature, matrix_of
 from ml.inputs import rows_at
-from ml.matrix import Feature, matrix_of
 from tests.small_workspace import change, make_workspace, register
 
 # By turns from a family of columns, from vectors of a source whose records come ten days late, and

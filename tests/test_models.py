@@ -3,8 +3,8 @@ import sys
 import numpy as np
 import pytest
 
+from ml.evaluation.metrics import roc_auc
 from ml.explain import ASKED, Meaning, reasons, telling
-from ml.metrics import roc_auc
 from ml.models import FAMILIES, Model, Pipelined, importance
 from ml.models.encoding import ENCODINGS, codes
 from tests.workspaces import real_data
@@ -41,7 +41,7 @@ def test_the_same_rows_give_the_same_model(family):
 @pytest.mark.parametrize("name", ["logistic", "knn", "svc"])
 def test_rows_prepared_block_by_block_are_learnt_as_at_once(name, monkeypatch):
     whole = FAMILIES[name].fit(*sample(), 1)
-    monkeypatch.setattr("ml.matrix.ROWS_AT_ONCE", 70)
+    monkeypatch.setattr("ml.data.training_set.ROWS_AT_ONCE", 70)
     assert FAMILIES[name].fit(*sample(), 1).content() == whole.content()
 
 
@@ -259,9 +259,9 @@ def one_click_frame():
 
 
 def test_the_genuine_shop_is_learnt_without_its_ids():
-    from ml.learn import Candidate, out_of_fold, parts_of
-    from ml.metrics import roc_auc
-    from ml.split import folds
+    from ml.data.split import folds
+    from ml.evaluation.metrics import roc_auc
+    from ml.training.crossfit import Candidate, out_of_fold, parts_of
     from tests.test_split import data
 
     matrix, labels = one_click_frame()

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml import Predictor, artifact
-from ml.plan import Plan
+from ml import Predictor
 from ml.predict import Problem
 from ml.predict.predictor import confidence
 from ml.predict.records import inputs
-from ml.train import train
+from ml.registry import artifact
+from ml.training.plan import Plan
+from ml.training.train import train
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import target

@@ -8,12 +8,13 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
-from ml import artifact, history, registry
-from ml.history import Event
+from ml.evaluation.delong import compare
 from ml.models import FAMILIES
-from ml.paired import compare
-from ml.plan import Plan
-from ml.train import train
+from ml.registry import artifact, history
+from ml.registry import champions as registry
+from ml.registry.history import Event
+from ml.training.plan import Plan
+from ml.training.train import train
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import target

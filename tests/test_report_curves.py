@@ -5,11 +5,11 @@ import pytest
 from scipy.stats import rankdata
 from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
 
-from ml.paired import auc_gain
+from ml.evaluation.delong import auc_gain
+from ml.evaluation.thresholds import Costs
 from ml.report import curves
 from ml.report.drivers import Driver
 from ml.report.figures import drivers
-from ml.thresholds import Costs
 from tests.report_workspace import made
 
 

@@ -6,10 +6,10 @@ import duckdb
 import numpy as np
 import pytest
 
-from ml.backtests import BACKTEST, Month, keep
 from ml.report import words, write_report
 from ml.report.facts import read_targets
 from ml.report.rows import qualities
+from ml.training.kept_backtest import BACKTEST, Month, keep
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from tests.report_workspace import (

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from ml import Predictor, inputs
-from ml.plan import Plan
 from ml.score import append, parse_as_of, score
-from ml.train import train
+from ml.training.plan import Plan
+from ml.training.train import train
 from ml.workspace.errors import AlmanacError
 from ml.workspace.targets import target
 from ml.workspace.warehouse import open_warehouse

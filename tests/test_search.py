@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from ml.balance import SAMPLINGS, draw
-from ml.calibration import line, stacked
-from ml.learn import Candidate, fit
-from ml.matrix import TrainingSet
-from ml.metrics import calibration_error, roc_auc
+from ml.data.resampling import SAMPLINGS, draw
+from ml.data.training_set import TrainingSet
+from ml.evaluation.metrics import calibration_error, roc_auc
+from ml.evaluation.thresholds import CRITERIA, Costs, best_threshold, outcome, read_costs
 from ml.models import FAMILIES, FORMATS, Blend, Stack
-from ml.plan import Plan, checked, read_config, read_plan
-from ml.search import learn, stacked_out_of_fold
-from ml.study import Study
-from ml.thresholds import CRITERIA, Costs, best_threshold, outcome, read_costs
+from ml.models.calibration import line, stacked
+from ml.training.crossfit import Candidate, fit
+from ml.training.ensemble import learn, stacked_out_of_fold
+from ml.training.plan import Plan, checked, read_config, read_plan
+from ml.training.search import Study
 from ml.workspace.errors import AlmanacError
 from tests.test_split import data
 
@@ -99,7 +99,7 @@ def test_a_budget_in_seconds_ends_but_never_before_a_trial():
 def test_the_first_trials_are_the_defaults_and_variants_of_each_family():
     seen = []
     study = Study(SMALL, ["logistic", "decision_tree"], rows().labels, None)
-    from ml.study import progress
+    from ml.training.search import progress
 
     study.run(lambda _, candidate: seen.append(candidate) or 0.5, progress("", quiet=True))
     plain, sparse, tree = seen[:3]

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.matrix import Feature, TrainingSet
-from ml.split import folds, months_of, parts, temporal, thin
+from ml.data.split import folds, months_of, parts, temporal, thin
+from ml.data.training_set import Feature, TrainingSet
 from ml.workspace.errors import AlmanacError
 
 MONTHS = np.array(["2023-01", "2023-02", "2023-03", "2023-04", "2023-05"], dtype="datetime64[M]")

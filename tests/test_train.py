@@ -6,16 +6,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ml import artifact, text
-from ml.backtests import kept
-from ml.evaluate import decide, evaluate
-from ml.metrics import roc_auc
-from ml.nested import Backtest, Protocol, Run, backtest, keep_months, plan_of
-from ml.plan import Plan
+from ml import text
+from ml.evaluation.metrics import roc_auc
+from ml.evaluation.thresholds import Costs
+from ml.registry import artifact
 from ml.report.facts import read_targets
 from ml.score import score
-from ml.thresholds import Costs
-from ml.train import train
+from ml.training.backtest import Backtest, Protocol, Run, backtest, keep_months, plan_of
+from ml.training.evaluate import decide, evaluate
+from ml.training.kept_backtest import kept
+from ml.training.plan import Plan
+from ml.training.train import train
 from ml.workspace.errors import AlmanacError
 from ml.workspace.targets import target
 from tests.learnable import AS_OF, FEATURES, customer_months, fake_store, learnable, scores, ws

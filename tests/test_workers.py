@@ -7,7 +7,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info
 
-from ml import workers
+from ml.models import parallel as workers
 
 
 def test_answers_come_in_the_order_of_the_items_however_long_each_takes():

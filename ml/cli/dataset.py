@@ -11,7 +11,7 @@ from ml.workspace.settings import workspace
 
 if TYPE_CHECKING:
     from ml.dataset import Dataset, Verdict
-    from ml.dataset.verify import Difference
+    from ml.dataset.compare import Difference
 
 SHOWN = 20
 

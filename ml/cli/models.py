@@ -82,10 +82,10 @@ def train(
     goes on by the same command; one in trials gives the same model on any machine, one in seconds
     need not. The model records the id of its training set; `ml dataset make` keeps one.
     """
-    from ml import tracking
-    from ml import train as training
     from ml.dataset import find
-    from ml.plan import Plan, checked, read_config
+    from ml.registry import mlflow as tracking
+    from ml.training import train as training
+    from ml.training.plan import Plan, checked, read_config
 
     if mlflow:
         tracking.refuse_absent()
@@ -172,10 +172,10 @@ def evaluate(  # noqa: PLR0913, PLR0917
     that training chose is chosen anew, inside the rows learnt from. The label months of --months
     are kept beside the models, and `ml report` shows them.
     """
-    from ml import evaluate as judge
-    from ml import nested
-    from ml.nested import Protocol
-    from ml.thresholds import Costs, read_costs
+    from ml.evaluation.thresholds import Costs, read_costs
+    from ml.training import backtest as nested
+    from ml.training import evaluate as judge
+    from ml.training.backtest import Protocol
 
     if repeats and months:
         raise click.UsageError("--repeats and --months exclude each other.")

@@ -9,14 +9,14 @@ from ml.cli.group import examples
 from ml.workspace.settings import workspace
 
 if TYPE_CHECKING:
-    from ml.registry import Entry
+    from ml.registry.champions import Entry
 
 
 @click.group(invoke_without_command=True, epilog=examples("ml models", "ml models show <model id>"))
 @click.pass_context
 def models(context: click.Context) -> None:
     """List the trained models of every target, the newest of each first."""
-    from ml.registry import entries
+    from ml.registry.champions import entries
 
     if context.invoked_subcommand is None:
         headers = ["target", "model", "family", "trained (UTC)", "dataset", "judged on", "roc_auc",
@@ -29,7 +29,7 @@ def models(context: click.Context) -> None:
 def show(model_id: str) -> None:
     """Show a model: what it is, how good, what happened to it, how it compares."""
     from ml.explain import drivers, meanings
-    from ml.registry import contest, events_of, find
+    from ml.registry.champions import contest, events_of, find
 
     ws = workspace()
     found = find(ws, model_id)
@@ -63,7 +63,7 @@ def promote(model_id: str, force: bool) -> None:
     It is compared with the champion on the same held-out rows, by DeLong's paired test of two
     ROC-AUCs. One that is worse (p below 0.05), or has no rows in common with it, is refused.
     """
-    from ml.registry import promote as crown
+    from ml.registry.champions import promote as crown
 
     found = crown(workspace(), model_id, force=force)
     click.echo(f"{model_id} is the champion now: {found.why}.")
@@ -73,7 +73,7 @@ def promote(model_id: str, force: bool) -> None:
 @click.argument("target")
 def rollback(target: str) -> None:
     """Give the champion's place back to the champion before."""
-    from ml.registry import rollback as back
+    from ml.registry.champions import rollback as back
 
     before, now = back(workspace(), target)
     click.echo(f"{now} is the champion of {target} again, {before} no longer.")

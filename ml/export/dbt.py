@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ml.data.training_set import Matrix, Vector
 from ml.export.formula import number, quoted
-from ml.matrix import Matrix, Vector
 
 TOLERANCE = 1e-9
 

@@ -6,7 +6,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from ml.matrix import Matrix, Vector
+from ml.data.training_set import Matrix, Vector
 
 SEED = 7
 # Beyond every category and amount, of both signs, and around what is most often a limit.

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ml import artifact
-from ml.artifact import Artifact
+from ml.data.training_set import Matrix
 from ml.export.dbt import TOLERANCE, Family, files
 from ml.export.formula import formula
 from ml.export.probes import answers, distance, probes
 from ml.inputs import Source
-from ml.matrix import Matrix
+from ml.registry import artifact
+from ml.registry.artifact import Artifact
 from ml.score import whom
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.matrix import Matrix, Vector
+from ml.data.training_set import Matrix, Vector
 from ml.models.family import Columns, Format, Model
 from ml.models.sealed import pack, unpack
 

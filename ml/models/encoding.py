@@ -11,7 +11,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
-from ml.matrix import Matrix
+from ml.data.training_set import Matrix
 
 ENCODINGS = ("none", "one_hot", "ordinal")
 STEP = "encode"

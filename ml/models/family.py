@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from ml.matrix import Labels, Matrix, Vector
+from ml.data.training_set import Labels, Matrix, Vector
 from ml.workspace.errors import AlmanacError
 
 Parameters = Mapping[str, Any]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from ml.matrix import Matrix, evenly
+from ml.data.training_set import Matrix, evenly
 from ml.models.family import Model
 
 # Permutations cost a prediction each: of so many rows, so many at first, so many in all.

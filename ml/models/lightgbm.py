@@ -7,7 +7,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.matrix import Labels, Matrix, Vector
+from ml.data.training_set import Labels, Matrix, Vector
 from ml.models.family import Columns, Family, Model, Parameters, Range
 
 

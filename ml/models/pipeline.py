@@ -10,7 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from ml.matrix import Labels, Matrix, Vector, blocks, evenly
+from ml.data.training_set import Labels, Matrix, Vector, blocks, evenly
 from ml.models.encoding import adding, encoded
 from ml.models.family import Columns, Family, Model, Parameters, Space
 from ml.models.sealed import seal, unseal

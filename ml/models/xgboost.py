@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.matrix import Labels, Matrix, Vector
+from ml.data.training_set import Labels, Matrix, Vector
 from ml.models.family import Columns, Family, Model, Parameters, Range
 
 

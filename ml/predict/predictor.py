@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ml import artifact
-from ml.artifact import DATASET, Artifact
+from ml.data.training_set import Vector
 from ml.explain import drivers, meanings, reasons
-from ml.matrix import Vector
 from ml.predict.lines import Answered, answer_file
 from ml.predict.records import Data, Inputs, Problem, inputs, refuse
+from ml.registry import artifact
+from ml.registry.artifact import DATASET, Artifact
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace, workspace
 

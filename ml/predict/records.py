@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ml.matrix import Matrix
+from ml.data.training_set import Matrix
 from ml.workspace.errors import AlmanacError
 
 KEY = "customer_id"

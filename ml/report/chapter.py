@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from ml.evaluation.thresholds import Costs
 from ml.report import curves, words
 from ml.report.curves import Campaign, Curve, Floats, Point, Thresholds
 from ml.report.facts import Target
 from ml.report.figures import drivers, measures, promises, ranking
 from ml.report.marts import Marts, Scores
 from ml.report.rows import Rows
-from ml.thresholds import Costs
 
 # So many of the features have a picture of their own.
 DEPENDENCES = 4

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from ml.thresholds import Costs, outcome, outcomes
+from ml.evaluation.thresholds import Costs, outcome, outcomes
 
 Floats = NDArray[np.float64]
 DECILES = 10

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from ml.artifact import CONTRIBUTIONS, IMPORTANCE, Artifact
+from ml.registry.artifact import CONTRIBUTIONS, IMPORTANCE, Artifact
 from ml.report.curves import Floats
 from ml.workspace.errors import AlmanacError
 

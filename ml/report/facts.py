@@ -7,15 +7,15 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from ml.artifact import CARD, PREDICTIONS, Artifact, champion
-from ml.backtests import kept
-from ml.history import HISTORY
-from ml.plan import read_plan
+from ml.evaluation.thresholds import Costs
+from ml.registry.artifact import CARD, PREDICTIONS, Artifact, champion
+from ml.registry.history import HISTORY
 from ml.report.drivers import Driver, Importance, read_drivers, read_importance, unreadable
 from ml.report.months import Month, by_month
 from ml.report.rivals import Rival, read_rivals
 from ml.report.rows import Promise, Quality, Rows, judged_rows, promise, qualities
-from ml.thresholds import Costs
+from ml.training.kept_backtest import kept
+from ml.training.plan import read_plan
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import nodes, true_probabilities

@@ -7,9 +7,9 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from ml import backtests
-from ml.intervals import Interval, estimate
-from ml.metrics import missing_last, roc_auc, roc_auc_of_draws
+from ml.evaluation.bootstrap import Interval, estimate
+from ml.evaluation.metrics import missing_last, roc_auc, roc_auc_of_draws
+from ml.training import kept_backtest as backtests
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ml.comparison import BASELINE, NOTHING
-from ml.intervals import Interval
+from ml.evaluation.bootstrap import Interval
+from ml.training.leaderboard import BASELINE, NOTHING
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from ml.intervals import Estimate, Interval, estimates
-from ml.metrics import (
+from ml.evaluation.bootstrap import Estimate, Interval, estimates
+from ml.evaluation.metrics import (
     average_precision,
     brier,
     calibration_error,

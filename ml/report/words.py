@@ -2,14 +2,14 @@
 
 from dataclasses import fields
 
-from ml.intervals import Interval
-from ml.learn import FOLDS
+from ml.evaluation.bootstrap import Interval
+from ml.evaluation.thresholds import Costs
 from ml.pages.words import NOTHING, count, day, share, small
 from ml.report.curves import Campaign, Thresholds
 from ml.report.facts import Target
 from ml.report.marts import Scores
 from ml.report.rows import PARTS
-from ml.thresholds import Costs
+from ml.training.crossfit import FOLDS
 
 
 def auc(number: float | None) -> str:

@@ -1,1 +1,1 @@
-"""A company's workspace: settings, files, warehouse, dbt manifest, targets, and errors about them."""
+"""A workspace: its settings, files, warehouse, dbt manifest and targets, and errors about them."""

@@ -17,7 +17,8 @@ from typing import TypeVar
 import duckdb
 
 from feature_repo.build import feast_objects
-from ml.dataset import current, make, verify
+from ml.dataset import compare as verify
+from ml.dataset import current, make
 from ml.dataset.snapshot import Read, snapshot
 from ml.store import feature_store
 from ml.workspace.settings import Workspace

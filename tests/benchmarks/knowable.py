@@ -16,9 +16,10 @@ import pandas as pd
 from scipy.special import logit
 from sklearn.metrics import roc_auc_score
 
-from ml import artifact
-from ml.learn import labelled_rows, split_of
-from ml.matrix import TrainingSet, Vector
+from ml.data.training_set import TrainingSet, Vector
+from ml.dataset.rows import labelled_rows
+from ml.registry import artifact
+from ml.training.crossfit import split_of
 from ml.workspace.settings import Workspace, workspace
 from ml.workspace.targets import Target, target, true_probabilities
 

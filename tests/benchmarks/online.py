@@ -22,7 +22,7 @@ import numpy as np
 from redis import Redis
 
 from ml import store
-from ml.artifact import champion
+from ml.registry.artifact import champion
 from ml.store import training
 from ml.store.online import online_rows_of
 from ml.store.values import entity_key, packed, unpacked

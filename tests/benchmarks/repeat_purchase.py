@@ -1,11 +1,11 @@
 """Who buys next month, by models of repeat purchase and by ours.
 
 Run as `python -m tests.benchmarks.repeat_purchase`; it needs the genuine files of CDNOW and Online
-Retail, and the extra `benchmarks`. A workspace is built from each; `ml.nested` then trains a model
-before each of its last label months and judges it there, as `ml evaluate --months` does. BG/NBD and
-Pareto/NBD of the package lifetimes are fitted at the same instants to all purchases before them,
-and rank the same customers by the purchases that they expect in the month, and by the probability
-that a customer is still one. Recency is the target's baseline feature.
+Retail, and the extra `benchmarks`. A workspace is built from each; `ml.training.backtest` then
+trains a model before each of its last label months and judges it there, as `ml evaluate --months`
+does. BG/NBD and Pareto/NBD of the package lifetimes are fitted at the same instants to all
+purchases before them, and rank the same customers by the purchases that they expect in the month,
+and by the probability that a customer is still one. Recency is the target's baseline feature.
 """
 
 import argparse
@@ -25,11 +25,11 @@ from lifetimes import BetaGeoFitter, ParetoNBDFitter
 from lifetimes.utils import ConvergenceError
 from numpy.typing import NDArray
 
-from ml import text
-from ml.intervals import Estimate, estimates
-from ml.metrics import roc_auc_of_draws
-from ml.nested import AS_TRAINED, Protocol, Run, backtest, by_family
-from ml.plan import Plan
+from ml.cli import text
+from ml.evaluation.bootstrap import Estimate, estimates
+from ml.evaluation.metrics import roc_auc_of_draws
+from ml.training.backtest import AS_TRAINED, Protocol, Run, backtest, by_family
+from ml.training.plan import Plan
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import target
 from tests.workspaces import SHARED_DATA, make_workspace

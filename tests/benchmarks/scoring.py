@@ -14,9 +14,10 @@ import lightgbm
 import numpy as np
 import pyarrow as pa
 
-from ml import artifact, registry
 from ml.models import FAMILIES as MODELS
 from ml.models import LightGBM, Model
+from ml.registry import artifact
+from ml.registry import champions as registry
 from tests.benchmarks.process import run
 from tests.benchmarks.vector_workspace import Shape, aside, build, workspace
 

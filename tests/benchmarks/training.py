@@ -10,7 +10,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from ml import artifact
+from ml.registry import artifact
 from tests.benchmarks.process import run
 from tests.benchmarks.vector_workspace import Shape, aside, build
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ml.matrix import Matrix, evenly
+from ml.data.training_set import Matrix, evenly
 from ml.models import Model, importance
 
 FEATURES = 12

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ml.balance import SAMPLINGS
+from ml.data.resampling import SAMPLINGS
+from ml.evaluation.thresholds import CRITERIA, Costs
 from ml.models import FAMILIES, MIXTURES, Blend, Parameters, Stack
-from ml.thresholds import CRITERIA, Costs
 from ml.workspace.errors import AlmanacError
 
 SEED = 7

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.matrix import Vector
-from ml.metrics import Counts, Statistic
+from ml.data.training_set import Vector
+from ml.evaluation.metrics import Counts, Statistic
 
 DRAWS = 200
 # With one customer of a class, 37 % of the draws are without; with two, 14 %.

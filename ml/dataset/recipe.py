@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ml.artifact import package_versions
+from ml.data.training_set import Feature
 from ml.dataset.snapshot import Month, Read, Snapshot, snapshot
-from ml.matrix import Feature
+from ml.registry.artifact import package_versions
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import Baseline, Target, manifest_hash
 

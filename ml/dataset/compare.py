@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ml.dataset.kept import Dataset, retrieved
-from ml.dataset.manifest import Manifest, describe
+from ml.dataset.recipe import Manifest, describe
 from ml.dataset.snapshot import Month
+from ml.dataset.storage import Dataset, retrieved
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import target
 

@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ml import history
-from ml.matrix import Feature
+from ml.data.training_set import Feature
 from ml.models import FORMATS, Model
+from ml.registry import history
 from ml.workspace.errors import AlmanacError
 from ml.workspace.files import fresh_folder, write_json
 from ml.workspace.settings import Workspace

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ml.intervals import Interval
+from ml.evaluation.bootstrap import Interval
 from ml.workspace.errors import AlmanacError
 from ml.workspace.files import write_json
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from ml import artifact, history
-from ml.artifact import CARD, Artifact
-from ml.history import Event
-from ml.paired import Comparison, compare
+from ml.evaluation.delong import Comparison, compare
+from ml.registry import artifact, history
+from ml.registry.artifact import CARD, Artifact
+from ml.registry.history import Event
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from ml.workspace.suggest import nearest

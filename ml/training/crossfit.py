@@ -5,25 +5,21 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from tqdm import tqdm
 
-from ml import workers
-from ml.balance import draw, drawn_at_most
-from ml.matrix import (
-    Feature,
+from ml.data.resampling import draw, drawn_at_most
+from ml.data.split import Split, customer_groups, parts, stratified, temporal
+from ml.data.training_set import (
     Matrix,
     Rows,
     TrainingSet,
     Vector,
     blocks,
     informative,
-    training_set,
 )
 from ml.models import FAMILIES, LightGBM, Model
-from ml.split import Split, customer_groups, parts, stratified, temporal
+from ml.models import parallel as workers
 from ml.workspace.errors import AlmanacError
-from ml.workspace.settings import Workspace
 from ml.workspace.targets import Target
 
 FOLDS = 5
@@ -52,38 +48,6 @@ class Part:
     train: Rows
     judged: Rows
     columns: Rows
-
-
-def labelled_rows(ws: Workspace, target: Target) -> TrainingSet:
-    """Return the target's label rows with their features as they were known then.
-
-    Raises:
-        AlmanacError: no label row has any feature.
-    """
-    # Feast takes seconds to import; only what reads features pays for it.
-    from ml import store
-
-    found = store.training_matrix(ws, target.name, target.label_sql)
-    view_of = {name: view for name, view, _ in store.feature_names(ws, target.name)}
-    features = [Feature(name, str(kind), view_of[name]) for name, kind in found.types.items()]
-    return usable_rows(found.rows, features, found.values, target)
-
-
-def usable_rows(
-    table: pa.Table, features: Sequence[Feature], values: Matrix, target: Target
-) -> TrainingSet:
-    """Return the label rows of `table` that have a value among `values`, in canonical order.
-
-    Raises:
-        AlmanacError: none has.
-    """
-    rows = training_set(table, features, values)
-    if not len(rows):
-        raise AlmanacError(
-            f"None of the {table.num_rows} label rows of {target.name} has a feature at its time.\n"
-            "Build the features first: dbt build, then feast apply"
-        )
-    return rows
 
 
 def split_of(rows: TrainingSet, target: Target) -> Split:

@@ -10,15 +10,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ml.artifact import package_versions
-from ml.comparison import compared
-from ml.dataset.manifest import Manifest
-from ml.learn import FOLDS
-from ml.matrix import Feature, Matrix, Rows, TrainingSet, Vector, evenly
-from ml.metrics import Measured, measure
-from ml.plan import Plan
-from ml.search import Learnt
-from ml.split import Split, months_of
+from ml.data.split import Split, months_of
+from ml.data.training_set import Feature, Matrix, Rows, TrainingSet, Vector, evenly
+from ml.dataset.recipe import Manifest
+from ml.evaluation.metrics import Measured, measure
+from ml.registry.artifact import package_versions
+from ml.training.crossfit import FOLDS
+from ml.training.ensemble import Learnt
+from ml.training.leaderboard import compared
+from ml.training.plan import Plan
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import Target
 from ml.workspace.warehouse import open_warehouse

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.matrix import Keys, Labels, Months, Rows, TrainingSet, row_keys
+from ml.data.training_set import Keys, Labels, Months, Rows, TrainingSet, row_keys
 from ml.workspace.errors import AlmanacError
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from ml.learn import Candidate
-from ml.matrix import Labels
+from ml.data.training_set import Labels
 from ml.models import FAMILIES, Choice, Parameters, Range
-from ml.plan import Plan
+from ml.training.crossfit import Candidate
+from ml.training.plan import Plan
 
 if TYPE_CHECKING:
     import optuna

@@ -7,18 +7,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ml import artifact
-from ml.intervals import Interval, estimates
-from ml.matrix import Labels, Rows, Vector
-from ml.metrics import (
+from ml.data.split import parts
+from ml.data.training_set import Labels, Rows, Vector
+from ml.evaluation.bootstrap import Interval, estimates
+from ml.evaluation.metrics import (
     Metric,
     average_precision_of_draws,
     brier_of_draws,
     measure,
     roc_auc_of_draws,
 )
-from ml.split import parts
-from ml.thresholds import Costs, Outcome, always_yes, best_threshold, outcome
+from ml.evaluation.thresholds import Costs, Outcome, always_yes, best_threshold, outcome
+from ml.registry import artifact
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import Target, true_probabilities
 

@@ -10,16 +10,25 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from tqdm import tqdm
 
-from ml import workers
-from ml.calibration import line, stacked
-from ml.learn import FOLDS, Candidate, Part, chosen_columns, fit, out_of_fold, parts_of, told
-from ml.matrix import Labels, Matrix, Rows, TrainingSet, Vector
-from ml.metrics import roc_auc_within
+from ml.data.split import folds, parts
+from ml.data.training_set import Labels, Matrix, Rows, TrainingSet, Vector
+from ml.evaluation.metrics import roc_auc_within
+from ml.evaluation.thresholds import best_threshold
 from ml.models import Blend, Model, Stack
-from ml.plan import Plan
-from ml.split import folds, parts
-from ml.study import Bar, Study, progress
-from ml.thresholds import best_threshold
+from ml.models import parallel as workers
+from ml.models.calibration import line, stacked
+from ml.training.crossfit import (
+    FOLDS,
+    Candidate,
+    Part,
+    chosen_columns,
+    fit,
+    out_of_fold,
+    parts_of,
+    told,
+)
+from ml.training.plan import Plan
+from ml.training.search import Bar, Study, progress
 from ml.workspace.errors import AlmanacError
 
 # A blend or a stack is of the best, one a family, of at most so many families.

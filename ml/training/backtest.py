@@ -8,23 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ml import artifact
-from ml.backtests import Month, keep
-from ml.intervals import Estimate, Interval, estimate
-from ml.learn import FOLDS, baseline_of, labelled_rows, refuse_poor
-from ml.matrix import Labels, Rows, TrainingSet, Vector
-from ml.metrics import (
+from ml.data.split import folds, months_of, parts, temporal
+from ml.data.training_set import Labels, Rows, TrainingSet, Vector
+from ml.dataset.rows import labelled_rows
+from ml.evaluation.bootstrap import Estimate, Interval, estimate
+from ml.evaluation.metrics import (
     brier,
     calibration_error,
     missing_last,
     roc_auc_of_draws,
     roc_auc_within,
 )
+from ml.evaluation.thresholds import Outcome, always_yes, outcome
 from ml.models import FAMILIES
-from ml.plan import Plan, read_plan
-from ml.search import learn
-from ml.split import folds, months_of, parts, temporal
-from ml.thresholds import Outcome, always_yes, outcome
+from ml.registry import artifact
+from ml.training.crossfit import FOLDS, baseline_of, refuse_poor
+from ml.training.ensemble import learn
+from ml.training.kept_backtest import Month, keep
+from ml.training.plan import Plan, read_plan
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import Target

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.matrix import Labels, Vector
-from ml.metrics import cuts
+from ml.data.training_set import Labels, Vector
+from ml.evaluation.metrics import cuts
 from ml.workspace.errors import AlmanacError
 
 # One number, or one a threshold.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.matrix import Labels, Rows, Vector
+from ml.data.training_set import Labels, Rows, Vector
 
 # How often each row counts, and a measure of rows that count so; what must be sorted already is.
 Counts = NDArray[np.int64]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from ml.matrix import Labels, Vector
+from ml.data.training_set import Labels, Vector
 
 # A line that falls would turn the ranking round.
 _LEAST_SLOPE = 0.05

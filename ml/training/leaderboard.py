@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from ml.intervals import Estimate, estimates
-from ml.matrix import TrainingSet, Vector
-from ml.metrics import average_precision, brier, missing_last, roc_auc_of_draws
-from ml.search import Learnt
+from ml.data.training_set import TrainingSet, Vector
+from ml.evaluation.bootstrap import Estimate, estimates
+from ml.evaluation.metrics import average_precision, brier, missing_last, roc_auc_of_draws
+from ml.training.ensemble import Learnt
 
 BASELINE, NOTHING = "baseline feature alone", "no features"
 

@@ -7,18 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from ml import artifact, registry
-from ml.card import Fitted, Judged, card, described, predictions_table
-from ml.contributions import driven
+from ml.data.split import parts
+from ml.data.training_set import TrainingSet, Vector
 from ml.dataset import Dataset, current
-from ml.dataset.manifest import to_json
-from ml.learn import baseline_of, refuse_poor, split_of
-from ml.matrix import TrainingSet, Vector
-from ml.plan import Plan
-from ml.registry import Contest
-from ml.search import Learnt, learn
-from ml.split import parts
-from ml.thresholds import best_threshold
+from ml.dataset.recipe import to_json
+from ml.evaluation.thresholds import best_threshold
+from ml.models.contributions import driven
+from ml.registry import artifact
+from ml.registry import champions as registry
+from ml.registry.champions import Contest
+from ml.training.crossfit import baseline_of, refuse_poor, split_of
+from ml.training.ensemble import Learnt, learn
+from ml.training.model_card import Fitted, Judged, card, described, predictions_table
+from ml.training.plan import Plan
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import Target
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.matrix import Labels, Rows, Vector
-from ml.split import thin
+from ml.data.split import thin
+from ml.data.training_set import Labels, Rows, Vector
 
 # As they are; classes of equal weight; the commoner class drawn down; the rarer drawn up.
 SAMPLINGS = ("none", "balanced", "down", "up")

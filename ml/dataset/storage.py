@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ml.artifact import DATASET
-from ml.dataset.manifest import Contents, Manifest, describe, from_json, to_json
-from ml.learn import labelled_rows, usable_rows
-from ml.matrix import Feature, TrainingSet, check_features, matrix_of
+from ml.data.training_set import Feature, TrainingSet, check_features, matrix_of
+from ml.dataset.recipe import Contents, Manifest, describe, from_json, to_json
+from ml.dataset.rows import labelled_rows, usable_rows
+from ml.registry.artifact import DATASET
 from ml.workspace.errors import AlmanacError
 from ml.workspace.files import fresh_folder, point, pointed, remove_folder, write_json
 from ml.workspace.settings import Workspace

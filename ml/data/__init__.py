@@ -1,0 +1,1 @@
+"""Label rows with their features, how they are split, and how rare classes are resampled."""

@@ -1,0 +1,42 @@
+"""A target's label rows with their features, as models take them."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from ml.data.training_set import Feature, Matrix, TrainingSet, training_set
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.targets import Target
+
+
+def labelled_rows(ws: Workspace, target: Target) -> TrainingSet:
+    """Return the target's label rows with their features as they were known then.
+
+    Raises:
+        AlmanacError: no label row has any feature.
+    """
+    # Feast takes seconds to import; only what reads features pays for it.
+    from ml import store
+
+    found = store.training_matrix(ws, target.name, target.label_sql)
+    view_of = {name: view for name, view, _ in store.feature_names(ws, target.name)}
+    features = [Feature(name, str(kind), view_of[name]) for name, kind in found.types.items()]
+    return usable_rows(found.rows, features, found.values, target)
+
+
+def usable_rows(
+    table: pa.Table, features: Sequence[Feature], values: Matrix, target: Target
+) -> TrainingSet:
+    """Return the label rows of `table` that have a value among `values`, in canonical order.
+
+    Raises:
+        AlmanacError: none has.
+    """
+    rows = training_set(table, features, values)
+    if not len(rows):
+        raise AlmanacError(
+            f"None of the {table.num_rows} label rows of {target.name} has a feature at its time.\n"
+            "Build the features first: dbt build, then feast apply"
+        )
+    return rows

@@ -1,0 +1,1 @@
+"""Models on disk: artifacts, their history, and which of them scores."""
