@@ -9,7 +9,7 @@ from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.transformation.udf_rehydrate import rehydrate_udf_from_source
 from feast.types import Float64, String
 
-from ml.request import RequestFamily, features_of_text, kinds, request_families
+from ml.features.request import RequestFamily, features_of_text, kinds, request_families
 from ml.workspace.settings import Workspace
 
 # What the registry keeps: source that Feast runs again where features are read. All that the

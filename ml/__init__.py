@@ -6,7 +6,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ml.predict import Predictor
+    from ml.serving.predict import Predictor
 
 __all__ = ["Predictor"]
 
@@ -14,7 +14,7 @@ __all__ = ["Predictor"]
 def __getattr__(name: str) -> object:
     # Models bring numpy, pandas and LightGBM along: only what predicts pays for them.
     if name == "Predictor":
-        from ml.predict import Predictor
+        from ml.serving.predict import Predictor
 
         return Predictor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

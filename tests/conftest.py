@@ -58,7 +58,7 @@ def crowned(tmp_path_factory: pytest.TempPathFactory) -> object:
 @pytest.fixture(scope="session")
 def full(tmp_path_factory: pytest.TempPathFactory) -> object:
     """A workspace with everything that a report shows, and its report."""
-    from ml.report import write_report
+    from ml.pages.report import write_report
     from ml.workspace.settings import Workspace
     from tests.report_workspace import make_full
 

@@ -22,7 +22,7 @@ import pytest
 import ml
 from feature_repo.stores.retrieval import FeatureMatrix
 from ml.data.training_set import Feature, matrix_of
-from ml.inputs import rows_at
+from ml.serving.batch_inputs import rows_at
 from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
 

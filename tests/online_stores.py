@@ -12,7 +12,7 @@ import yaml
 from redis import Redis
 from redis.exceptions import ConnectionError as NoConnection
 
-from ml.store import training
+from ml.store import retrieval as training
 from tests.workspaces import REPOSITORY
 
 STORES = ("sqlite", "redis")

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from ml.models import LightGBM
 from ml.models.contributions import FEATURES
+from ml.pages.report import write_report
 from ml.registry import artifact, history
-from ml.report import write_report
 from ml.training.leaderboard import BASELINE, NOTHING
 from ml.workspace.settings import Workspace
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ml.audit.build import build
-from ml.audit.copy import Job, corrupted_copy
-from ml.audit.instants import choose
-from ml.audit.leakage import audit_leakage, fresh_folder
-from ml.audit.tables import read_manifest, read_tables
+from ml.features.leakage.corrupted_copy import Job, corrupted_copy
+from ml.features.leakage.instants import choose
+from ml.features.leakage.leakage_audit import audit_leakage, fresh_folder
+from ml.features.leakage.raw_tables import read_manifest, read_tables
+from ml.features.leakage.rebuild import build
 from ml.simulate import simulate
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
@@ -161,7 +161,7 @@ def test_an_interrupted_audit_cleans_up(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ml.audit.leakage.build", interrupted)
+    monkeypatch.setattr("ml.features.leakage.leakage_audit.build", interrupted)
     with pytest.raises(KeyboardInterrupt):
         audit_leakage(company.opened(), AT)
     assert list((company.home / "audit").glob(".leakage*")) == []

@@ -8,8 +8,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from ml.audit.copy import Job, corrupted_copy
-from ml.audit.tables import read_manifest, read_tables
+from ml.features.leakage.corrupted_copy import Job, corrupted_copy
+from ml.features.leakage.raw_tables import read_manifest, read_tables
 from ml.simulate import simulate
 from ml.workspace.settings import Workspace
 from tests.audited import AT, BUILD, PROJECT, proof_of, verdicts

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ml.catalogue.cost import costs
-from ml.catalogue.lookup import Feature, nearest, read_features, search
 from ml.cli import main
+from ml.features.catalogue.cost import costs
+from ml.features.catalogue.lookup import Feature, nearest, read_features, search
 from ml.workspace.errors import AlmanacError
 from tests.opened import families, ml, ws
 from tests.workspaces import REPOSITORY

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 from sklearn.decomposition import PCA
 
-from ml.refit import Size, first_fit
-from ml.refit.fit import fit
-from ml.refit.version import Fit
+from ml.features.refit import Size, first_fit
+from ml.features.refit.fit import fit
+from ml.features.refit.version import Fit
 from ml.simulate import simulate
 from ml.workspace.errors import AlmanacError
 from tests.workspaces import TestWorkspace, make_workspace

@@ -2,13 +2,13 @@ import lightgbm
 import numpy as np
 import pytest
 
-from ml.export import export_sql
-from ml.export import formula as formulas
-from ml.export.formula import formula
-from ml.export.probes import answers, distance, probes
-from ml.export.sql import KEPT
 from ml.models import FAMILIES, Blend, LightGBM, Stack
 from ml.registry import artifact
+from ml.serving.export import export_sql
+from ml.serving.export import formula as formulas
+from ml.serving.export.formula import formula
+from ml.serving.export.probes import answers, distance, probes
+from ml.serving.export.sql_export import KEPT
 from ml.training.plan import Plan
 from ml.training.train import train
 from ml.workspace.errors import AlmanacError
@@ -165,7 +165,9 @@ def test_files_are_written_with_what_the_model_answered(ws, tmp_path):
 
 def test_where_answers_differ_nothing_is_written(ws, tmp_path, monkeypatch):
     wrong = formulas.formula
-    monkeypatch.setattr("ml.export.sql.formula", lambda *given: f"0.999 * ({wrong(*given)})")
+    monkeypatch.setattr(
+        "ml.serving.export.sql_export.formula", lambda *given: f"0.999 * ({wrong(*given)})"
+    )
     with pytest.raises(AlmanacError, match=r"differ by up to 0\.000\d+; nothing was written"):
         export_sql(ws, target(ws, "activity"), tmp_path / "project")
     assert not (tmp_path / "project").exists()

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml.catalogue.lookup import read_features
+from ml.features.catalogue.lookup import read_features
 from tests.opened import families, ws
 from tests.workspaces import REPOSITORY
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ml.store import training
+from ml.store import retrieval as training
 from tests.benchmarks.kills import besiege, make_place
 from tests.online_stores import STORES, redis, repository
 

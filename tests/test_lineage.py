@@ -3,9 +3,9 @@
 import duckdb
 import pytest
 
-from ml.catalogue.lineage import columns_read, lineage
-from ml.catalogue.lookup import Feature, read_features, search
-from ml.catalogue.queries import parse
+from ml.features.catalogue.lineage import columns_read, lineage
+from ml.features.catalogue.lookup import Feature, read_features, search
+from ml.features.catalogue.queries import parse
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from tests.opened import ws

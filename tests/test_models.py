@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from ml.evaluation.metrics import roc_auc
-from ml.explain import ASKED, Meaning, reasons, telling
 from ml.models import FAMILIES, Model, Pipelined, importance
 from ml.models.encoding import ENCODINGS, codes
+from ml.serving.reasons import ASKED, Meaning, reasons, telling
 from tests.workspaces import real_data
 
 

@@ -9,8 +9,8 @@ from redis import Redis
 
 from feature_repo.build import feast_objects
 from ml import store
-from ml.materialize import materialize
-from ml.store.online import online_rows_of
+from ml.serving.materialize import materialize
+from ml.store.reading import online_rows_of
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from tests.online_stores import choose, online, redis
@@ -167,7 +167,7 @@ def test_what_fails_under_way_leaves_what_was_published(published, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken:
-        broken.setattr("ml.store.publishing._named_batches", fails)
+        broken.setattr("ml.store.materialization._named_batches", fails)
         with pytest.raises(KeyboardInterrupt):
             materialize(published)
     after = read(published, ["a", "b", "c", "d"])

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml import Predictor
-from ml.predict import Problem
-from ml.predict.predictor import confidence
-from ml.predict.records import inputs
 from ml.registry import artifact
+from ml.serving.predict import Problem
+from ml.serving.predict.predictor import confidence
+from ml.serving.predict.records import inputs
 from ml.training.plan import Plan
 from ml.training.train import train
 from ml.workspace.errors import AlmanacError

@@ -7,8 +7,8 @@ import duckdb
 import pytest
 import yaml
 
+from ml.pages.profile import write_profile
 from ml.pages.words import count, share
-from ml.profile import write_profile
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace, workspace_at
 
@@ -116,7 +116,7 @@ def test_only_a_few_extremes_of_each_measure_are_shown(page):
 
 
 def test_shares_and_other_are_those_of_the_warehouse(profiled, page):
-    from ml.profile.tables import Table, declared_slices
+    from ml.pages.profile.staged_tables import Table, declared_slices
 
     declared = declared_slices(profiled.opened(), Table("stg_mbd__trx", {}, 1))
     part = words(section(page, "stg-mbd-trx"))
@@ -232,7 +232,7 @@ def test_odd_tables_make_a_page(tmp_path, row):
 
 
 def test_a_large_table_is_sampled_and_says_so(tmp_path, monkeypatch):
-    from ml.profile import study
+    from ml.pages.profile import table_study as study
 
     monkeypatch.setattr(study, "SAMPLE", 2_000)
     monkeypatch.setattr(study, "CROWDED", 200)

@@ -3,7 +3,7 @@
 import duckdb
 import pytest
 
-from ml.publish import publish
+from ml.serving.publish import publish
 from ml.workspace.errors import AlmanacError
 from ml.workspace.warehouse import open_warehouse
 from tests.learnable import ws

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from ml.report import write_report
+from ml.pages.report import write_report
 from ml.workspace.settings import Workspace
 from tests.report_workspace import made, page_of, section, write_target
 

@@ -7,9 +7,9 @@ from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_sco
 
 from ml.evaluation.delong import auc_gain
 from ml.evaluation.thresholds import Costs
-from ml.report import curves
-from ml.report.drivers import Driver
-from ml.report.figures import drivers
+from ml.pages.report import curves
+from ml.pages.report.feature_effects import Driver
+from ml.pages.report.figures import effects as drivers
 from tests.report_workspace import made
 
 

@@ -6,9 +6,10 @@ import duckdb
 import numpy as np
 import pytest
 
-from ml.report import words, write_report
-from ml.report.facts import read_targets
-from ml.report.rows import qualities
+from ml.pages.report import findings as words
+from ml.pages.report import write_report
+from ml.pages.report.facts import read_targets
+from ml.pages.report.judged_rows import qualities
 from ml.training.kept_backtest import BACKTEST, Month, keep
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace

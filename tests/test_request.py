@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from feature_repo.build import feast_objects
-from ml.request import RequestFamily, features, features_of_text, request_families
+from ml.features.request import RequestFamily, features, features_of_text, request_families
 from ml.store import feature_store
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace

@@ -8,8 +8,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from ml import Predictor, inputs
-from ml.score import append, parse_as_of, score
+from ml import Predictor
+from ml.serving import batch_inputs as inputs
+from ml.serving.batch import append, parse_as_of, score
 from ml.training.plan import Plan
 from ml.training.train import train
 from ml.workspace.errors import AlmanacError

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ml.simulate import Simulation, simulate
-from ml.simulate.plan import make_plan
+from ml.simulate.scenario import make_plan
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import read_settings
 from tests.simulated import all_bytes, folds, simulated

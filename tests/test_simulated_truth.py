@@ -14,7 +14,7 @@ from ml.simulate.latent import (
     purchase_probability,
     solve_intercept,
 )
-from ml.simulate.plan import Plan, make_plan
+from ml.simulate.scenario import Plan, make_plan
 from tests.simulated import folds, identities, readable_orders, truth
 
 

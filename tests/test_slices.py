@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.profile.slices import COVERED, MOST, SMALLEST, Proposal, Seen, propose, slices_yaml
+from ml.pages.profile.slices import COVERED, MOST, SMALLEST, Proposal, Seen, propose, slices_yaml
 
 
 def seen(*shares, months=12):

@@ -5,8 +5,8 @@ from datetime import datetime
 import duckdb
 import pytest
 
-from ml.catalogue.stops import Found
-from ml.catalogue.trace import IDS, Trace, identify, trace
+from ml.features.catalogue.stops import Found
+from ml.features.catalogue.trace import IDS, Trace, identify, trace
 from ml.workspace.errors import AlmanacError
 from tests.opened import ml, ws
 from tests.workspaces import TestWorkspace

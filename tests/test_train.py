@@ -6,12 +6,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ml import text
+from ml.cli import text
 from ml.evaluation.metrics import roc_auc
 from ml.evaluation.thresholds import Costs
+from ml.pages.report.facts import read_targets
 from ml.registry import artifact
-from ml.report.facts import read_targets
-from ml.score import score
+from ml.serving.batch import score
 from ml.training.backtest import Backtest, Protocol, Run, backtest, keep_months, plan_of
 from ml.training.evaluate import decide, evaluate
 from ml.training.kept_backtest import kept

@@ -7,8 +7,8 @@ from click.testing import CliRunner
 
 from ml import store
 from ml.cli import main
-from ml.materialize import materialize
-from ml.verify import verify
+from ml.serving.materialize import materialize
+from ml.serving.parity import verify
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from tests.small_workspace import change, copied, crown, make_workspace

@@ -4,10 +4,10 @@ from ml.cli.audit import audit
 from ml.cli.catalogue import features, trace
 from ml.cli.dataset import dataset
 from ml.cli.export import export
-from ml.cli.files import publish, report, simulate
 from ml.cli.group import main
 from ml.cli.models import evaluate, list_targets, score, train
 from ml.cli.online import materialize, verify
+from ml.cli.outputs import publish, report, simulate
 from ml.cli.predict import predict
 from ml.cli.profile import profile
 from ml.cli.refit import refit

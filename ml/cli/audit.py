@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ml import text
+from ml.cli import text
 from ml.cli.group import examples
 from ml.workspace.settings import workspace
 
 if TYPE_CHECKING:
-    from ml.audit import Proof
-    from ml.audit.proof import Feature
+    from ml.features.leakage import Proof
+    from ml.features.leakage.proof import Feature
 
 
 @click.group(epilog=examples("ml audit leakage"))
@@ -35,8 +35,8 @@ def leakage(at: datetime | None, keep: bool) -> None:
     and all that was known at the instant is compared with the workspace's own. Takes about as long
     as a fresh build. The exit code is 1 where anything differs.
     """
-    from ml.audit import audit_leakage
-    from ml.audit.proof import path
+    from ml.features.leakage import audit_leakage
+    from ml.features.leakage.proof import path
 
     ws = workspace()
     proof = audit_leakage(ws, at, keep)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ml import text
+from ml.cli import text
 from ml.cli.group import examples
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace, workspace
 
 if TYPE_CHECKING:
-    from ml.catalogue.lineage import Step
-    from ml.catalogue.lookup import Feature
-    from ml.catalogue.stops import Stop
+    from ml.features.catalogue.lineage import Step
+    from ml.features.catalogue.lookup import Feature
+    from ml.features.catalogue.stops import Stop
 
 LONGEST_CELL = 36
 # Cut off, these could not be looked up.
@@ -40,7 +40,7 @@ def features(pattern: tuple[str, ...], family: str | None, cost: bool) -> None:
     PATTERN is a glob over names, or words of name and description; a feature's whole name shows
     how it is made, from the raw files on.
     """
-    from ml.catalogue import lookup
+    from ml.features.catalogue import lookup
 
     ws = workspace()
     every = lookup.read_features(ws)
@@ -67,7 +67,7 @@ def trace(customer: str, as_of: datetime | None) -> None:
 
     CUSTOMER is the company-wide id or the id of any source. Nothing is written.
     """
-    from ml.catalogue.trace import trace as follow
+    from ml.features.catalogue.trace import trace as follow
 
     found = follow(workspace(), customer, as_of)
     asked = "" if found.asked == found.customer else f" (asked for as {found.asked})"
@@ -100,7 +100,7 @@ def _listed(found: "Sequence[Feature]", every: int) -> str:
 
 
 def _about(ws: Workspace, feature: "Feature") -> str:
-    from ml.catalogue.lineage import lineage
+    from ml.features.catalogue.lineage import lineage
 
     facts: list[list[text.Cell]] = [
         ["family", f"{feature.family} (domain {feature.domain}, feature {feature.position})"],
@@ -148,7 +148,7 @@ def _made(steps: "Sequence[Step]") -> str:
 
 
 def _costs(ws: Workspace, found: "Sequence[Feature]") -> str:
-    from ml.catalogue.cost import costs
+    from ml.features.catalogue.cost import costs
 
     headers = ["family", "features", "rows", "MB", "bytes a row", "seconds", "partial",
                "partial seconds"]  # fmt: skip

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ml import text
+from ml.cli import text
 from ml.cli.group import examples
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import workspace

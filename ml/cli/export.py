@@ -21,7 +21,7 @@ def sql(targets: tuple[str, ...]) -> None:
     build.
     """
     from ml.cli.models import each
-    from ml.export import export_sql
+    from ml.serving.export import export_sql
 
     ws = workspace()
     for done in each(ws, targets, lambda target: export_sql(ws, target, dbt_project())):

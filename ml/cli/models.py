@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ml import text
+from ml.cli import text
 from ml.cli.group import examples
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace, workspace
@@ -224,7 +224,7 @@ def score(names: tuple[str, ...], as_of: str | None, online: bool, reasons: int)
 
     Scoring with the same model at the same instant again changes nothing.
     """
-    from ml import score as scoring
+    from ml.serving import batch as scoring
 
     ws = workspace()
     at = scoring.parse_as_of(as_of) if as_of is not None else None

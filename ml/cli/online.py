@@ -4,7 +4,7 @@ from datetime import datetime
 
 import click
 
-from ml import text
+from ml.cli import text
 from ml.cli.group import examples
 from ml.cli.models import TARGET
 from ml.workspace.errors import AlmanacError
@@ -23,7 +23,7 @@ def materialize(until: datetime | None) -> None:
     All of it or nothing: whoever reads meanwhile sees what was published before, and then all of
     the new.
     """
-    from ml.materialize import materialize as publish
+    from ml.serving.materialize import materialize as publish
 
     click.echo(text.published(publish(workspace(), until)))
 
@@ -36,7 +36,7 @@ def verify(names: tuple[str, ...]) -> None:
     missing: only the warehouse has a value; extra: only the online store; mismatched: both, and not
     the same (whole numbers exactly, fractions to a millionth).
     """
-    from ml.verify import verify as compare
+    from ml.serving.parity import verify as compare
 
     verdicts = compare(workspace(), names)
     click.echo(text.verdicts(verdicts))

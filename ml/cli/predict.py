@@ -18,7 +18,7 @@ def predict(target: str, file: Path, output: Path) -> None:
     Good lines are answered in OUTPUT; bad ones are listed with reasons beside it, in
     <output>.rejected.csv.
     """
-    from ml.predict import Predictor
+    from ml.serving.predict import Predictor
 
     done = Predictor(target, workspace()).predict_csv(file, output)
     click.echo(f"{done.predicted} predicted  {done.output}")

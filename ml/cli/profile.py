@@ -12,7 +12,7 @@ def profile() -> None:
 
     Needs nothing but staged tables; features and models may come later.
     """
-    from ml.profile import write_profile
+    from ml.pages.profile import write_profile
 
     written = write_profile(workspace())
     click.echo(written.page)

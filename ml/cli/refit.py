@@ -27,7 +27,7 @@ def dialog(until: datetime | None) -> None:
 
     Months that end on that day or later get the new version with the next build.
     """
-    from ml.refit import refit_dialogs
+    from ml.features.refit import refit_dialogs
 
     done = refit_dialogs(workspace(), until.date() if until else None)
     click.echo(

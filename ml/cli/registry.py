@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ml import text
+from ml.cli import text
 from ml.cli.group import examples
 from ml.workspace.settings import workspace
 
@@ -28,8 +28,8 @@ def models(context: click.Context) -> None:
 @click.argument("model_id")
 def show(model_id: str) -> None:
     """Show a model: what it is, how good, what happened to it, how it compares."""
-    from ml.explain import drivers, meanings
     from ml.registry.champions import contest, events_of, find
+    from ml.serving.reasons import drivers, meanings
 
     ws = workspace()
     found = find(ws, model_id)

@@ -11,7 +11,7 @@ from ml.simulate.codes import SLOTS, kind_table
 from ml.simulate.events import Events, draw_events
 from ml.simulate.latent import PRODUCTS, State
 from ml.simulate.places import geohashes, visited
-from ml.simulate.plan import Block, Floats, Plan, standard_normal
+from ml.simulate.scenario import Block, Floats, Plan, standard_normal
 
 TRX_A_MONTH, TRX_SPREAD, TRX_SEASON, TRX_DRIFT = 8.0, 1.0, 0.12, 0.05
 # Each product's kinds make this share of transactions on average, and grow with the need.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ml.simulate.bank import Stream
 from ml.simulate.latent import PRODUCTS
-from ml.simulate.plan import Block, Doubles, Integers, Plan
+from ml.simulate.scenario import Block, Doubles, Integers, Plan
 
 PART = "part-00000.snappy.parquet"
 TARGETS = {

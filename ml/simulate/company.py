@@ -17,7 +17,7 @@ from ml.simulate.identities import write_identities
 from ml.simulate.latent import PRODUCTS, State, draw_state, purchase_probability
 from ml.simulate.market import Market, draw_market, write_market
 from ml.simulate.orders import FIRST_ORDER, draw_orders, write_month
-from ml.simulate.plan import UNLABELLED_FOLD, Block, Doubles, Plan, company_ids, make_plan
+from ml.simulate.scenario import UNLABELLED_FOLD, Block, Doubles, Plan, company_ids, make_plan
 from ml.simulate.sessions import Sessions, draw_sessions, write_sessions
 from ml.simulate.shop import Members, Shoppers, draw_members, join_shoppers, shoppers
 from ml.simulate.truth import TRUTH, truth_table

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.simulate.plan import Floats, Integers, Plan
+from ml.simulate.scenario import Floats, Integers, Plan
 
 # How strongly events gather around noon; 0 would spread them evenly, below 1 keeps their order.
 NOON = 0.8

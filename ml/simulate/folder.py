@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from ml.simulate.plan import Plan
+from ml.simulate.scenario import Plan
 from ml.simulate.truth import TRUTH
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import read_settings

@@ -8,7 +8,7 @@ import numpy as np
 from ml.simulate.bank_files import client_ids
 from ml.simulate.market import Market
 from ml.simulate.orders import buyer_ids
-from ml.simulate.plan import Plan, company_ids
+from ml.simulate.scenario import Plan, company_ids
 from ml.simulate.sessions import Sessions
 from ml.simulate.shop import Members
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.simulate.plan import Block, Doubles, Flags, Floats, Integers, Plan, standard_normal
+from ml.simulate.scenario import Block, Doubles, Flags, Floats, Integers, Plan, standard_normal
 
 PRODUCTS = 4
 PREVALENCE = (0.0044, 0.0005, 0.0038, 0.0026)

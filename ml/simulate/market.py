@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ml.simulate.latent import decline_probability
 from ml.simulate.market_values import Traits, draw_traits
-from ml.simulate.plan import Doubles, Flags, Integers, Plan
+from ml.simulate.scenario import Doubles, Flags, Integers, Plan
 from ml.simulate.shop import Shoppers
 
 FIRST_ID = 215_348

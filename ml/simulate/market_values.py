@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.simulate.plan import Doubles, Flags, Floats, Integers, standard_normal
+from ml.simulate.scenario import Doubles, Flags, Floats, Integers, standard_normal
 from ml.simulate.shop import Shoppers
 
 CATEGORIES = {

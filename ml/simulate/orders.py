@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ml.simulate.events import seconds_of
-from ml.simulate.plan import Doubles, Floats, Integers, Plan
+from ml.simulate.scenario import Doubles, Floats, Integers, Plan
 from ml.simulate.shop import Shoppers
 
 HEADER = "customer_id,event_time,amount,quantity,order_id,item_id,category\n"

@@ -5,7 +5,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ml.simulate.events import Events
-from ml.simulate.plan import Floats, Plan
+from ml.simulate.scenario import Floats, Plan
 
 LETTERS = np.frombuffer(b"0123456789bcdefghjkmnpqrstuvwxyz", dtype=np.uint8)
 LENGTHS = (4, 5, 6)

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ml.simulate.latent import logistic, solve_intercept
-from ml.simulate.plan import Doubles, Flags, Integers, Plan
+from ml.simulate.scenario import Doubles, Flags, Integers, Plan
 from ml.simulate.shop import Members, Shoppers
 
 MISSING = {

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.simulate.latent import State, decline_score, order_rates
-from ml.simulate.plan import Floats, Plan
+from ml.simulate.scenario import Floats, Plan
 
 ORDERING_SHARE, MARKET_SHARE, SESSION_SHARE = 0.7, 0.4, 0.25
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from ml.simulate.bank_files import coded
-from ml.simulate.plan import Doubles, Plan
+from ml.simulate.scenario import Doubles, Plan
 
 TRUTH = "truth/probabilities.parquet"
 

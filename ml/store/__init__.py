@@ -1,7 +1,8 @@
 """Feast, for the rest of ml: training sets and online rows; the only package that imports it."""
 
-from ml.store.inputs import ModelInput, define_input, input_view
-from ml.store.online import (
+from ml.store.materialization import Published, online_views, publish
+from ml.store.model_input import ModelInput, define_input, input_view
+from ml.store.reading import (
     MISSING,
     PRESENT,
     STALE,
@@ -11,8 +12,7 @@ from ml.store.online import (
     online_rows,
     published_family,
 )
-from ml.store.publishing import Published, online_views, publish
-from ml.store.training import (
+from ml.store.retrieval import (
     Feature,
     feature_names,
     feature_store,

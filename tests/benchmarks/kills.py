@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from ml import store
-from ml.store import training
-from ml.store.online import online_rows_of
+from ml.store import retrieval as training
+from ml.store.reading import online_rows_of
 from ml.workspace.settings import Workspace
 from tests.online_stores import redis_server, repository
 from tests.small_workspace import change, crown, make_workspace

@@ -23,10 +23,10 @@ from redis import Redis
 
 from ml import store
 from ml.registry.artifact import champion
-from ml.store import training
-from ml.store.online import online_rows_of
+from ml.serving.parity import verify_input
+from ml.store import retrieval as training
+from ml.store.reading import online_rows_of
 from ml.store.values import entity_key, packed, unpacked
-from ml.verify import verify_input
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import target
 from tests.benchmarks.process import run

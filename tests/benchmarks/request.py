@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.request import RequestFamily, features, kinds, request_families
+from ml.features.request import RequestFamily, features, kinds, request_families
 from ml.store import feature_store
 from ml.workspace.settings import workspace
 
@@ -30,7 +30,7 @@ def main() -> None:
         for count in RECORDS:
             given = [record(family)] * count
             ways: dict[str, Callable[[], object]] = {
-                "ml.request": lambda given=given, family=family: features(family, given),
+                "ml.features.request": lambda given=given, family=family: features(family, given),
                 "Feast": lambda given=given, refs=refs: store.get_online_features(refs, given),
             }
             for way, ask in ways.items():

@@ -10,7 +10,7 @@ def model(dbt, session):  # noqa: ANN001, ANN201, D103
     if dbt.is_incremental and session.execute(f"from {dbt.this} limit 1").fetchall():
         return session.sql(f"from {dbt.this} limit 0")
 
-    from ml.refit import Size, first_fit
+    from ml.features.refit import Size, first_fit
 
     until = dict(settings.fetchall())["mbd.dialog_fit_until"]
     return first_fit(dialogs, until, Size(**dbt.config.get("meta")))

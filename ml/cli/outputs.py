@@ -1,0 +1,47 @@
+"""Commands that write files: `ml simulate | publish | report`."""
+
+import click
+
+from ml.cli import text
+from ml.cli.group import examples
+from ml.workspace.settings import workspace
+
+
+@click.command(
+    epilog=examples("ml simulate", "ml simulate --customers 2000 --months 12 --seed 1 --form ptls")
+)
+@click.option("--customers", default=10_000, show_default=True, help="How many customers.")
+@click.option("--months", default=18, show_default=True, help="How many months of records.")
+@click.option("--seed", default=7, show_default=True, help="The same seed writes the same files.")
+@click.option(
+    "--form",
+    type=click.Choice(["detail", "ptls"]),
+    default="detail",
+    show_default=True,
+    help="The bank's layout: one row an event, or arrays a customer.",
+)
+def simulate(customers: int, months: int, seed: int, form: str) -> None:
+    """Write a made-up company's raw files, dirt included, into the workspace."""
+    from ml.simulate import simulate as write
+
+    ws = workspace()
+    write(ws.home, customers=customers, months=months, seed=seed, form=form)
+    click.echo(f"Wrote {customers} customers over {months} months to {ws.home}.\nNext: dbt build")
+
+
+@click.command(epilog=examples("ml publish"))
+def publish() -> None:
+    """Write marts, features, scores and targets to the file that BI tools open."""
+    from ml.serving.publish import publish as write
+
+    done = write(workspace())
+    click.echo(text.table(["table", "rows"], list(done.tables.items())))
+    click.echo(f"{done.path} ({done.size / 1e6:.1f} MB)")
+
+
+@click.command(epilog=examples("ml report"))
+def report() -> None:
+    """Write the page of results that a browser opens."""
+    from ml.pages.report import write_report
+
+    click.echo(write_report(workspace()))

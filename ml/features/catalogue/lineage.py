@@ -1,0 +1,239 @@
+"""Where a column comes from: expressions and columns of every relation down to the raw files."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import duckdb
+
+from ml.features.catalogue.queries import ALL, Item, Query, Select, parse, read_columns
+from ml.workspace.manifest import Node, compiled, meta, parents, read_manifest
+from ml.workspace.settings import Workspace
+from ml.workspace.warehouse import open_warehouse
+
+Columns = Mapping[str, Collection[str]]
+# A query that names a column only through itself would not end.
+DEEPEST = 200
+# They say whose row and which month's it is; what a feature is made of are the other columns.
+KEYS = frozenset({"customer_id", "feature_month", "event_timestamp"})
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A column of a query and the SQL that makes it."""
+
+    name: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one relation contributes: the columns read from it and what they are made of.
+
+    `layer` is feature, intermediate, staging, landed, …; `columns` is empty where rows are only
+    counted; `files` are the raw files of a landed relation.
+    """
+
+    layer: str
+    relation: str
+    columns: tuple[str, ...]
+    expressions: tuple[Expression, ...]
+    files: tuple[str, ...] = ()
+
+
+@dataclass
+class _Reading:
+    columns: dict[str, None] = field(default_factory=dict)
+    expressions: dict[str, Expression] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a column of a query leads to: expressions on the way, columns of other relations."""
+
+    expressions: tuple[Expression, ...]
+    columns: tuple[tuple[str, str], ...]
+
+
+def lineage(ws: Workspace, relation: str, column: str) -> tuple[Step, ...]:
+    """Return the steps from a column of `relation` (`schema.name`) to the raw files, in this order.
+
+    What an expression reads is followed; keys, conditions and joins, which choose rows, are not.
+    A model in Python reads its parents as wholes.
+
+    Raises:
+        AlmanacError: there is no manifest or warehouse, or a model is not compiled.
+    """
+    nodes = read_manifest(ws)
+    with open_warehouse(ws.warehouse) as connection:
+        readings = _follow(ws, connection, nodes, relation, column)
+        return tuple(
+            _step(connection, nodes, name, reading)
+            for name, reading in sorted(readings.items(), key=lambda each: _depth(nodes, each[0]))
+        )
+
+
+def columns_read(query: Query, column: str, tables: Columns) -> tuple[tuple[str, str], ...]:
+    """Return the columns of other relations, each (relation, name), that a query's column reads.
+
+    Args:
+        query: the query.
+        column: one of its columns.
+        tables: the columns of every relation of the warehouse.
+    """
+    return _resolve(query, column, _lower(tables), 0).columns
+
+
+def _lower(tables: Columns) -> Columns:
+    return {name: frozenset(map(str.lower, columns)) for name, columns in tables.items()}
+
+
+def _follow(
+    ws: Workspace,
+    connection: duckdb.DuckDBPyConnection,
+    nodes: Mapping[str, Node],
+    relation: str,
+    column: str,
+) -> dict[str, _Reading]:
+    tables = _lower(read_columns(connection))
+    readings: dict[str, _Reading] = {}
+    queries: dict[str, Query] = {}
+    waiting = [(relation, column)]
+    while waiting:
+        name, wanted = waiting.pop(0)
+        reading = readings.setdefault(name, _Reading())
+        if wanted in reading.columns:
+            continue
+        reading.columns[wanted] = None
+        node = nodes.get(name)
+        if node is None or node["resource_type"] not in ("model", "snapshot"):
+            continue
+        if node.get("language") == "python":
+            waiting += [(parent, ALL) for parent in parents(nodes, node)]
+            continue
+        if name not in queries:
+            queries[name] = parse(connection, compiled(ws, node))
+        found = _resolve(queries[name], wanted, tables, 0)
+        reading.expressions |= {each.name: each for each in found.expressions}
+        waiting += [each for each in found.columns if each[1].lower() not in KEYS]
+    return readings
+
+
+def _resolve(query: Query, column: str, tables: Columns, depth: int) -> _Found:
+    parts = [_in_select(each, column, tables, depth) for each in query.selects]
+    return _joined(parts if depth < DEEPEST else [])
+
+
+def _in_select(select: Select, column: str, tables: Columns, depth: int) -> _Found:
+    if column == ALL:
+        # Rows are counted: those of the leftmost source, which the others are joined to.
+        leftmost = next(iter(select.sources.values()), None)
+        return _Found((), ()) if leftmost is None else _from(leftmost, ALL, tables, depth)
+    item = select.named.get(column.lower())
+    if item is None:
+        owner = _owner(select, "", column, tables)
+        return _from(owner, column, tables, depth) if owner is not None else _Found((), ())
+    own = () if item.is_plain else (Expression(item.name, item.text),)
+    return _joined([_Found(own, ()), *_read_by(select, item, tables, depth)])
+
+
+def _read_by(select: Select, item: Item, tables: Columns, depth: int) -> Iterator[_Found]:
+    if item.counts_rows:
+        yield _in_select(select, ALL, tables, depth + 1)
+    for alias, name in item.reads:
+        owner = _owner(select, alias, name, tables)
+        if owner is not None:
+            yield _from(owner, name, tables, depth)
+        elif not alias and name.lower() in select.named and name.lower() != item.name.lower():
+            yield _in_select(select, name, tables, depth + 1)
+
+
+def _owner(select: Select, alias: str, column: str, tables: Columns) -> Query | str | None:
+    """Return the source that a reference means; none where it is not one of this select's."""
+    if alias:
+        return select.sources.get(alias)
+    having = (each for each in select.sources.values() if _has(each, column.lower(), tables))
+    return next(having, None)
+
+
+def _has(source: Query | str, column: str, tables: Columns) -> bool:
+    if isinstance(source, str):
+        return column in tables.get(source, ())
+    return any(
+        column in select.named
+        or any(
+            column not in star.excluded
+            and any(
+                _has(inner, column, tables)
+                for alias, inner in select.sources.items()
+                if star.alias in ("", alias)
+            )
+            for star in select.stars
+        )
+        for select in source.selects
+    )
+
+
+def _from(source: Query | str, column: str, tables: Columns, depth: int) -> _Found:
+    if isinstance(source, str):
+        return _Found((), ((source, column),))
+    return _resolve(source, column, tables, depth + 1)
+
+
+def _joined(parts: list[_Found]) -> _Found:
+    return _Found(
+        tuple(dict.fromkeys(each for part in parts for each in part.expressions)),
+        tuple(dict.fromkeys(each for part in parts for each in part.columns)),
+    )
+
+
+LAYERS = ("feature", "target", "marts", "intermediate", "staging", "seed", "landed")
+
+
+def _layer(node: Node | None, relation: str) -> str:
+    if node is None:
+        return relation.split(".", maxsplit=1)[0]
+    if node["resource_type"] != "model":
+        return "landed" if node["resource_type"] == "source" else str(node["resource_type"])
+    return "feature" if "family" in meta(node) else str(node["schema"])
+
+
+def _depth(nodes: Mapping[str, Node], relation: str) -> int:
+    layer = _layer(nodes.get(relation), relation)
+    return LAYERS.index(layer) if layer in LAYERS else 3
+
+
+def _step(
+    connection: duckdb.DuckDBPyConnection,
+    nodes: Mapping[str, Node],
+    relation: str,
+    reading: _Reading,
+) -> Step:
+    node = nodes.get(relation)
+    return Step(
+        layer=_layer(node, relation),
+        relation=relation,
+        columns=tuple(name for name in reading.columns if name != ALL),
+        expressions=tuple(reading.expressions.values()),
+        files=_raw_files(connection, node) if node else (),
+    )
+
+
+def _raw_files(connection: duckdb.DuckDBPyConnection, node: Node) -> tuple[str, ...]:
+    """Return the patterns that the source declares; where it has none, the files that were read."""
+    if node["resource_type"] != "source":
+        return ()
+    source, table = node["source_name"], node["name"]
+    landed = connection.execute(
+        "select file from landed.files where source = ? and table_name = ? and bytes > 0 "
+        "order by file",
+        [source, table],
+    ).fetchall()
+    declared = meta(node).get("files")
+    if isinstance(declared, dict):
+        form = connection.execute(
+            "select form from landed.workspace__sources where source = ?", [source]
+        ).fetchone()
+        declared = declared.get(form[0]) if form else None
+    if declared:
+        return tuple(declared) if isinstance(declared, list) else (str(declared),)
+    return tuple(str(file) for (file,) in landed)

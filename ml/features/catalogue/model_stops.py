@@ -1,0 +1,155 @@
+"""The last three stops: Feast, scores, marts."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ml.features.catalogue.stops import Found, Scope, Stop, of_customer
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+
+OFFERS = "marts.mart_offers"
+
+
+@dataclass(frozen=True)
+class _Retrieved:
+    """What Feast gave of the customer at the moment: rows by view, and what was missing."""
+
+    customer: str
+    moment: datetime
+    is_dated: bool
+    views: dict[str, tuple[object, ...]] = field(default_factory=dict)
+    absent: dict[str, None] = field(default_factory=dict)
+
+
+def feast_stop(ws: Workspace, customer: str, moment: datetime | None, is_dated: bool) -> Stop:
+    """Return how many features of each view Feast gives, offline at the moment and online.
+
+    Args:
+        ws: the workspace.
+        customer: the company-wide id.
+        moment: the moment to retrieve for; None where there are no features.
+        is_dated: whether the moment was asked for; online rows newer than it are not counted then.
+    """
+    if moment is None:
+        return Stop(6, "Feast", (), ("no family has rows: nothing can be retrieved",))
+    got = _Retrieved(customer, moment, is_dated)
+    try:
+        for service in _services(ws):
+            _retrieve(ws, service, got)
+    except AlmanacError as error:
+        got.absent[_one_line(error)] = None
+    columns = ("view", "features", "offline", "online", "service")
+    title = f"feature views at {moment:%Y-%m-%d %H:%M}"
+    found = Found(title, len(got.views), columns, tuple(got.views.values()))
+    return Stop(6, "Feast", (found,) if got.views else (), tuple(got.absent))
+
+
+def _services(ws: Workspace) -> list[str]:
+    from ml.workspace.targets import targets
+
+    # Targets of the same families retrieve the same: one of them will do.
+    alike = {each.families: each.name for each in reversed(targets(ws))}
+    if not alike:
+        raise AlmanacError("no target has label rows, so no feature service exists")
+    return sorted(alike.values())
+
+
+def _retrieve(ws: Workspace, service: str, got: _Retrieved) -> None:
+    """Add a row for every view of the service that is not there yet."""
+    from ml.serving.batch_inputs import rows_at
+    from ml.store import feature_names, training_set
+
+    features = feature_names(ws, service)
+    names: dict[str, list[str]] = {}
+    for feature in features:
+        names.setdefault(feature.view, []).append(feature.name)
+    if names.keys() <= got.views.keys():
+        return
+    offline = training_set(ws, service, rows_at([got.customer], got.moment)).to_pylist()[0]
+    online = _online(ws, service, got)
+    for view, wanted in names.items():
+        counts = [
+            sum(each.get(name) is not None for name in wanted) if each else None
+            for each in (offline, online)
+        ]
+        got.views.setdefault(view, (view, len(wanted), *counts, service))
+        if not counts[0]:
+            got.absent[f"{view}: no row was known at the moment and still alive"] = None
+
+
+def _online(ws: Workspace, service: str, got: _Retrieved) -> dict[str, Any]:
+    from ml.store import online_rows
+
+    try:
+        answer = online_rows(ws, service, [got.customer], got.moment if got.is_dated else None)
+    except AlmanacError as error:
+        got.absent[f"online: {_one_line(error)}"] = None
+        return {}
+    row: dict[str, Any] = answer.to_pylist()[0]
+    if not row["found"]:
+        got.absent[f"online: nothing of the customer is published for {service}"] = None
+    return row
+
+
+def scores_stop(scope: Scope) -> Stop:
+    """Return the customer's scores, the newest first."""
+    relation = "scores.scores"
+    known = scope.known(["as_of"], None)
+    columns = ["as_of", "target", "score", "percentile", "scored_from", "model_id"]
+    if not scope.columns(relation) or not scope.query(f"select count(*) from {relation}")[0][0]:
+        return Stop(
+            7, "Model and score", (), ("no customer is scored yet; run: ml train && ml score",)
+        )
+    found = of_customer(scope, relation, known, columns)
+    if found.rows:
+        return Stop(7, "Model and score", (found,))
+    then = f" as of {scope.as_of:%Y-%m-%d} or before" if scope.as_of else ""
+    return Stop(7, "Model and score", (), (f"{relation}: the customer was not scored{then}",))
+
+
+def marts_stop(scope: Scope) -> Stop:
+    """Return what the marts say of the customer, and why there is no offer."""
+    found, absent = [], []
+    for relation in scope.relations("marts", "customer_id"):
+        columns = scope.columns(relation)
+        known = scope.known(columns, None)
+        if scope.as_of is not None and not known.column:
+            absent.append(
+                f"{relation}: tells today's state and no date, so not what was known then"
+            )
+            continue
+        each = of_customer(scope, relation, known)
+        if each.rows:
+            found.append(each)
+        else:
+            absent.append(f"{relation}: {_why(scope, relation)}")
+    return Stop(8, "Marts", tuple(found), tuple(absent))
+
+
+def _why(scope: Scope, relation: str) -> str:
+    if scope.as_of is not None:
+        return f"nothing was known by {scope.as_of:%Y-%m-%d}"
+    if relation == OFFERS and _refuses(scope):
+        return "the customer does not want to be contacted"
+    scored = scope.query("select count(*) from scores.scores where customer_id = ?", scope.customer)
+    if not scored[0][0]:
+        return "the customer has no score; run: ml score, then: dbt build"
+    return (
+        "no rule fits the customer's scores"
+        if relation == OFFERS
+        else "not of this customer's scores"
+    )
+
+
+def _refuses(scope: Scope) -> bool:
+    if "is_contactable" not in scope.columns("marts.dim_customers"):
+        return False
+    rows = scope.query(
+        "select is_contactable from marts.dim_customers where customer_id = ?", scope.customer
+    )
+    return bool(rows) and rows[0][0] is False
+
+
+def _one_line(error: AlmanacError) -> str:
+    return " ".join(str(error).split("\n"))

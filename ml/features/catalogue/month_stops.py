@@ -1,0 +1,88 @@
+"""The fourth and fifth stop: customer-months and features."""
+
+from collections.abc import Mapping, Sequence
+
+from ml.features.catalogue.lookup import Feature
+from ml.features.catalogue.stops import Found, Scope, Stop, of_customer
+from ml.workspace.manifest import Node, meta, parents
+
+
+def months_stop(scope: Scope) -> Stop:
+    """Return the customer's months in the spine and in every table of months."""
+    found, absent = [], []
+    for relation in scope.relations("intermediate", "customer_id"):
+        node = scope.nodes.get(relation)
+        if node is None or node["name"] == "int_customer_sources":
+            continue
+        known = scope.known(scope.columns(relation), _only_source(scope, node))
+        each = of_customer(scope, relation, known)
+        if each.rows:
+            found.append(each)
+        else:
+            absent.append(f"{relation}: {_why(scope, node)}")
+    spine_first = sorted(
+        found, key=lambda each: each.relation != "intermediate.int_customer_months"
+    )
+    return Stop(4, "Customer-months", tuple(spine_first), tuple(absent))
+
+
+def features_stop(scope: Scope, catalogue: Sequence[Feature]) -> Stop:
+    """Return the customer's feature rows; of each family what is most unusual about the newest."""
+    found, absent = [], []
+    for relation, node in sorted(scope.nodes.items()):
+        if "family" not in meta(node):
+            continue
+        columns = scope.columns(relation)
+        known = scope.known(columns, None)
+        if not columns:
+            absent.append(f"{relation}: not built; run: dbt build")
+            continue
+        keys = [each for each in ("feature_month", "event_timestamp") if each in columns]
+        features = [each for each in catalogue if each.relation == relation]
+        unusual = _unusual(
+            of_customer(scope, relation, known, [each.name for each in features]), features
+        )
+        each = of_customer(scope, relation, known, [*keys, *unusual])
+        if each.rows:
+            found.append(each)
+        else:
+            absent.append(f"{relation}: {_why(scope, node)}")
+    return Stop(5, "Features", tuple(found), tuple(absent))
+
+
+def _unusual(found: Found, features: Sequence[Feature], count: int = 4) -> list[str]:
+    """Return the features whose newest value is farthest from the mean, in units of the range."""
+    if not found.values:
+        return []
+    values = dict(zip(found.columns, found.values[0], strict=True))
+
+    def distance(feature: Feature) -> float:
+        value = values[feature.name]
+        spread = (feature.maximum or 0.0) - (feature.minimum or 0.0)
+        if value is None or feature.mean is None or not spread:
+            return -1.0
+        return abs(float(value) - feature.mean) / spread
+
+    return [each.name for each in sorted(features, key=distance, reverse=True)[:count]]
+
+
+def _why(scope: Scope, node: Node) -> str:
+    """Return why a relation has nothing of the customer."""
+    source = meta(node).get("source") or _only_source(scope, node)
+    if source and source not in scope.sources:
+        return f"source {source} does not know the customer"
+    if scope.as_of is not None:
+        return f"nothing was known by {scope.as_of:%Y-%m-%d}"
+    return "no such record of the customer"
+
+
+def _only_source(scope: Scope, node: Node) -> str | None:
+    """Return the one source that a model is made from; none where there are several."""
+    names = _sources(scope.nodes, node)
+    return next(iter(names)) if len(names) == 1 else None
+
+
+def _sources(nodes: Mapping[str, Node], node: Node) -> set[str]:
+    if node["resource_type"] == "source":
+        return {str(node["source_name"])} - {"workspace", "scores"}
+    return {name for parent in parents(nodes, node) for name in _sources(nodes, nodes[parent])}

@@ -1,0 +1,173 @@
+"""A copy of a workspace's settings and raw files, other from an instant on."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import yaml
+from tqdm import tqdm
+
+from ml.features.leakage.corrupted_parquet import rewrite as rewrite_parquet
+from ml.features.leakage.corrupted_text import rewrite as rewrite_text
+from ml.features.leakage.raw_tables import RawTable
+from ml.features.leakage.time_sql import timestamp
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Job:
+    """A workspace with its warehouse open, the instant (UTC), and the folder of the copy."""
+
+    connection: duckdb.DuckDBPyConnection
+    ws: Workspace
+    at: datetime
+    home: Path
+
+
+@dataclass(frozen=True)
+class RawProof:
+    """What was done to a raw file: its rows, how many were corrupted, its hashes, and why so."""
+
+    file: str
+    source: str
+    table: str
+    rows: int
+    corrupted: int
+    sha256: str
+    sha256_in_copy: str
+    treatment: str
+
+
+def refuse_changed(connection: duckdb.DuckDBPyConnection, ws: Workspace) -> None:
+    """Return quietly where the warehouse was built from the raw files as they are now.
+
+    Raises:
+        AlmanacError: a file was changed or taken away after the last build.
+    """
+    listed = "select distinct file, bytes, modified_ns from landed.files where file <> ''"
+    for name, size, changed in connection.execute(listed).fetchall():
+        path = ws.raw / name
+        stat = path.stat() if path.exists() else None
+        if stat is None or (stat.st_size, stat.st_mtime_ns) != (size, changed):
+            raise AlmanacError(
+                f"{path} is not what the warehouse was built from.\n"
+                "Build the workspace, then audit it: dbt build"
+            )
+
+
+def corrupted_copy(job: Job, tables: Sequence[RawTable]) -> list[RawProof]:
+    """Write a workspace that equals the job's before its instant and differs from then on.
+
+    Files without anything to corrupt are links to the originals.
+
+    Returns:
+        One entry a raw file.
+    """
+    _write_settings(job)
+    known = {file for table in tables for file in table.files}
+    listed = (
+        "select distinct source, table_name, file from landed.files where file <> '' order by all"
+    )
+    others = [row for row in job.connection.execute(listed).fetchall() if row[2] not in known]
+    proofs = [_linked(job, other, 0, "copied: holds no events") for other in others]
+    with tqdm(total=len(known), desc="corrupting raw files", leave=False) as bar:
+        for table in tables:
+            counts = _counts(job, table)
+            for file in table.files:
+                proofs.append(_file(job, table, file, counts.get(file, (0, 0))))
+                bar.update()
+    return proofs
+
+
+def _file(job: Job, table: RawTable, file: str, counts: tuple[int, int]) -> RawProof:
+    rows, corrupted = counts
+    if not corrupted:
+        key = (table.source, table.name, file)
+        return _linked(job, key, rows, f"copied: {_why_untouched(table, job.at)}")
+    source, target = job.ws.raw / file, job.home / "raw" / file
+    if table.format == "parquet":
+        rewrite_parquet(job.connection, table, job.at, source, target)
+    else:
+        rewrite_text(table, job.at, source, target, _lines(job, table, file))
+    why = (
+        f"{table.time} at or after the instant" if table.time else "its month begins then or later"
+    )
+    return RawProof(
+        file=file,
+        source=table.source,
+        table=table.name,
+        rows=rows,
+        corrupted=corrupted,
+        sha256=_sha256(source),
+        sha256_in_copy=_sha256(target),
+        treatment=f"corrupted: {why}",
+    )
+
+
+def _linked(job: Job, key: tuple[str, str, str], rows: int, treatment: str) -> RawProof:
+    source, target = job.ws.raw / key[2], job.home / "raw" / key[2]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.symlink(source, target)
+    value = _sha256(source)
+    return RawProof(key[2], key[0], key[1], rows, 0, value, value, treatment)
+
+
+def _why_untouched(table: RawTable, at: datetime) -> str:
+    if table.time:
+        return "no row at or after the instant"
+    if table.snapshot and table.snapshot < at:
+        return f"its month begins on {table.snapshot:%Y-%m-%d}"
+    return "not corrupted, for no column of it is a time"
+
+
+def _after(table: RawTable, at: datetime) -> str:
+    """SQL of whether a landed row is to be corrupted."""
+    if table.time:
+        return f"coalesce({table.instant} >= {timestamp(at)}, false)"
+    return "_error is null" if table.snapshot and table.snapshot >= at else "false"
+
+
+def _counts(job: Job, table: RawTable) -> dict[str, tuple[int, int]]:
+    """Each file's rows, and how many of them are to be corrupted."""
+    rows = job.connection.execute(
+        f"select _file, count(*), count(*) filter ({_after(table, job.at)}) "
+        f"from {table.landed} group by _file"
+    ).fetchall()
+    return {file: (total, after) for file, total, after in rows}
+
+
+def _lines(job: Job, table: RawTable, file: str) -> set[int]:
+    """The lines on which the rows to be corrupted begin."""
+    found = job.connection.execute(
+        f"select _row from {table.landed} "
+        f"where _file = ? and _error is null and {_after(table, job.at)}",
+        [file],
+    ).fetchnumpy()
+    return set(found["_row"].tolist())
+
+
+def _write_settings(job: Job) -> None:
+    settings = {name: each for name, each in job.ws.settings.items() if name != "raw"}
+    for name, each in settings.items():
+        # A mapping's path is relative to the workspace.
+        mapping = each.get("mapping") if isinstance(each, dict) else None
+        if isinstance(mapping, str) and (job.ws.home / mapping).is_file():
+            settings[name] = {**each, "mapping": str(job.ws.home / mapping)}
+    (job.home / "raw").mkdir(parents=True)
+    text = yaml.safe_dump(settings, allow_unicode=True, sort_keys=False)
+    (job.home / "workspace.yml").write_text(text, encoding="utf-8")
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,71 @@
+"""The instant of an audit: one with feature rows on both sides and raw rows after it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from ml.features.leakage.raw_tables import RawTable
+from ml.workspace.errors import AlmanacError
+
+# A month counts as complete when events reach its last days, as in int_complete_months.
+TOLERANCE_DAYS = 3
+
+
+def choose(tables: Sequence[RawTable], known: Sequence[datetime]) -> datetime:
+    """Return the first instant of the last complete month that has feature rows on both sides.
+
+    Args:
+        tables: the raw tables.
+        known: when the feature rows became known, distinct.
+
+    Raises:
+        AlmanacError: no raw table carries times, or no such month exists.
+    """
+    first, last = _span(tables)
+    at = _month(last if (last + timedelta(TOLERANCE_DAYS + 1)).month != last.month else _back(last))
+    while at > first:
+        if min(known) <= at < max(known):
+            return at
+        at = _back(at)
+    raise AlmanacError(
+        f"The raw rows run from {first:%Y-%m-%d} to {last:%Y-%m-%d}: no month lies in them with "
+        "feature rows known before it and after it, so nothing can be compared.\n"
+        "Add at least one more month of raw files, then: dbt build"
+    )
+
+
+def check(at: datetime, tables: Sequence[RawTable], known: Sequence[datetime]) -> datetime:
+    """Return `at` where feature rows were known by then and later, and raw rows follow it.
+
+    Raises:
+        AlmanacError: it lies outside of the data.
+    """
+    _, last = _span(tables)
+    if min(known) <= at <= last and at < max(known):
+        return at
+    end = min(last, max(known) - timedelta(days=1))
+    raise AlmanacError(
+        f"{at:%Y-%m-%d} is outside of the data: feature rows are known from {min(known):%Y-%m-%d} "
+        f"on, and raw rows end on {last:%Y-%m-%d}.\n"
+        f"Name a day between {min(known):%Y-%m-%d} and {end:%Y-%m-%d}: "
+        "ml audit leakage --at YYYY-MM-DD"
+    )
+
+
+def _span(tables: Sequence[RawTable]) -> tuple[datetime, datetime]:
+    spans = [table.span for table in tables if table.is_dated and table.span]
+    if not spans:
+        sources = ", ".join(sorted({table.source for table in tables}))
+        raise AlmanacError(
+            f"No raw row of this workspace carries a time ({sources}), so none lies after an "
+            "instant and nothing can leak from there.\n"
+            "Add a source with times to the raw folder, then: dbt build"
+        )
+    return min(first for first, _ in spans), max(last for _, last in spans)
+
+
+def _month(at: datetime) -> datetime:
+    return datetime(at.year, at.month, 1)
+
+
+def _back(at: datetime) -> datetime:
+    return _month(_month(at) - timedelta(days=1))

@@ -1,0 +1,79 @@
+"""Axes of the profile's pictures: counts, months and days, and numbers with long tails."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+from matplotlib.axis import Axis
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from ml.pages.profile.amounts import Floats, Spread
+
+# Months between two ticks of an axis of time.
+STEPS = (1, 2, 3, 6, 12, 24, 60, 120, 1_200, 12_000, 120_000)
+
+
+def brief(number: float) -> str:
+    """Return a number as an axis shows it: 1 500 000 is 1.5M."""
+    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= size:
+            return f"{number / size:.3g}{unit}".replace("-", "−")
+    return f"{number:.3g}".replace("-", "−")
+
+
+def count_axis(axis: Axis) -> None:
+    """Label an axis with a few whole numbers."""
+    axis.set_major_locator(MaxNLocator(4, integer=True))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: brief(value)))
+
+
+def month_number(day: date) -> int:
+    """Return the months since the year 0."""
+    return day.year * 12 + day.month - 1
+
+
+def month_ticks(first: int, last: int, most: int) -> list[int]:
+    """Return months at even steps; the first one where no round month lies between."""
+    step = next(step for step in STEPS if (last - first + 1) / step <= most)
+    return [place for place in range(first, last + 1) if place % step == 0] or [first]
+
+
+def day_ticks(first: int, last: int) -> list[date]:
+    """Return first days of months, or a few days where there are less than three months."""
+    start, end = date.fromordinal(first), date.fromordinal(last)
+    if last - first < 90:
+        step = max(1, -(-(last - first) // 3))
+        return [date.fromordinal(day) for day in range(first, last + 1, step)]
+    months = month_ticks(month_number(start) + 1, month_number(end), 6)
+    return [date(place // 12, place % 12 + 1, 1) for place in months]
+
+
+def title(spread: Spread) -> str:
+    """Return the name of a column's axis."""
+    words = spread.name.replace("_", " ")
+    return f"{words} (curved axis)" if spread.is_curved else words
+
+
+def placed(spread: Spread, numbers: Sequence[float]) -> Floats:
+    """Return where numbers stand on the axis of a column."""
+    found = np.asarray(numbers, dtype=np.float64)
+    return np.asarray(np.arcsinh(found / spread.scale) if spread.is_curved else found)
+
+
+def number_axis(axis: Axis, spread: Spread, start: float, end: float) -> None:
+    """Label an axis with round numbers, no two of them closer than a seventh of it."""
+    if not spread.is_curved:
+        axis.set_major_locator(MaxNLocator(5))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: brief(value)))
+        return
+    tens = [10.0**power for power in range(-6, 16)]
+    kept: dict[float, float] = {}
+    # From 0 outwards, so that 0 is there and the small powers next to it give way.
+    for number in (0.0, *reversed(tens), *(-ten for ten in reversed(tens))):
+        place = float(placed(spread, [number])[0])
+        near = any(abs(place - other) < (end - start) / 7 for other in kept)
+        if start <= place <= end and not near:
+            kept[place] = number
+    axis.set_major_locator(FixedLocator(sorted(kept)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: brief(kept.get(value, 0.0))))

@@ -1,0 +1,184 @@
+"""The files of an exported model: a macro with the formula, a model, its tests."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+import numpy as np
+
+from ml.data.training_set import Matrix, Vector
+from ml.serving.export.formula import number, quoted
+
+TOLERANCE = 1e-9
+
+
+class Family(NamedTuple):
+    """A feature view: its dbt model, the model's features in it and how long its rows live."""
+
+    model: str
+    features: tuple[str, ...]
+    life: timedelta
+
+
+def files(
+    target: str,
+    model_id: str,
+    formula: str,
+    families: Sequence[Family],
+    tried: tuple[Matrix, Vector],
+) -> Mapping[str, str]:
+    """Return the texts of the files by their places below the dbt project."""
+    name = f"sql_{target}"
+    names = [feature for family in families for feature in family.features]
+    return {
+        f"macros/exports/{name}.sql": _macro(name, model_id, formula),
+        f"models/exports/{name}.sql": _model(name, model_id, families),
+        f"models/exports/{name}.yml": _properties(name, model_id, target),
+        f"tests/exports/assert_{name}_is_its_model.sql": _test(name, names, *tried),
+    }
+
+
+def _macro(name: str, model_id: str, formula: str) -> str:
+    return (
+        f"{{#- The probability that {model_id} gives; written by `ml export sql`. -#}}\n"
+        f"{{% macro {name}() -%}}\n    {formula}\n{{%- endmacro %}}\n"
+    )
+
+
+def _model(name: str, model_id: str, families: Sequence[Family]) -> str:
+    known = "\n    union all\n".join(
+        "    select\n        feature_month,\n        event_timestamp,\n"
+        f"    from {{{{ ref('{family.model}') }}}}"
+        for family in families
+    )
+    views = "".join(_view(family) for family in families)
+    values = "".join(
+        f"        {_finite(f'{family.model}.{quoted(feature)}')} as {quoted(feature)},\n"
+        for family in families
+        for feature in family.features
+    )
+    joins = "".join(
+        f"\n    left join {family.model} on customers.customer_id = {family.model}.customer_id"
+        for family in families
+    )
+    features = [quoted(feature) for family in families for feature in family.features]
+    present = " or ".join(f"{feature} is not null" for feature in features)
+    return f"""\
+-- one row a customer: what {model_id} predicts of the newest complete month; key: customer_id
+-- Written by `ml export sql`; an export of another model replaces it.
+{{{{ config(schema='exports', materialized='table') }}}}
+with months as (
+    select * from {{{{ ref('int_customer_months') }}}}
+),
+
+known as (
+{known}
+),
+
+moment as (
+    select max(event_timestamp) as as_of from known
+    where feature_month in (select feature_month from months where is_complete)
+),
+
+newest as (
+    select max(event_timestamp) as event_timestamp from months
+    where event_timestamp <= (select as_of from moment)
+),
+
+customers as (
+    select distinct customer_id from months
+    where event_timestamp = (select event_timestamp from newest)
+),
+{views}
+inputs as (
+    select
+        customers.customer_id,
+{values}\
+    from customers{joins}
+)
+
+select
+    customer_id,
+    '{model_id}' as model_id,
+    (select as_of from moment) as as_of,
+    {{{{ {name}() }}}} as score,
+from inputs
+where {present}
+"""
+
+
+def _view(family: Family) -> str:
+    columns = "".join(f"        {quoted(feature)},\n" for feature in family.features)
+    return f"""
+{family.model} as (
+    select
+        customer_id,
+{columns}\
+    from {{{{ ref('{family.model}') }}}}
+    where
+        event_timestamp <= (select as_of from moment)
+        and event_timestamp
+        >= (select as_of from moment) - interval {int(family.life.total_seconds())} second
+    qualify row_number() over (partition by customer_id order by event_timestamp desc) = 1
+),
+"""
+
+
+def _finite(column: str) -> str:
+    """Return the value as the model takes it: rounded to 32 bits, null where infinite."""
+    rounded = f"try_cast({column} as float)"
+    return f"case when isfinite({rounded}) then {rounded}::double end"
+
+
+def _properties(name: str, model_id: str, target: str) -> str:
+    return f"""\
+version: 2
+
+models:
+  - name: {name}
+    description: The probabilities of {model_id} for the newest complete month, in plain SQL.
+    data_tests:
+      - agrees_with_scores:
+          arguments: {{target: {target}, model_id: {model_id}, tolerance: {TOLERANCE}}}
+    columns:
+      - name: customer_id
+        description: The customer.
+        data_tests: [not_null, unique]
+      - name: model_id
+        description: The model artifact that was exported.
+      - name: as_of
+        description: Nothing known later was used (UTC).
+      - name: score
+        description: Probability, 0 to 1.
+        data_tests: [not_null]
+"""
+
+
+def _test(name: str, names: Sequence[str], matrix: Matrix, expected: Vector) -> str:
+    columns = ", ".join(quoted(feature) for feature in names)
+    rows = ",\n        ".join(
+        f"({', '.join(map(_literal, [*row, probability]))})"
+        for row, probability in zip(matrix.astype(np.float64), expected, strict=True)
+    )
+    return f"""\
+-- What the model itself answered, for rows with nulls and with values that training did not see.
+with probes as (
+    select * from (values
+        {rows}
+    ) t ({columns}, expected)
+),
+
+answered as (
+    select
+        expected,
+        {{{{ {name}() }}}} as score,
+    from probes
+)
+
+select * from answered
+where score is null or abs(score - expected) > {TOLERANCE}
+"""
+
+
+def _literal(value: float) -> str:
+    return "null::double" if np.isnan(value) else number(value)

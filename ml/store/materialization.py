@@ -1,0 +1,159 @@
+"""Publishing: models' inputs and named features, whole columns at a time, all of them or none."""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from feast import FeatureStore, FeatureView
+from tqdm import tqdm
+
+from feature_repo.inputs import VECTOR
+from feature_repo.stores.duckdb_source import DuckDBSource
+from ml.store.generation import Batch, Edition, Generation
+from ml.store.model_input import SUFFIX
+from ml.store.reading import online_rows_of
+from ml.store.retrieval import feature_store, require_registry
+from ml.store.values import KEY, Column, encoded, entity_key, packed
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.warehouse import open_warehouse
+
+AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was published of a view: the moment it is true at, its rows and features."""
+
+    view: str
+    moment: datetime | None
+    rows: int
+    features: int
+
+
+def online_views(ws: Workspace) -> list[str]:
+    """Return the names of the families that are published by name.
+
+    Raises:
+        AlmanacError: nothing is registered.
+    """
+    store = feature_store(ws)
+    require_registry(store.config)
+    views = [view for view in store.list_feature_views() if view.online]
+    return sorted(view.name for view in views if not view.name.endswith(SUFFIX))
+
+
+def publish(ws: Workspace, moments: Mapping[str, datetime | None]) -> list[Published]:
+    """Publish the views, each as it is at its moment (naive UTC), in one step; without one, empty.
+
+    A model's input is published for every customer known then; of a family the rows that are alive
+    then. Readers see what was published before until all is there, then all of it.
+
+    Raises:
+        AlmanacError: the online store cannot be written, another process publishes, or the
+            warehouse does not give the rows. What was published before stays.
+    """
+    store = feature_store(ws)
+    views = [store.get_feature_view(name) for name in moments]
+    rows = online_rows_of(store)
+    done: list[Published] = []
+    with rows.publishing() as publishing, tqdm(unit=" rows", disable=None) as bar:
+        for view in views:
+            bar.set_description(view.name)
+            count = 0
+            for batch in _batches(ws, store, view, moments[view.name]):
+                publishing.stage(batch)
+                count += len(batch.keys)
+                bar.update(len(batch.keys))
+            done.append(Published(view.name, moments[view.name], count, _width(view)))
+        editions = {
+            view.name: Edition(moment, view.tags.get("layout", ""))
+            for view in views
+            if (moment := moments[view.name])
+        }
+        publishing.switch(Generation(uuid.uuid4().hex, editions))
+    _record(store, views, editions)
+    return done
+
+
+def _width(view: FeatureView) -> int:
+    return int(view.tags.get("features", len(view.features)))
+
+
+def _batches(
+    ws: Workspace, store: FeatureStore, view: FeatureView, moment: datetime | None
+) -> Iterator[Batch]:
+    if moment is None:
+        return iter([Batch(view.name, [], [], {})])
+    if view.name.endswith(SUFFIX):
+        return _input_batches(ws, view, moment)
+    return _named_batches(store, view, moment)
+
+
+def _input_batches(ws: Workspace, view: FeatureView, moment: datetime) -> Iterator[Batch]:
+    source = _source(view)
+    query = (
+        f"select {KEY}, {VECTOR} from {source.get_table_query_string()} "
+        "where event_timestamp = getvariable('moment')"
+    )
+    with open_warehouse(ws.warehouse) as connection:
+        try:
+            connection.execute("set variable moment = ?::timestamp", [moment])
+            reader = connection.sql(query).to_arrow_reader(AT_ONCE)
+            yield Batch(view.name, [], [], {})
+            for part in reader:
+                vectors = part.column(VECTOR).flatten().to_numpy(zero_copy_only=False)
+                values = packed(vectors.reshape(part.num_rows, -1).astype(np.float32, copy=False))
+                columns = {VECTOR: Column(values, [None] * len(values))}
+                yield Batch(view.name, _keys(part), [moment] * len(values), columns)
+        except duckdb.Error as error:
+            raise AlmanacError(
+                f"The warehouse does not give {source.relation}: {error}\n"
+                "Define it anew: ml train, then feast apply"
+            ) from error
+
+
+def _named_batches(store: FeatureStore, view: FeatureView, moment: datetime) -> Iterator[Batch]:
+    source, end = _source(view), moment.replace(tzinfo=UTC)
+    job = store._get_provider().offline_store.pull_latest_from_table_or_query(
+        config=store.config,
+        data_source=source,
+        join_key_columns=[KEY],
+        feature_name_columns=[feature.name for feature in view.features],
+        timestamp_field=source.timestamp_field,
+        created_timestamp_column=None,
+        start_date=end - view.ttl if view.ttl else datetime.min.replace(tzinfo=UTC),
+        end_date=end,
+    )
+    table = job.to_arrow()
+    for start in range(0, max(1, table.num_rows), AT_ONCE):
+        part = table.slice(start, AT_ONCE)
+        moments = part[source.timestamp_field].to_pylist()
+        columns = {each.name: encoded(part[each.name], each.dtype) for each in view.features}
+        yield Batch(view.name, _keys(part), moments, columns)
+
+
+def _source(view: FeatureView) -> DuckDBSource:
+    assert isinstance(view.batch_source, DuckDBSource)
+    return view.batch_source
+
+
+def _keys(rows: pa.Table | pa.RecordBatch) -> list[bytes]:
+    return [entity_key(customer) for customer in rows.column(KEY).to_pylist()]
+
+
+def _record(
+    store: FeatureStore, views: Sequence[FeatureView], editions: Mapping[str, Edition]
+) -> None:
+    """Leave in the registry what Feast leaves there when it materializes."""
+    for view in views:
+        if view.name not in editions:
+            continue
+        end = editions[view.name].moment.replace(tzinfo=UTC)
+        start = min(view.most_recent_end_time or end, end)
+        store.registry.apply_materialization(view, store.project, start, end, commit=False)
+    store.registry.commit()  # type: ignore[no-untyped-call]  # Feast's

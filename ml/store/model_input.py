@@ -1,0 +1,133 @@
+"""What a model reads, defined where its features lie: a view of the warehouse, known to Feast."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+from feast import FeatureStore, FeatureView
+from feast.errors import FeatureViewNotFoundException
+
+from feature_repo.inputs import (
+    Family,
+    Input,
+    columns_of,
+    digest,
+    input_sql,
+    read_inputs,
+    write_input,
+)
+from feature_repo.stores.duckdb_source import DuckDBSource
+from feature_repo.stores.relations import read_relation
+from ml.store.retrieval import feature_store, require_registry
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from ml.workspace.warehouse import open_warehouse
+
+SUFFIX = "__input"
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """A model's features in its order: pairs of name and family; `layout` tells orders apart."""
+
+    target: str
+    model_id: str
+    features: tuple[tuple[str, str], ...]
+    layout: str
+
+    @classmethod
+    def of(cls, card: Mapping[str, Any]) -> "ModelInput":
+        """Return the input of the model that an artifact's card describes."""
+        features = tuple((each["name"], each["view"]) for each in card["features"])
+        layout = digest([f"{each['name']} {each['dtype']}" for each in card["features"]])
+        return cls(str(card["target"]), str(card["model_id"]), features, layout)
+
+    @property
+    def view(self) -> str:
+        """The feature view, and the feature service, by which Feast knows the input."""
+        return f"{self.target}{SUFFIX}"
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The families in use, in the order of their first feature."""
+        return tuple(dict.fromkeys(family for _, family in self.features))
+
+
+def define_input(ws: Workspace, wanted: ModelInput) -> None:
+    """Make the warehouse's view of a model's input, unless it is there as it should be.
+
+    Raises:
+        AlmanacError: Feast or the warehouse lacks a family or a feature of the model.
+    """
+    store = feature_store(ws)
+    views = {name: _family(store, wanted, name) for name in wanted.families}
+    with open_warehouse(ws.warehouse) as connection:
+        about, sql = _defined(connection, wanted, views)
+        if about in read_inputs(connection):
+            return
+    with open_warehouse(ws.warehouse, read_only=False) as connection:
+        write_input(connection, about, sql)
+
+
+def _family(store: FeatureStore, wanted: ModelInput, name: str) -> FeatureView:
+    require_registry(store.config)
+    try:
+        return store.get_feature_view(name)
+    except FeatureViewNotFoundException as error:
+        raise _gone(wanted, f"Feast knows no family {name}.") from error
+
+
+def _defined(
+    connection: duckdb.DuckDBPyConnection, wanted: ModelInput, views: Mapping[str, FeatureView]
+) -> tuple[Input, str]:
+    families: dict[str, Family] = {}
+    try:
+        for name, view in views.items():
+            assert isinstance(view.batch_source, DuckDBSource)
+            relation = read_relation(connection, view.batch_source.relation)
+            families[name] = Family(relation, view.ttl)
+        sql = input_sql(families, wanted.features)
+    except AlmanacError as error:
+        raise _gone(wanted, str(error).split("\n", maxsplit=1)[0]) from error
+    columns = {name: columns_of(each.relation) for name, each in families.items()}
+    about = Input(
+        target=wanted.target,
+        model_id=wanted.model_id,
+        features=len(wanted.features),
+        layout=wanted.layout,
+        families=columns,
+        query=digest([sql]),
+    )
+    return about, sql
+
+
+def _gone(wanted: ModelInput, what: str) -> AlmanacError:
+    return AlmanacError(
+        f"The features of {wanted.model_id} are no longer all there: {what}\n"
+        f"Bring them back (dbt build, feast apply) or train again: "
+        f"ml train --target {wanted.target}"
+    )
+
+
+def input_view(ws: Workspace, wanted: ModelInput) -> FeatureView:
+    """Return the feature view of a model's input, in this model's layout.
+
+    Raises:
+        AlmanacError: Feast knows no such view, or that of other features.
+    """
+    store = feature_store(ws)
+    require_registry(store.config)
+    try:
+        view = store.get_feature_view(wanted.view)
+    except FeatureViewNotFoundException as error:
+        raise AlmanacError(
+            f"Feast knows no input of {wanted.target}: {wanted.view} is not registered.\n"
+            "Register it: feast apply"
+        ) from error
+    if view.tags.get("layout") != wanted.layout:
+        raise AlmanacError(
+            f"{wanted.view} is registered for {view.tags.get('model_id')}, whose features are not "
+            f"those of {wanted.model_id}.\nRegister it anew: feast apply"
+        )
+    return view
