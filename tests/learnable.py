@@ -21,7 +21,8 @@ import pytest
 
 import ml
 from feature_repo.stores.retrieval import FeatureMatrix
-from ml.data.training_set import Feature, matrix_of
+from ml.data.feature import Feature
+from ml.data.training_set import matrix_of
 from ml.serving.batch_inputs import rows_at
 from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
@@ -171,13 +172,13 @@ class FakeStore(ModuleType):
         for start in range(0, len(entities), rows):
             yield self.training_matrix(ws, target, entities.slice(start, rows))
 
-    ModelInput = SimpleNamespace(of=lambda card: card)
+    ModelInput = SimpleNamespace(of=lambda *card: card)
 
-    def define_input(self, ws: Workspace, wanted: dict) -> None:
-        self.defined = wanted["model_id"]
+    def define_input(self, ws: Workspace, wanted: tuple) -> None:
+        self.defined = wanted[1]
 
-    def input_reader(self, ws: Workspace, wanted: dict) -> "FakeReader":
-        return FakeReader(self, ws, tuple(Feature(**each) for each in wanted["features"]))
+    def input_reader(self, ws: Workspace, wanted: tuple) -> "FakeReader":
+        return FakeReader(self, ws, tuple(wanted[2]))
 
 
 @dataclass

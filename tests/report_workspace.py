@@ -13,11 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ml.models import LightGBM
-from ml.models.contributions import FEATURES
+from ml.models.importance import TOP_FEATURES
 from ml.pages.report import write_report
 from ml.registry import artifact, history
 from ml.training.leaderboard import BASELINE, NOTHING
 from ml.workspace.settings import Workspace
+from tests.cards import card
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def write_target(
     model = LightGBM(lightgbm.train({"objective": "binary", "verbosity": -1}, data, 2))
     names = [f"{name}_amount_sum__kind_{number}__3m" for number in range(features)]
     weights = 0.8 ** np.arange(features)
-    card = {
+    about = {
         "target": name,
         "model_id": f"{name}-0a1b2c3d4e",
         "family": "lightgbm",
@@ -144,9 +145,9 @@ def write_target(
     ]
     records = {artifact.IMPORTANCE: entries, artifact.DATASET: {}}
     if driven:
-        records[artifact.CONTRIBUTIONS] = contributions(names[:FEATURES])
-    artifact.save(ws, card, model, predictions, records)
-    history.add(ws.models / name, history.Event("promoted", card["model_id"]))
+        records[artifact.CONTRIBUTIONS] = contributions(names[:TOP_FEATURES])
+    artifact.save(ws, card(**about), model, predictions, records)
+    history.add(ws.models / name, history.Event("promoted", f"{name}-0a1b2c3d4e"))
 
 
 def write_truth(ws: Workspace, targets: Mapping[str, Made]) -> None:

@@ -12,9 +12,11 @@ import pyarrow as pa
 
 from feature_repo.build import feast_objects
 from ml import store
+from ml.data.feature import Feature
 from ml.models import FAMILIES as MODELS
 from ml.registry import artifact, history
 from ml.workspace.settings import Workspace
+from tests.cards import card
 
 FEATURES = [
     ("trx_amount_sum__1m", "Sum of amounts in the last month."),
@@ -55,17 +57,17 @@ def crown(
 
     It scores purchase_any, by chance.
     """
-    features = [{"name": each, "dtype": kind, "view": view} for each, view in read]
-    card = {"target": "purchase_any", "model_id": name, "family": "logistic", "features": features}
+    features = [Feature(each, kind, view) for each, view in read]
+    about = card(target="purchase_any", model_id=name, family="logistic", features=features)
     matrix = np.random.default_rng(1).normal(size=(40, len(read))).astype(np.float32)
     labels = (matrix[:, 0] > 0).astype(np.int8)
     model = MODELS["logistic"].fit(matrix, labels, np.ones(40), 7)
     folder = artifact.save(
-        ws, card, model, pa.table({"customer_id": ["a"]}), {artifact.IMPORTANCE: []}
+        ws, about, model, pa.table({"customer_id": ["a"]}), {artifact.IMPORTANCE: []}
     )
     history.add(folder.parent, history.Event("promoted", name))
     register(ws)
-    store.define_input(ws, store.ModelInput.of(card))
+    store.define_input(ws, store.ModelInput.of("purchase_any", name, features))
     register(ws)
 
 

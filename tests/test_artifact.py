@@ -1,18 +1,21 @@
 import json
+import re
+import shutil
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from ml.data.training_set import Feature, matrix_of
+from ml.data.feature import Feature
+from ml.data.training_set import matrix_of
 from ml.models import FAMILIES
 from ml.registry import artifact, history
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
+from tests.cards import card
 from tests.test_models import sample
-
-CARD = {"target": "t", "model_id": "t-1", "family": "lightgbm",
-        "features": [{"name": "a", "dtype": "double", "view": "v"}]}  # fmt: skip
 
 RECORDS = {artifact.IMPORTANCE: [{"feature": "a", "importance": 1.0}], artifact.DATASET: {}}
 
@@ -23,10 +26,10 @@ def ws(tmp_path) -> Workspace:
 
 
 def save(ws: Workspace, **changes):
-    card = CARD | changes
-    model = FAMILIES[card["family"]].fit(*sample(), 1)
+    about = card(**changes)
+    model = FAMILIES[about.family].fit(*sample(), 1)
     table = pa.table({"probability": [0.5]})
-    return artifact.save(ws, card, model, table, RECORDS)
+    return artifact.save(ws, about, model, table, RECORDS)
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
@@ -55,7 +58,7 @@ def test_a_failed_write_leaves_the_old_artifact(ws, monkeypatch):
     monkeypatch.setattr(artifact.pq, "write_table", fail)
     with pytest.raises(OSError, match="disk full"):
         save(ws, threshold=1.0)
-    assert "threshold" not in artifact.load(ws.models / "t" / "t-1").card
+    assert artifact.load(ws.models / "t" / "t-1").card.threshold == card().threshold
     assert len(list((ws.models / "t").iterdir())) == 1
 
 
@@ -126,3 +129,38 @@ def test_a_missing_or_changed_feature_is_refused():
 def test_a_column_of_nulls_alone_passes():
     matrix = matrix_of(pa.table({"a": pa.nulls(2)}), [Feature("a", "double", "v")])
     assert np.isnan(matrix).all()
+
+
+def test_a_card_of_the_first_version_is_read(tmp_path):
+    shutil.copy(Path(__file__).with_name("older_card.json"), tmp_path / artifact.CARD)
+    found = artifact.read_card(tmp_path)
+    written = json.loads((tmp_path / artifact.CARD).read_text(encoding="utf-8"))
+    assert found.threshold == written["threshold"]
+    assert [asdict(feature) for feature in found.features] == written["features"]
+    # It kept a standard error beside each metric, and knew neither plans nor calibration.
+    assert "error" in written["metrics"]["test"]["metrics"][0]
+    kept = found.metrics["test"].metric("roc_auc")
+    assert asdict(kept).items() <= written["metrics"]["test"]["metrics"][0].items()
+    assert (found.calibration.slope, found.calibration.intercept) == (1.0, 0.0)
+    assert (found.criterion, found.plan, found.comparison, found.dataset) == ("f1", {}, (), None)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("threshold", "high", "threshold: Input should be a valid number"),
+        ("features", [{"name": "a"}], "features.0.dtype: Field required"),
+        ("metrics", {"cv": {"rows": 1}}, "metrics.cv.positives: Field required"),
+    ],
+)
+def test_a_wrong_field_of_a_card_is_named(tmp_path, field, value, said):
+    path = tmp_path / artifact.CARD
+    path.write_text(json.dumps(card().record() | {field: value}), encoding="utf-8")
+    with pytest.raises(AlmanacError, match=re.escape(f"{path} cannot be read: ") + ".*" + said):
+        artifact.read_card(tmp_path)
+
+
+def test_a_card_is_read_as_it_was_written(tmp_path):
+    written = card(metrics={"cv": {"rows": 3, "positives": 1, "metrics": []}}, trials=4)
+    (tmp_path / artifact.CARD).write_text(json.dumps(written.record()), encoding="utf-8")
+    assert artifact.read_card(tmp_path) == written

@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from ml.cli import main
 from ml.registry import artifact
-from ml.training.kept_backtest import kept
+from ml.registry.backtest_months import read_months
 from ml.workspace.settings import workspace
 from tests.learnable import fake_store, learnable
 
@@ -96,7 +96,7 @@ def test_months_of_a_backtest_end_with_their_mean(built):
     assert "Mean ROC-AUC of 2 runs" in shown
     ws = workspace()
     champion = artifact.champion_id(ws, "spend_next_month")
-    months = kept(ws.models / "spend_next_month", champion)
+    months = read_months(ws.models / "spend_next_month", champion)
     assert [month.month for month in months] == ["2023-05", "2023-06"]
     low, high = months[0].interval
     assert low < months[0].roc_auc < high

@@ -8,17 +8,18 @@ from ml.data.training_set import evenly
 from ml.evaluation.bootstrap import DRAWS, estimate, estimates
 from ml.evaluation.delong import auc_gain
 from ml.evaluation.metrics import (
-    Metric,
     average_precision_of_draws,
     brier_of_draws,
     roc_auc_of_draws,
     roc_auc_within,
 )
 from ml.models import FAMILIES, importance
-from ml.models.contributions import FEATURES, driven
+from ml.models.importance import TOP_FEATURES, importance_and_contributions
+from ml.training.crossfit import CrossFit
 from ml.training.ensemble import learn
-from ml.training.leaderboard import BASELINE, NOTHING, compared
+from ml.training.leaderboard import BASELINE, NOTHING, leaderboard
 from ml.training.plan import Plan
+from tests.cards import target
 from tests.test_search import rows
 
 
@@ -122,24 +123,23 @@ def test_parts_are_judged_apart_and_those_of_one_class_left_out():
 
 def test_every_family_stands_beside_the_chosen_model_and_trivial_answers():
     data = rows(800)
-    learnt = learn(
-        data, Plan(families=("logistic", "decision_tree")), merge_equals=True, quiet=True
-    )
+    plan = Plan(families=("logistic", "decision_tree"))
+    learnt = learn(CrossFit.of(data, target(), plan), plan, quiet=True)
     baseline = np.where(data.matrix[:, 0] < -1, np.nan, data.matrix[:, 0])
-    found = {each["name"]: each for each in compared(learnt, data, baseline)}
+    found = {each.name: each for each in leaderboard(learnt, data, baseline)}
     assert list(found) == ["logistic", "decision_tree", BASELINE, NOTHING]
     best, tree, nothing = (found[name] for name in ("logistic", "decision_tree", NOTHING))
-    assert [name for name, each in found.items() if each["chosen"]] == ["logistic"]
-    assert best["roc_auc"] == pytest.approx(learnt.auc)
-    low, high = best["roc_auc_interval"]
-    assert low < best["roc_auc"] < high
-    assert tree["gain"] == pytest.approx(best["roc_auc"] - tree["roc_auc"])
-    assert tree["gain_interval"][0] > 0
-    assert best["gain_interval"] == (0, 0)
-    assert (nothing["roc_auc"], nothing["roc_auc_interval"]) == (0.5, (0.5, 0.5))
-    assert nothing["pr_auc"] == pytest.approx(data.labels.mean())
-    assert best["brier"] < tree["brier"] < nothing["brier"]
-    assert found[BASELINE]["brier"] is None
+    assert [name for name, each in found.items() if each.chosen] == ["logistic"]
+    assert best.roc_auc == pytest.approx(learnt.auc)
+    low, high = best.roc_auc_interval
+    assert low < best.roc_auc < high
+    assert tree.gain == pytest.approx(best.roc_auc - tree.roc_auc)
+    assert tree.gain_interval[0] > 0
+    assert best.gain_interval == (0, 0)
+    assert (nothing.roc_auc, nothing.roc_auc_interval) == (0.5, (0.5, 0.5))
+    assert nothing.pr_auc == pytest.approx(data.labels.mean())
+    assert best.brier < tree.brier < nothing.brier
+    assert found[BASELINE].brier is None
 
 
 def test_exact_contributions_are_asked_for_once_for_importance_and_pictures(monkeypatch):
@@ -149,11 +149,11 @@ def test_exact_contributions_are_asked_for_once_for_importance_and_pictures(monk
     model = FAMILIES["logistic"].fit(data.matrix, data.labels, np.ones(2000), 7)
     added, asked = model.contributions(data.matrix), []
     monkeypatch.setattr(type(model), "contributions", lambda *of: asked.append(of) or added)
-    entries, kept = driven(model, data.matrix, names)
+    entries, kept = importance_and_contributions(model, data.matrix, names)
     assert len(asked) == 1
     assert entries == importance(model, data.matrix, names, added)
     frame = kept.to_pandas()
-    top = [entry["feature"] for entry in entries[:FEATURES]]
+    top = [entry["feature"] for entry in entries[:TOP_FEATURES]]
     assert list(frame["feature"].unique()) == top
     assert set(frame.groupby("feature").size()) == {1000}
     second = frame[frame["feature"] == top[1]]
@@ -171,14 +171,11 @@ def test_models_without_exact_contributions_are_asked_about_the_top_features_alo
     monkeypatch.setattr(
         type(tree), "margin", lambda self, matrix: asked.append(len(matrix)) or margin(self, matrix)
     )
-    entries, kept = driven(tree, wide, [f"f{number}" for number in range(240)])
+    entries, kept = importance_and_contributions(
+        tree, wide, [f"f{number}" for number in range(240)]
+    )
     assert kept["feature"].unique().to_pylist() == [each["feature"] for each in entries[:12]]
     assert asked[-14:] == [500] + [1000] * 13
-
-
-def test_a_card_of_earlier_is_read_without_what_it_held_besides():
-    record = {"name": "roc_auc", "value": 0.8, "trivial": 0.7, "trivial_is": "one", "error": 0.01}
-    assert Metric.read(record) == Metric("roc_auc", 0.8, 0.7, "one")
 
 
 def test_samples_are_evenly_spaced_and_no_larger_than_asked():

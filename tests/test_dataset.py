@@ -177,9 +177,9 @@ def test_code_is_part_of_what_rows_come_from(ws):
 def test_training_records_the_set_and_keeps_no_rows(ws):
     card = train(ws, target(ws, NAME), LOGISTIC).card
     (recorded,) = datasets(ws)
-    assert recorded.id == card["dataset"] == made(ws).id
+    assert recorded.id == card.dataset == made(ws).id
     assert recorded.folder is None
-    assert artifact.champion(ws, NAME).card["dataset"] == recorded.id
+    assert artifact.champion(ws, NAME).card.dataset == recorded.id
     assert find(ws, recorded.id).folder is not None
     remove(ws, recorded.id)
     with pytest.raises(AlmanacError, match=r"not kept.*\n.*ml dataset make spend_next_month"):
@@ -193,7 +193,7 @@ def test_training_on_a_kept_set_gives_the_model_of_then(ws):
     change(ws, "update features.ftr_spend set spend_sum__1m = 0 where customer_id < 'c200'")
     kept = find(ws, "then")
     assert train_on(ws, kept, kept.rows(), LOGISTIC).card == before
-    assert train(ws, target(ws, NAME), LOGISTIC).card["dataset"] != before["dataset"]
+    assert train(ws, target(ws, NAME), LOGISTIC).card.dataset != before["dataset"]
 
 
 def test_todays_set_is_read_from_the_kept_rows(ws, fake_store, monkeypatch):
@@ -277,7 +277,7 @@ def test_a_warehouse_built_anew_from_the_same_files_gives_the_same_bytes(tmp_pat
     assert typed.must("ml", "dataset", "verify", "kept", "--rows").endswith("row by row.\n")
     typed.change("delete from targets.tgt_spend_next_month where label = 1")
     typed.must("ml", "train", "--dataset", "kept", "--model", "logistic")
-    assert artifact.champion(Workspace(home, raw, {}), NAME).card["dataset"] == kept[1].id
+    assert artifact.champion(Workspace(home, raw, {}), NAME).card.dataset == kept[1].id
     broken = typed.run("ml", "dataset", "verify", "kept")
     assert broken.code == 1
     assert "differs" in broken.text

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from ml import store
-from ml.data.training_set import Feature, matrix_of
+from ml.data.feature import Feature
+from ml.data.training_set import matrix_of
 from ml.serving.batch_inputs import rows_at
 from tests.small_workspace import change, make_workspace, register
 
@@ -63,8 +64,7 @@ def test_an_input_is_what_feast_retrieves_at_every_moment(tmp_path, seed):
     register(ws)
     kinds = {each.name: str(each.dtype) for each in store.feature_names(ws, "purchase_any")}
     features = [Feature(name, kinds[name], family) for name, family in READ]
-    card = {"target": "purchase_any", "model_id": "first", "features": [vars(f) for f in features]}
-    store.define_input(ws, store.ModelInput.of(card))
+    store.define_input(ws, store.ModelInput.of("purchase_any", "first", features))
     with duckdb.connect(str(ws.warehouse), read_only=True) as connection:
         rows = connection.execute(WHOLE).fetchnumpy()
         moments = np.unique(rows["event_timestamp"])

@@ -57,9 +57,9 @@ def test_few_rows_say_what_fills_nulls_and_brings_to_scale(name, monkeypatch):
 
 def test_only_fits_of_few_values_are_made_side_by_side():
     logistic, forest = FAMILIES["logistic"], FAMILIES["random_forest"]
-    assert logistic.at_once({}, 10_000) is None
-    assert logistic.at_once({}, 1_000_000_000) == 1
-    assert logistic.at_once({"encode": "one_hot"}, 10_000) == 1
+    assert logistic.most_threads({}, 10_000) is None
+    assert logistic.most_threads({}, 1_000_000_000) == 1
+    assert logistic.most_threads({"encode": "one_hot"}, 10_000) == 1
     assert forest.at_once({}, 10_000) == 1
 
 
@@ -259,13 +259,14 @@ def one_click_frame():
 
 
 def test_the_genuine_shop_is_learnt_without_its_ids():
-    from ml.data.split import folds
     from ml.evaluation.metrics import roc_auc
-    from ml.training.crossfit import Candidate, out_of_fold, parts_of
+    from ml.training.crossfit import Candidate, CrossFit
+    from ml.training.plan import Plan
+    from tests.cards import target
     from tests.test_split import data
 
     matrix, labels = one_click_frame()
     rows = data(np.arange(len(labels)), labels, matrix)
-    parts = parts_of(rows, folds(rows, 5, 7, merge_equals=True), None, 7)
-    auc = roc_auc(labels, out_of_fold(Candidate("lightgbm"), rows, parts, 7))
+    cross_fit = CrossFit.of(rows, target(), Plan())
+    auc = roc_auc(labels, cross_fit.log_odds(Candidate("lightgbm")))
     assert auc > 0.90

@@ -9,6 +9,7 @@ from redis import Redis
 
 from feature_repo.build import feast_objects
 from ml import store
+from ml.data.feature import Feature
 from ml.serving.materialize import materialize
 from ml.store.reading import online_rows_of
 from ml.workspace.errors import AlmanacError
@@ -33,8 +34,8 @@ def published(online, ws) -> Workspace:
 
 
 def model_input(read=READ, name="first") -> store.ModelInput:
-    features = [{"name": feature, "view": view, "dtype": "double"} for feature, view in read]
-    return store.ModelInput.of({"target": "purchase_any", "model_id": name, "features": features})
+    features = [Feature(feature, "double", view) for feature, view in read]
+    return store.ModelInput.of("purchase_any", name, features)
 
 
 def read(ws: Workspace, customers: list[str], at: datetime | None = None):

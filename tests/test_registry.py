@@ -18,8 +18,9 @@ from ml.training.train import train
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import target
+from tests.cards import card
 from tests.learnable import fake_store, learnable
-from tests.test_artifact import CARD, RECORDS
+from tests.test_artifact import RECORDS
 from tests.test_models import sample
 
 __all__ = ["fake_store"]
@@ -52,7 +53,7 @@ def predictions(noise: float, part: str = "test", first: int = 0) -> pa.Table:
 
 
 def settle(ws: Workspace, name: str, table: pa.Table) -> registry.Contest:
-    folder = artifact.save(ws, CARD | {"model_id": name}, MODEL, table, RECORDS)
+    folder = artifact.save(ws, card(model_id=name), MODEL, table, RECORDS)
     return registry.settle(ws, artifact.load(folder))
 
 
@@ -166,7 +167,7 @@ def test_models_are_listed_the_newest_first(ws, monkeypatch):
     for name, noise in (("t-1", 3.0), ("t-2", 0.1), ("t-3", 3.0)):
         settle(ws, name, predictions(noise))
     found = registry.entries(ws)
-    assert [entry.card["model_id"] for entry in found] == ["t-3", "t-1", "t-2"]
+    assert [entry.card.model_id for entry in found] == ["t-3", "t-1", "t-2"]
     assert [entry.trained for entry in found] == ["2026-01-03", "2026-01-02", "2026-01-01"]
     assert [entry.is_champion for entry in found] == [False, False, True]
 
@@ -241,4 +242,4 @@ def test_training_again_keeps_the_champion_and_a_worse_family_does_not_take_over
     )
     assert other.contest.comparison == found
     champion = artifact.champion(ws, wanted.name).model_id
-    assert (champion == other.card["model_id"]) == (not found.worse)
+    assert (champion == other.card.model_id) == (not found.worse)

@@ -10,7 +10,7 @@ from ml.pages.report import findings as words
 from ml.pages.report import write_report
 from ml.pages.report.facts import read_targets
 from ml.pages.report.judged_rows import qualities
-from ml.training.kept_backtest import BACKTEST, Month, keep
+from ml.registry.backtest_months import BACKTEST, BacktestMonth, write_months
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from tests.report_workspace import (
@@ -126,12 +126,14 @@ def test_a_month_of_one_class_is_left_out(ws):
 def test_months_of_a_backtest_of_the_champion_are_told_instead(ws):
     write_target(ws, "purchase_any", made("purchase_any", rate=0.3))
     folder = ws.models / "purchase_any"
-    walked = [Month(f"2024-0{n}", 90, 9, n / 10, (n / 10 - 0.05, n / 10), 0.5) for n in (1, 2, 3)]
-    keep(folder, "purchase_any-another", walked)
+    walked = [
+        BacktestMonth(f"2024-0{n}", 90, 9, n / 10, (n / 10 - 0.05, n / 10), 0.5) for n in (1, 2, 3)
+    ]
+    write_months(folder, "purchase_any-another", walked)
     [before] = read_targets(ws)
     assert [each.part for each in before.months] == ["cv", "cv", "test"]
     assert "--months 6" in words.walked(before)
-    keep(folder, before.card["model_id"], walked)
+    write_months(folder, before.card.model_id, walked)
     [after] = read_targets(ws)
     assert [each.part for each in after.months] == ["test"] * 3
     assert [each.auc for each in after.months[:2]] == [0.1, 0.2]

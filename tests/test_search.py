@@ -11,12 +11,13 @@ from ml.data.training_set import TrainingSet
 from ml.evaluation.metrics import calibration_error, roc_auc
 from ml.evaluation.thresholds import CRITERIA, Costs, best_threshold, outcome, read_costs
 from ml.models import FAMILIES, FORMATS, Blend, Stack
-from ml.models.calibration import line, stacked
-from ml.training.crossfit import Candidate, fit
+from ml.models.calibration import platt, stack_weights
+from ml.training.crossfit import Candidate, CrossFit, fit
 from ml.training.ensemble import learn, stacked_out_of_fold
 from ml.training.plan import Plan, checked, read_config, read_plan
-from ml.training.search import Study
+from ml.training.search import Search
 from ml.workspace.errors import AlmanacError
+from tests.cards import target
 from tests.test_split import data
 
 SMALL = Plan(families=("logistic", "decision_tree"), trials=4)
@@ -31,7 +32,7 @@ def rows(count: int = 400, columns: int = 6, rare: float = 0.0, seed: int = 1) -
 
 
 def learnt(plan: Plan, given: TrainingSet | None = None, **more):
-    return learn(given or rows(), plan, merge_equals=True, quiet=True, **more)
+    return learn(CrossFit.of(given or rows(), target(), plan), plan, quiet=True, **more)
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
@@ -57,9 +58,9 @@ def test_a_line_through_log_odds_makes_probabilities_of_them():
     rng = np.random.default_rng(3)
     truth = rng.normal(-2, 1.5, 20_000)
     labels = (rng.random(len(truth)) < expit(truth)).astype(np.int8)
-    slope, intercept = line(labels, (truth - 4) / 3)
+    slope, intercept = platt(labels, (truth - 4) / 3)
     assert (slope, intercept) == (pytest.approx(3, rel=0.05), pytest.approx(4, abs=0.1))
-    assert line(labels, -truth)[0] > 0
+    assert platt(labels, -truth)[0] > 0
 
 
 @pytest.mark.parametrize("name", ["svc", "extra_trees"])
@@ -82,8 +83,8 @@ def test_a_search_goes_on_where_it_was(tmp_path, monkeypatch):
     whole = learnt(SMALL)
     learnt(replace(SMALL, trials=3), journal=journal)
     made = []
-    suggested = Study._suggested
-    monkeypatch.setattr(Study, "_suggested", lambda *of: made.append(1) or suggested(*of))
+    suggested = Search._suggested
+    monkeypatch.setattr(Search, "_suggested", lambda *of: made.append(1) or suggested(*of))
     again = learnt(SMALL, journal=journal)
     assert len(made) == 1
     assert again.members == whole.members
@@ -98,7 +99,7 @@ def test_a_budget_in_seconds_ends_but_never_before_a_trial():
 
 def test_the_first_trials_are_the_defaults_and_variants_of_each_family():
     seen = []
-    study = Study(SMALL, ["logistic", "decision_tree"], rows().labels, None)
+    study = Search(SMALL, ["logistic", "decision_tree"], rows().labels, None)
     from ml.training.search import progress
 
     study.run(lambda _, candidate: seen.append(candidate) or 0.5, progress("", quiet=True))
@@ -129,7 +130,7 @@ def test_a_stack_gives_those_more_weight_who_know_more_and_none_a_negative_one()
     told = np.column_stack(
         [truth + rng.normal(size=len(truth)), truth + 3 * rng.normal(size=len(truth)), -truth]
     )
-    weights, _ = stacked(labels, told)
+    weights, _ = stack_weights(labels, told)
     assert weights[0] > 3 * weights[1] > 0
     assert weights[2] == 0
     out = stacked_out_of_fold(labels, told, np.arange(len(labels)) % 5)

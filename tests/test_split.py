@@ -4,8 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.data.split import folds, months_of, parts, temporal, thin
-from ml.data.training_set import Feature, TrainingSet
+from ml.data.feature import Feature
+from ml.data.split import (
+    customer_groups,
+    folds,
+    months_of,
+    temporal,
+    thin,
+    train_and_held_out,
+)
+from ml.data.training_set import TrainingSet
 from ml.workspace.errors import AlmanacError
 
 MONTHS = np.array(["2023-01", "2023-02", "2023-03", "2023-04", "2023-05"], dtype="datetime64[M]")
@@ -37,19 +45,24 @@ def test_too_short_a_history_is_refused():
         temporal(TIMES, 5)
 
 
+def dealt(rows, seed=1, *, merge=True):
+    """The rows' folds."""
+    return folds(rows.labels, customer_groups(rows, merge_equals=merge), 5, seed)
+
+
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_a_customer_is_never_on_both_sides(seed, merge):
     rng = np.random.default_rng(seed)
     customers = rng.integers(0, 30, 120)
     rows = data(customers, rng.integers(0, 2, 120), rng.integers(0, 3, (120, 1)))
-    for train, judged in parts(folds(rows, 5, 1, merge_equals=merge)):
+    for train, judged in train_and_held_out(dealt(rows, merge=merge)):
         assert not set(rows.customers[train]) & set(rows.customers[judged])
 
 
 def test_positives_and_rows_are_spread_evenly():
     labels = np.arange(500) % 10 == 0
     rows = data(np.arange(500), labels, np.random.default_rng(1).random((500, 2)))
-    fold = folds(rows, 5, 1, merge_equals=True)
+    fold = dealt(rows)
     assert list(np.bincount(fold)) == [100] * 5
     assert list(np.bincount(fold[labels])) == [10] * 5
 
@@ -57,29 +70,29 @@ def test_positives_and_rows_are_spread_evenly():
 def test_equal_customers_share_a_fold_where_folds_judge():
     values = np.repeat(np.random.default_rng(1).random((50, 3)), 2, axis=0)
     rows = data(np.arange(100), np.repeat(np.arange(50) % 2, 2), values)
-    fold = folds(rows, 5, 1, merge_equals=True)
+    fold = dealt(rows)
     assert (fold[::2] == fold[1::2]).all()
 
 
 def test_a_crowd_of_equal_customers_is_spread_over_time_folds():
     rows = data(np.arange(100), np.arange(100) < 10, np.zeros((100, 1)))
-    assert list(np.bincount(folds(rows, 5, 1, merge_equals=False))) == [20] * 5
+    assert list(np.bincount(dealt(rows, merge=False))) == [20] * 5
 
 
 def test_neither_ids_nor_row_order_matter():
     rng = np.random.default_rng(5)
     person = rng.integers(0, 60, 200)
     values, labels = rng.random((200, 3)), rng.integers(0, 2, 200)
-    first = folds(data(person, labels, values), 5, 1, merge_equals=True)
+    first = dealt(data(person, labels, values))
     order = rng.permutation(200)
     renamed = rng.permutation(60)[person]
-    again = folds(data(renamed[order], labels[order], values[order]), 5, 1, merge_equals=True)
+    again = dealt(data(renamed[order], labels[order], values[order]))
     assert (first[order] == again).all()
 
 
 def test_another_seed_shuffles_anew():
     rows = data(np.arange(200), np.arange(200) % 2, np.random.default_rng(5).random((200, 3)))
-    one, other = (folds(rows, 5, seed, merge_equals=True) for seed in (1, 2))
+    one, other = (dealt(rows, seed) for seed in (1, 2))
     assert (one != other).any()
 
 

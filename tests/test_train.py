@@ -11,10 +11,10 @@ from ml.evaluation.metrics import roc_auc
 from ml.evaluation.thresholds import Costs
 from ml.pages.report.facts import read_targets
 from ml.registry import artifact
+from ml.registry.backtest_months import read_months
 from ml.serving.batch import score
 from ml.training.backtest import Backtest, Protocol, Run, backtest, keep_months, plan_of
 from ml.training.evaluate import decide, evaluate
-from ml.training.kept_backtest import kept
 from ml.training.plan import Plan
 from ml.training.train import train
 from ml.workspace.errors import AlmanacError
@@ -27,20 +27,20 @@ LOGISTIC = Plan(families=("logistic",))
 
 
 def value(card, part, name):
-    return next(m for m in card["metrics"][part]["metrics"] if m["name"] == name)
+    return card.metrics[part].metric(name)
 
 
 def test_the_newest_label_month_is_the_test_and_the_card_says_what_was_done(ws):
     trained = train(ws, target(ws, "spend_next_month"))
     card = trained.card
-    assert card["training_rows"] == 4 * 400
-    assert card["metrics"]["test"]["rows"] == 400
+    assert card.training_rows == 4 * 400
+    assert card.metrics["test"].rows == 400
     auc = value(card, "test", "roc_auc")
-    assert auc["value"] > auc["trivial"] > 0.6
-    assert [f["name"] for f in card["features"]] == FEATURES
-    assert card["protocol"][0].startswith("Tested on label month 2023-06, trained on 2023-02 to")
-    assert artifact.champion(ws, "spend_next_month").model_id == card["model_id"]
-    assert card["model_id"].startswith("spend_next_month-")
+    assert auc.value > auc.trivial > 0.6
+    assert [f.name for f in card.features] == FEATURES
+    assert card.protocol[0].startswith("Tested on label month 2023-06, trained on 2023-02 to")
+    assert artifact.champion(ws, "spend_next_month").model_id == card.model_id
+    assert card.model_id.startswith("spend_next_month-")
 
 
 def test_predictions_are_kept_for_every_judged_row_and_strangers_are_dropped(ws):
@@ -67,14 +67,14 @@ def test_training_again_gives_the_same_artifact_byte_for_byte(tmp_path):
 def test_the_card_names_the_inputs_of_a_budget_and_scoring_asks_for_no_other(ws):
     plan = Plan(families=("logistic", "lightgbm", "blend"), features=2)
     card = train(ws, target(ws, "spend_next_month"), plan).card
-    assert [f["name"] for f in card["features"]] == ["spend_sum__1m", "spend_days_since__all"]
-    assert value(card, "test", "roc_auc")["value"] > 0.7
+    assert [f.name for f in card.features] == ["spend_sum__1m", "spend_days_since__all"]
+    assert value(card, "test", "roc_auc").value > 0.7
     assert score(ws, target(ws, "spend_next_month"), None, online=False).new == 400
 
 
 def test_the_probabilities_of_the_champion_are_those_of_its_test_month(ws):
     card = train(ws, target(ws, "spend_next_month"), Plan(families=("svc",))).card
-    assert card["calibration"]["slope"] != 1
+    assert card.calibration.slope != 1
     score(ws, target(ws, "spend_next_month"), AS_OF, online=False)
     table = artifact.champion(ws, "spend_next_month").predictions().to_pandas()
     test = table[table["part"] == "test"].set_index("customer_id")["probability"]
@@ -102,7 +102,7 @@ def test_ids_and_row_order_change_no_prediction(tmp_path):
     ids, found = [], []
     for name, rows in (("as_is", frame), ("renamed", renamed)):
         ws = learnable(tmp_path / name, rows)
-        ids.append(train(ws, target(ws, "activity")).card["model_id"])
+        ids.append(train(ws, target(ws, "activity")).card.model_id)
         table = artifact.champion(ws, "activity").predictions().to_pandas()
         found.append(table.set_index("customer_id")["probability"])
     back = found[1].rename(lambda name: f"c{999 - int(name[1:]):03}")
@@ -118,7 +118,7 @@ def test_too_few_positives_are_refused(ws):
 def test_a_column_that_never_varies_is_no_feature(tmp_path):
     ws = learnable(tmp_path, customer_months().assign(spend_noise__1m=1.0))
     card = train(ws, target(ws, "activity"), LOGISTIC).card
-    assert [f["name"] for f in card["features"]] == FEATURES[:3]
+    assert [f.name for f in card.features] == FEATURES[:3]
 
 
 def test_evaluation_shows_trivial_answers_and_no_limit_for_real_data(ws):
@@ -160,7 +160,7 @@ def test_a_figure_has_one_interval_wherever_it_is_shown(ws):
     assert shown.model.interval == shown.months[-1].interval == found["roc_auc"]
     again = backtest(ws, wanted, LOGISTIC, Protocol(months=1))
     keep_months(ws, again)
-    [month] = kept(ws.models / wanted.name, artifact.champion_id(ws, wanted.name))
+    [month] = read_months(ws.models / wanted.name, artifact.champion_id(ws, wanted.name))
     assert again.interval == month.interval == found["roc_auc"]
 
 

@@ -1,6 +1,6 @@
 """Commands about models: `ml targets | train | evaluate | score`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +13,7 @@ from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace, workspace
 
 if TYPE_CHECKING:
+    from ml.registry.card import Card
     from ml.workspace.targets import Target
 
 
@@ -104,15 +105,15 @@ def train(
     else:
         done = each(ws, names, lambda target: training.train(ws, target, plan))
     headers = ["target", "family", "rows", "positives", "cv roc_auc", "test roc_auc", "model"]
-    rows = [
+    rows: list[list[text.Cell]] = [
         [
-            card["target"],
-            card["family"],
-            card["training_rows"],
-            card["training_positives"],
+            card.target,
+            card.family,
+            card.training_rows,
+            card.training_positives,
             _auc(card, "cv"),
             _auc(card, "test"),
-            card["model_id"],
+            card.model_id,
         ]
         for card in (trained.card for trained in done)
     ]
@@ -274,9 +275,8 @@ def each(ws: Workspace, names: Sequence[str], do: "Callable[[Target], Result]") 
     return done
 
 
-def _auc(card: Mapping[str, Any], part: str) -> str:
-    measured = card["metrics"].get(part)
+def _auc(card: "Card", part: str) -> str:
+    measured = card.metrics.get(part)
     if measured is None:
         return "-"
-    found = next(m for m in measured["metrics"] if m["name"] == "roc_auc")
-    return text.number(found["value"], "one class only")
+    return text.number(measured.value("roc_auc"), "one class only")

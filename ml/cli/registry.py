@@ -34,21 +34,21 @@ def show(model_id: str) -> None:
     ws = workspace()
     found = find(ws, model_id)
     card = found.card
-    measured = card["metrics"].get("test") or card["metrics"]["cv"]
+    measured = card.metrics[card.held_out]
     lines = [
-        f"{model_id}  {card['family']}, {len(found.features)} features, "
-        f"threshold {card['threshold']:.4f}, dataset {card['dataset']}",
-        *card["protocol"],
+        f"{model_id}  {card.family}, {len(found.features)} features, "
+        f"threshold {card.threshold:.4f}, dataset {card.dataset}",
+        *card.protocol,
         text.table(
             ["metric", "model", "trivial"],
-            [[m["name"], text.number(m["value"]), text.number(m["trivial"])]
-             for m in measured["metrics"]],
+            [[m.name, text.number(m.value), text.number(m.trivial)]
+             for m in measured.metrics],
         ),
         "Drivers:",
         *[f"  {said}" for said in drivers(meanings(found))],
         "History:",
         *[f"  {event.at}  {event.what}  {event.why}".rstrip()
-          for event in events_of(ws, str(card["target"])) if event.model_id == model_id],
+          for event in events_of(ws, card.target) if event.model_id == model_id],
         f"It is {contest(ws, found).why}.",
     ]  # fmt: skip
     click.echo("\n".join(lines))
@@ -81,16 +81,16 @@ def rollback(target: str) -> None:
 
 def _line(entry: "Entry") -> list[text.Cell]:
     card = entry.card
-    part = "test" if "test" in card["metrics"] else "cv"
-    values = {metric["name"]: metric["value"] for metric in card["metrics"][part]["metrics"]}
+    part = card.held_out
+    measured = card.metrics[part]
     return [
-        card["target"],
-        card["model_id"],
-        card["family"],
+        card.target,
+        card.model_id,
+        card.family,
         entry.trained,
-        card["dataset"],
+        card.dataset,
         {"test": "newest month", "cv": "5 folds"}[part],
-        text.number(values["roc_auc"]),
-        text.number(values["pr_auc"]),
+        text.number(measured.value("roc_auc")),
+        text.number(measured.value("pr_auc")),
         "champion" if entry.is_champion else "",
     ]

@@ -49,41 +49,52 @@ def stratified(times: Months) -> Split:
     return Split(np.arange(len(times)), np.arange(0), None)
 
 
-def folds(data: TrainingSet, count: int, seed: int, *, merge_equals: bool) -> Rows:
-    """Return each row's fold, 0 to `count - 1`, customers whole, positives spread evenly.
+@dataclass(frozen=True)
+class CustomerGroups:
+    """Customers who must stay together: each row's group, and a hash of what each group holds.
 
-    Customers are put in the order of what is known of them, so that renumbering them or shuffling
-    the rows changes nothing. `merge_equals` keeps customers who do not differ in one fold (a copy
-    on the other side would give the answer away); over time it would herd all dormant customers
-    into one fold, so there they are spread.
+    Groups are numbered from 0. The hash says nothing of ids: renumbering customers changes none.
     """
-    groups, content = customer_groups(data, merge_equals=merge_equals)
-    positive = np.bincount(groups, weights=data.labels) > 0
-    order = np.argsort(content, kind="stable")
-    rng = np.random.default_rng(seed)
-    fold_of = np.empty(len(content), dtype=np.int64)
-    dealt = 0
-    for wanted in (True, False):
-        hand = rng.permutation(order[positive[order] == wanted])
-        fold_of[hand] = (np.arange(len(hand)) + dealt) % count
-        dealt += len(hand)
-    return fold_of[groups]
+
+    of_row: Rows
+    content: Keys
 
 
-def customer_groups(data: TrainingSet, *, merge_equals: bool) -> tuple[Rows, Keys]:
-    """Return each row's group and each group's content key."""
+def customer_groups(data: TrainingSet, *, merge_equals: bool) -> CustomerGroups:
+    """Return a group a customer; with `merge_equals`, customers whose rows are equal share one.
+
+    Over time `merge_equals` would herd all dormant customers into one group.
+    """
     names, codes = np.unique(data.customers, return_inverse=True)
     content = np.zeros(len(names), dtype=np.uint64)
     # A wrapping sum: what a customer's rows hold, whatever their order.
     np.add.at(content, codes, row_keys(data))
     if not merge_equals:
-        return codes, content
+        return CustomerGroups(codes, content)
     merged, group_of = np.unique(content, return_inverse=True)
-    return group_of[codes], merged
+    return CustomerGroups(group_of[codes], merged)
 
 
-def parts(fold_of: Rows) -> Iterator[tuple[Rows, Rows]]:
-    """Yield the training and the judging positions of each fold."""
+def folds(labels: Labels, groups: CustomerGroups, count: int, seed: int) -> Rows:
+    """Return each row's fold, 0 to `count - 1`, groups whole, positives spread evenly.
+
+    Groups are put in the order of what they hold, so that renumbering customers or shuffling the
+    rows changes nothing.
+    """
+    positive = np.bincount(groups.of_row, weights=labels) > 0
+    order = np.argsort(groups.content, kind="stable")
+    rng = np.random.default_rng(seed)
+    fold_of = np.empty(len(groups.content), dtype=np.int64)
+    dealt = 0
+    for wanted in (True, False):
+        hand = rng.permutation(order[positive[order] == wanted])
+        fold_of[hand] = (np.arange(len(hand)) + dealt) % count
+        dealt += len(hand)
+    return fold_of[groups.of_row]
+
+
+def train_and_held_out(fold_of: Rows) -> Iterator[tuple[Rows, Rows]]:
+    """Yield for each fold the positions of the rows outside it and of those in it."""
     for fold in np.unique(fold_of):
         yield np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ml.data.feature import Feature
 from ml.workspace.errors import AlmanacError
 
 Matrix = NDArray[np.float32]
@@ -22,15 +23,6 @@ Number = TypeVar("Number", bound=np.generic)
 # A matrix may fill most of the memory: what needs a copy copies so many rows at once.
 ROWS_AT_ONCE = 10_000
 COLUMNS_AT_ONCE = 32
-
-
-@dataclass(frozen=True)
-class Feature:
-    """A model input: its name, its Arrow type and the feature view that holds it."""
-
-    name: str
-    dtype: str
-    view: str
 
 
 @dataclass(frozen=True)

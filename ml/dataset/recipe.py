@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ml.data.training_set import Feature
+from ml.data.feature import Feature
 from ml.dataset.snapshot import Month, Read, Snapshot, snapshot
 from ml.registry.artifact import package_versions
 from ml.workspace.settings import Workspace

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from ml.data.training_set import Feature, Matrix, TrainingSet, training_set
+from ml.data.feature import Feature
+from ml.data.training_set import Matrix, TrainingSet, training_set
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import Target

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ml.data.training_set import Feature, TrainingSet, check_features, matrix_of
+from ml.data.feature import Feature
+from ml.data.training_set import TrainingSet, check_features, matrix_of
 from ml.dataset.recipe import Contents, Manifest, describe, from_json, to_json
 from ml.dataset.rows import labelled_rows, usable_rows
 from ml.registry.artifact import DATASET

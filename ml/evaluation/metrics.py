@@ -1,48 +1,18 @@
 """How good predictions are, each measure beside what a trivial answer would score."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import metrics as sklearn_metrics
 
 from ml.data.training_set import Labels, Rows, Vector
+from ml.evaluation.measured import Measured, Metric
 
 # How often each row counts, and a measure of rows that count so; what must be sorted already is.
 Counts = NDArray[np.int64]
 Statistic = Callable[[Counts], float | None]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A measure, the same measure of a trivial answer, and which answer that is.
-
-    A value is None where it is undefined, as ROC-AUC is when a class is absent.
-    """
-
-    name: str
-    value: float | None
-    trivial: float | None
-    trivial_is: str
-
-    @classmethod
-    def read(cls, record: Mapping[str, Any]) -> "Metric":
-        """Return the metric that a card holds, of whatever else an older card held beside it."""
-        return cls(**{each.name: record[each.name] for each in fields(cls)})
-
-
-@dataclass(frozen=True)
-class Measured:
-    """All metrics of one set of rows."""
-
-    rows: int
-    positives: int
-    metrics: tuple[Metric, ...]
-
-    def value(self, name: str) -> float | None:
-        """Return the model's value of the metric called `name`."""
-        return next(m.value for m in self.metrics if m.name == name)
 
 
 def measure(
@@ -164,16 +134,14 @@ def log_loss(labels: Labels, probabilities: Vector) -> float | None:
     """Return the mean negative log-likelihood in nats; None without rows."""
     if not len(labels):
         return None
-    right = np.where(labels == 1, probabilities, 1 - probabilities)
-    return float(-np.log(np.clip(right, 1e-15, 1)).mean())
+    return float(sklearn_metrics.log_loss(labels, probabilities, labels=[0, 1]))
 
 
 def f1(labels: Labels, chosen: NDArray[np.bool_]) -> float | None:
     """Return the F1 of choosing these rows; None without a positive."""
-    positives = int(labels.sum())
-    if not positives:
+    if not labels.any():
         return None
-    return float(2 * labels[chosen].sum() / (positives + chosen.sum()))
+    return float(sklearn_metrics.f1_score(labels, chosen, zero_division=0.0))
 
 
 def top_decile(labels: Labels, scores: Vector) -> tuple[float | None, float | None, float | None]:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data.training_set import Labels, Vector
+from ml.data.split import train_and_held_out
+from ml.data.training_set import Labels, Rows, Vector
 from ml.evaluation.metrics import cuts
 from ml.workspace.errors import AlmanacError
 
@@ -144,6 +145,21 @@ def best_threshold(
     if criterion == "precision":
         worth = np.where(every.recall >= LEAST_RECALL, worth, -1.0)
     return float(scores[np.argmax(worth)])
+
+
+def cross_fitted_choice(
+    labels: Labels,
+    probabilities: Vector,
+    fold_of: Rows,
+    criterion: str = "f1",
+    costs: Costs | None = None,
+) -> NDArray[np.bool_]:
+    """Return which rows each fold chooses by the threshold that is best on the other folds."""
+    chosen = np.zeros(len(labels), dtype=np.bool_)
+    for others, fold in train_and_held_out(fold_of):
+        cut = best_threshold(labels[others], probabilities[others], criterion, costs)
+        chosen[fold] = probabilities[fold] >= cut
+    return chosen
 
 
 def _outcome(found: Counts, taken: Counts, positives: int, rows: int) -> Outcome:

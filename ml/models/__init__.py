@@ -11,7 +11,7 @@ from ml.models.estimators import (
     TREE,
 )
 from ml.models.family import Choice, Family, Format, Model, Parameters, Range
-from ml.models.importance import importance
+from ml.models.importance import importance, importance_and_contributions
 from ml.models.lightgbm import LIGHTGBM, LightGBM
 from ml.models.pipeline import Pipelined
 from ml.models.xgboost import XGBOOST, XGBoost
@@ -50,4 +50,5 @@ __all__ = [
     "Stack",
     "XGBoost",
     "importance",
+    "importance_and_contributions",
 ]

@@ -1,6 +1,6 @@
-"""Calibration: the line through log-odds that makes them probabilities (Platt, 1999).
+"""Calibration: Platt scaling (Platt, 1999), and the weights of a stack (Wolpert, 1992).
 
-And its like through those of several models: a stack (Wolpert, 1992), none against its own word.
+Both are logistic regressions of the labels on log-odds out of fold, with weights bounded below.
 """
 
 import numpy as np
@@ -10,41 +10,41 @@ from scipy.special import expit
 
 from ml.data.training_set import Labels, Vector
 
-# A line that falls would turn the ranking round.
+# A slope below 0 would turn the ranking round.
 _LEAST_SLOPE = 0.05
 
 
-def line(labels: Labels, log_odds: Vector) -> tuple[float, float]:
-    """Return slope and intercept of the likeliest line through log-odds out of fold."""
+def platt(labels: Labels, log_odds: Vector) -> tuple[float, float]:
+    """Return slope and intercept that make calibrated log-odds of log-odds out of fold."""
     spread, middle = float(log_odds.std()) or 1.0, float(log_odds.mean())
     scaled = (log_odds - middle) / spread
-    found = _likeliest(labels, scaled, np.array([spread, middle]), _LEAST_SLOPE * spread)
+    found = _regression(labels, scaled, np.array([spread, middle]), _LEAST_SLOPE * spread)
     slope = float(found[0]) / spread
     return slope, float(found[1]) - slope * middle
 
 
-def stacked(labels: Labels, log_odds: NDArray[np.float64]) -> tuple[Vector, float]:
-    """Return the likeliest weights, none below 0, and intercept of log-odds out of fold.
+def stack_weights(labels: Labels, log_odds: NDArray[np.float64]) -> tuple[Vector, float]:
+    """Return the weights, none below 0, and the intercept of several models' log-odds out of fold.
 
     Args:
         labels: 0 or 1 a row.
         log_odds: a row a row, a column a model.
     """
     models = log_odds.shape[1]
-    found = _likeliest(labels, log_odds, np.append(np.full(models, 1 / models), 0.0), 0.0)
+    found = _regression(labels, log_odds, np.append(np.full(models, 1 / models), 0.0), 0.0)
     return found[:-1], float(found[-1])
 
 
-def _likeliest(
+def _regression(
     labels: Labels, log_odds: NDArray[np.float64], start: Vector, least: float
 ) -> Vector:
-    """Return the likeliest weights of the columns, none below `least`, and the intercept last."""
+    """Return the maximum-likelihood weights, none below `least`, and the intercept last."""
     columns = np.column_stack([log_odds, np.ones(len(labels))])
 
     def loss(weights: Vector) -> tuple[float, Vector]:
-        told = columns @ weights
-        value = np.logaddexp(0, told).sum() - told[labels == 1].sum()
-        return float(value), (expit(told) - labels) @ columns
+        predicted = columns @ weights
+        value = np.logaddexp(0, predicted).sum() - predicted[labels == 1].sum()
+        return float(value), (expit(predicted) - labels) @ columns
 
     bounds = [(least, None)] * (len(start) - 1) + [(None, None)]
     return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x)

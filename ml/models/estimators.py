@@ -129,7 +129,7 @@ LOGISTIC = replace(
     ),
     variants=({"penalty": "l1"},),
     # Doubles with a flag beside each are four times the values themselves.
-    together=100_000_000,
+    most_parallel_values=100_000_000,
 )
 KNN = replace(
     family(
@@ -160,11 +160,11 @@ TREE = family(
         "min_samples_leaf": Range(5, 200, 20, log=True, whole=True),
     },
 )
-FOREST = replace(family("random_forest", _forest, _CROWD), together=0)
+FOREST = replace(family("random_forest", _forest, _CROWD), most_parallel_values=0)
 EXTRA_TREES = replace(
     family("extra_trees", _extra_trees, _CROWD),
     variants=({"min_samples_leaf": 20},),
-    together=0,
+    most_parallel_values=0,
 )
 HISTOGRAM = replace(
     family(
@@ -178,5 +178,5 @@ HISTOGRAM = replace(
             "l2_regularization": Range(1e-2, 100.0, 1.0, log=True),
         },
     ),
-    together=0,
+    most_parallel_values=0,
 )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from ml.data.training_set import Labels, Matrix, Vector
+from ml.data.training_set import Labels, Matrix, Rows, Vector, blocks
 from ml.workspace.errors import AlmanacError
 
 Parameters = Mapping[str, Any]
@@ -77,6 +77,11 @@ class Model(ABC):
             return np.empty(0)
         return self.slope * self.margin(matrix) + self.intercept
 
+    def log_odds_at(self, matrix: Matrix, rows: Rows, columns: Rows) -> Vector:
+        """Return the log-odds of these rows by these columns, a block of rows copied at a time."""
+        parts = [rows[block] for block in blocks(len(rows))]
+        return np.concatenate([self.log_odds(matrix[part[:, None], columns]) for part in parts])
+
     def predict(self, matrix: Matrix) -> Vector:
         """Return each row's probability of label 1."""
         return np.asarray(expit(self.log_odds(matrix)), dtype=np.float64)
@@ -117,25 +122,27 @@ class Format:
 class Family(Format):
     """A family: how its models are fitted, what can be searched, and what it asks for.
 
-    `tuned` gives defaults that follow from the labels, before those of the space; `variants` are
-    other places to start from, simpler ones for rows that tell little. A family without
-    `weighted` takes every row for one. Fits of more than `together` values (rows times columns) are
-    made one at a time, and beyond `most_rows` rows they would take too long. `package` is what must
-    be installed.
+    `defaults_for` gives defaults that follow from the labels, before those of the space; `variants`
+    are other places to start a search from, simpler ones for rows that tell little. A family
+    without `weighted` ignores weights. Fits of more than `most_parallel_values` values (rows times
+    columns) are made one at a time; beyond `most_rows` rows they would take too long. `package` is
+    what must be installed.
     """
 
     learn: Callable[[Matrix, Labels, Vector, Parameters, int], Model]
     space: Space
-    tuned: Callable[[Labels], Parameters] = lambda _: {}
+    defaults_for: Callable[[Labels], Parameters] = lambda _: {}
     variants: tuple[Parameters, ...] = ()
     weighted: bool = True
-    together: float = inf
+    most_parallel_values: float = inf
     most_rows: int | None = None
     package: str | None = None
 
     def defaults(self, labels: Labels) -> dict[str, Any]:
         """Return a value for every parameter of the space."""
-        return {name: each.default for name, each in self.space.items()} | {**self.tuned(labels)}
+        return {name: each.default for name, each in self.space.items()} | {
+            **self.defaults_for(labels)
+        }
 
     def fit(
         self,
@@ -157,13 +164,13 @@ class Family(Format):
         settings = {**self.defaults(labels), **(parameters or {})}
         return self.learn(matrix, labels, weights, settings, seed)
 
-    def at_once(self, parameters: Parameters, values: int) -> int | None:
+    def most_threads(self, parameters: Parameters, values: int) -> int | None:
         """Return how many fits of so many values may run side by side, None for any number.
 
         Scikit-learn's `Parallel`, through which forests and encoders of columns run, takes away the
         warning filters of the whole process and puts them back: two of them lose them.
         """
-        alone = values > self.together or parameters.get("encode", "none") != "none"
+        alone = values > self.most_parallel_values or parameters.get("encode", "none") != "none"
         return 1 if alone else None
 
     @property

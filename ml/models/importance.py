@@ -1,9 +1,10 @@
-"""What a model goes by: features by their share of what moves its predictions."""
+"""Feature importance and contributions: which features move a model's predictions, and how far."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
@@ -15,6 +16,32 @@ _PERMUTED_ROWS = 500
 _BLOCKS = 200
 _MOST_PERMUTATIONS = 400
 Change = NDArray[np.float64]
+# Contributions are kept of so many features, in at most so many rows.
+TOP_FEATURES = 12
+_ROWS_KEPT = 1_000
+
+
+def importance_and_contributions(
+    model: Model, sample: Matrix, names: Sequence[str]
+) -> tuple[list[dict[str, Any]], pa.Table]:
+    """Return the features' `importance`, and the contributions of the top ones for the pictures.
+
+    These have a line a feature and row, of at most 1,000 rows: `feature`, `value` (null where it is
+    missing), `contribution` to the log-odds. Exact contributions, which take long, serve both.
+    """
+    added = model.contributions(sample) if model.exact else None
+    entries = importance(model, sample, names, added)
+    top = [str(entry["feature"]) for entry in entries[:TOP_FEATURES]]
+    columns, shown = [names.index(name) for name in top], evenly(sample, _ROWS_KEPT)
+    added = model.contributions(shown, columns) if added is None else evenly(added, _ROWS_KEPT)
+    table = pa.table(
+        {
+            "feature": np.repeat(top, len(shown)),
+            "value": pa.array(shown[:, columns].ravel(order="F"), pa.float32(), from_pandas=True),
+            "contribution": added[:, columns].ravel(order="F").astype(np.float32),
+        }
+    )
+    return entries, table
 
 
 def importance(

@@ -55,7 +55,7 @@ _STEADY: Parameters = {
 }
 
 
-def _tuned(labels: Labels) -> dict[str, Any]:
+def _defaults_for(labels: Labels) -> dict[str, Any]:
     """Return settings for so many rows of the rarer class: few examples, small shy trees."""
     rarer = int(min(labels.sum(), (1 - labels).sum()))
     if rarer >= 2000:
@@ -90,7 +90,7 @@ LIGHTGBM = Family(
     file="model.txt",
     parse=_parse,
     learn=_learn,
-    tuned=_tuned,
+    defaults_for=_defaults_for,
     variants=({"num_leaves": 2},),
     space={
         "rounds": Range(50, 800, 300, log=True, whole=True),

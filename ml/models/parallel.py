@@ -1,4 +1,4 @@
-"""Work for all cores: a piece on each, so that no result depends on how many there are."""
+"""Work spread over all cores, one thread each, so that no result depends on their number."""
 
 import os
 import warnings
@@ -14,14 +14,14 @@ Result = TypeVar("Result")
 
 
 def each(
-    work: Callable[[Item], Result], items: Iterable[Item], at_once: int | None = None
+    work: Callable[[Item], Result], items: Iterable[Item], most_threads: int | None = None
 ) -> list[Result]:
-    """Return `work` of every item, in their order; by default as many at once as there are cores.
+    """Return `work` of every item, in their order; by default in as many threads as cores.
 
     Threads that share one small fit wait for each other more than they work, the more so where
     others use the machine: 2 took ten times the processor time of 1. Fits release Python's lock.
     """
-    pool = ThreadPoolExecutor(at_once or _cores(), initializer=_alone)
+    pool = ThreadPoolExecutor(most_threads or _cores(), initializer=_one_openmp_thread)
     with warnings.catch_warnings(), threadpool_limits(1, "blas"), pool:
         # Not quite converged is still a model; its folds say how good. Filters are the whole
         # process's, so none is set within a thread.
@@ -37,6 +37,6 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _alone() -> None:
+def _one_openmp_thread() -> None:
     # OpenMP's limit is each thread's own; it ends with the thread.
     threadpool_limits(1, "openmp")

@@ -11,9 +11,10 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ml.data.training_set import Feature
+from ml.data.feature import Feature
 from ml.models import FORMATS, Model
 from ml.registry import history
+from ml.registry.card import Card, parse_card
 from ml.workspace.errors import AlmanacError
 from ml.workspace.files import fresh_folder, write_json
 from ml.workspace.settings import Workspace
@@ -36,18 +37,18 @@ class Artifact:
     """A trained model with its card, as read from its folder."""
 
     folder: Path
-    card: Mapping[str, Any]
+    card: Card
     model: Model
 
     @property
     def model_id(self) -> str:
         """The model's id, which is its folder's name."""
-        return str(self.card["model_id"])
+        return self.card.model_id
 
     @property
     def features(self) -> tuple[Feature, ...]:
         """The model's inputs in its own order."""
-        return tuple(Feature(**feature) for feature in self.card["features"])
+        return self.card.features
 
     def predictions(self) -> pa.Table:
         """Return the held-out predictions, one row each."""
@@ -73,7 +74,7 @@ def package_versions() -> dict[str, str]:
 
 def save(
     ws: Workspace,
-    card: Mapping[str, Any],
+    card: Card,
     model: Model,
     predictions: pa.Table,
     records: Mapping[str, Record],
@@ -86,10 +87,10 @@ def save(
     an artifact. A model's id says what it is, so writing the same model again changes nothing but
     the card's circumstances.
     """
-    folder = ws.models / str(card["target"]) / str(card["model_id"])
+    folder = ws.models / card.target / card.model_id
     with fresh_folder(folder) as temporary:
         model.save(temporary / FORMATS[model.family].file)
-        for name, record in {CARD: card, PREDICTIONS: predictions, **records}.items():
+        for name, record in {CARD: card.record(), PREDICTIONS: predictions, **records}.items():
             _write(temporary / name, record)
         write_json(temporary / HASHES, _hashes(temporary))
     return folder
@@ -125,8 +126,8 @@ def load(folder: Path) -> Artifact:
     try:
         _refuse_changed(folder)
         card = read_card(folder)
-        form = FORMATS[card["family"]]
-        model = form.load(folder / form.file).calibrated(**card.get("calibration", {}))
+        form = FORMATS[card.family]
+        model = form.load(folder / form.file).calibrated(**card.calibration.model_dump())
         return Artifact(folder, card, model)
     except AlmanacError:
         raise
@@ -135,17 +136,17 @@ def load(folder: Path) -> Artifact:
         raise AlmanacError(f"The model in {folder} cannot be read: {error}\n{again}") from error
 
 
-def read_card(folder: Path) -> dict[str, Any]:
+def read_card(folder: Path) -> Card:
     """Return the card of the artifact in `folder`; nothing else is read or checked.
 
     Raises:
         AlmanacError: there is none, or it is not one.
     """
     try:
-        card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        text = (folder / CARD).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise AlmanacError(f"{folder / CARD} cannot be read: {error}\n{_again(folder)}") from error
-    return card
+    return parse_card(text, folder / CARD, _again(folder))
 
 
 def _write(path: Path, record: Record) -> None:

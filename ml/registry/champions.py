@@ -1,15 +1,14 @@
 """The life of models: which there are, which one scores, how one takes another's place."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from ml.evaluation.delong import Comparison, compare
 from ml.registry import artifact, history
 from ml.registry.artifact import CARD, Artifact
+from ml.registry.card import Card
 from ml.registry.history import Event
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
@@ -24,7 +23,7 @@ KEY = ["customer_id", "event_timestamp"]
 class Entry:
     """A model of the registry: its card, when it was trained (UTC) and whether it scores."""
 
-    card: Mapping[str, Any]
+    card: Card
     trained: str
     is_champion: bool
 
@@ -56,8 +55,8 @@ def entries(ws: Workspace) -> list[Entry]:
         known = [
             Entry(
                 card,
-                history.trained_at(events, str(card["model_id"])),
-                card["model_id"] in reigning,
+                history.trained_at(events, card.model_id),
+                card.model_id in reigning,
             )
             for card in cards
         ]
@@ -91,7 +90,7 @@ def contest(ws: Workspace, challenger: Artifact) -> Contest:
     A target without a champion, or whose champion's files are spoilt, takes any. Models that have
     no held-out rows in common cannot be compared, and then the champion stays.
     """
-    mine, target = challenger.model_id, str(challenger.card["target"])
+    mine, target = challenger.model_id, challenger.card.target
     reigning = artifact.champion_id(ws, target)
     if reigning is None:
         return Contest(mine, None, True, "the first champion")
@@ -177,7 +176,9 @@ def _define_input(ws: Workspace, champion: Artifact) -> None:
     # Feast takes seconds to import; only what defines inputs pays for it.
     from ml import store
 
-    store.define_input(ws, store.ModelInput.of(champion.card))
+    card = champion.card
+    wanted = store.ModelInput.of(card.target, card.model_id, card.features)
+    store.define_input(ws, wanted)
 
 
 def _cards(ws: Workspace) -> list[Path]:

@@ -1,11 +1,12 @@
 """Models as runs of MLflow, for those who keep their experiments there: an optional package."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ml.registry.card import Card
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace, without_telemetry
 
@@ -24,14 +25,14 @@ def address(ws: Workspace) -> str:
     return f"sqlite:///{ws.home / 'mlflow.db'}"
 
 
-def log(ws: Workspace, folder: Path, card: Mapping[str, Any]) -> None:
+def log(ws: Workspace, folder: Path, card: Card) -> None:
     """Log a model as a run of the experiment named after its target; once is enough.
 
     The run has the card's settings as parameters, its metrics, and all files of the folder.
     """
     client = _client(ws)
-    experiment = _experiment(client, ws, str(card["target"]))
-    name = str(card["model_id"])
+    experiment = _experiment(client, ws, card.target)
+    name = card.model_id
     if client.search_runs([experiment], f"tags.model_id = '{name}' and status = 'FINISHED'"):
         return
     run = client.create_run(experiment, run_name=name, tags={"model_id": name}).info.run_id
@@ -43,22 +44,24 @@ def log(ws: Workspace, folder: Path, card: Mapping[str, Any]) -> None:
     client.set_terminated(run)
 
 
-def parameters(card: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def parameters(card: Card) -> Iterator[tuple[str, Any]]:
     """Yield what the model is and what it was made of; members by their place and family."""
-    yield from ((name, card[name]) for name in ("family", "dataset", "criterion", "trials"))
-    yield "features", len(card["features"])
-    for place, member in enumerate(card["members"], 1):
-        settings = {"sampling": member["sampling"], **member["parameters"]}
+    yield from (
+        (name, getattr(card, name)) for name in ("family", "dataset", "criterion", "trials")
+    )
+    yield "features", len(card.features)
+    for place, member in enumerate(card.members, 1):
+        settings = {"sampling": member.sampling, **member.parameters}
         for name, value in settings.items():
-            yield f"{place}.{member['family']}.{name}", value
+            yield f"{place}.{member.family}.{name}", value
 
 
-def metrics(card: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+def metrics(card: Card) -> Iterator[tuple[str, float]]:
     """Yield each metric by its rows, such as `test.roc_auc`; none that is undefined."""
-    for part, measured in card["metrics"].items():
-        for metric in measured["metrics"]:
-            if metric["value"] is not None:
-                yield f"{part}.{metric['name']}", metric["value"]
+    for part, measured in card.metrics.items():
+        for metric in measured.metrics:
+            if metric.value is not None:
+                yield f"{part}.{metric.name}", metric.value
 
 
 def _client(ws: Workspace) -> "MlflowClient":

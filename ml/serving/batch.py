@@ -86,7 +86,7 @@ def whom(ws: Workspace, champion: Artifact, as_of: datetime | None) -> tuple[dat
     Raises:
         AlmanacError: the model's features hold no complete month, or none as early as `as_of`.
     """
-    target = str(champion.card["target"])
+    target = champion.card.target
     with open_warehouse(ws.warehouse) as connection:
         families = {feature.view for feature in champion.features}
         first, newest = known_moments(ws, connection, families)

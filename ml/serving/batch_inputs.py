@@ -37,7 +37,7 @@ class Source:
     @property
     def target(self) -> str:
         """What the model predicts, which is also the name of its features' service."""
-        return str(self.model.card["target"])
+        return self.model.card.target
 
     def batches(self, customers: pa.Array) -> Iterator[tuple[pa.Array, Matrix]]:
         """Yield those customers who have any of the model's features, and these, in order.
@@ -88,4 +88,6 @@ def published(ws: Workspace, model: Artifact) -> datetime:
 def _reader(ws: Workspace, model: Artifact) -> "InputReader":
     from ml import store
 
-    return store.input_reader(ws, store.ModelInput.of(model.card))
+    card = model.card
+    wanted = store.ModelInput.of(card.target, card.model_id, card.features)
+    return store.input_reader(ws, wanted)

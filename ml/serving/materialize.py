@@ -43,7 +43,7 @@ def _input(ws: Workspace, champion: Artifact) -> tuple[str, tuple[str, ...]]:
     """Return a champion's input and its families, once it is defined and registered."""
     from ml import store
 
-    wanted = store.ModelInput.of(champion.card)
+    wanted = store.ModelInput.of(champion.card.target, champion.card.model_id, champion.features)
     known = store.feature_names(ws, wanted.target)
     check_features(pa.schema([(each.name, each.dtype) for each in known]), champion.features)
     store.define_input(ws, wanted)

@@ -79,7 +79,7 @@ def verify_input(ws: Workspace, predicted: Target) -> Verdict:
         AlmanacError: there is no champion, its input is not published, or no customer is known.
     """
     champion = artifact.champion(ws, predicted.name)
-    wanted = store.ModelInput.of(champion.card)
+    wanted = store.ModelInput.of(champion.card.target, champion.card.model_id, champion.features)
     reader = store.input_reader(ws, wanted)
     moment = reader.read([]).moment
     customers = _customers(ws, moment, reader.customers())

@@ -1,8 +1,7 @@
 """What a model reads, defined where its features lie: a view of the warehouse, known to Feast."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import duckdb
 from feast import FeatureStore, FeatureView
@@ -19,6 +18,7 @@ from feature_repo.inputs import (
 )
 from feature_repo.stores.duckdb_source import DuckDBSource
 from feature_repo.stores.relations import read_relation
+from ml.data.feature import Feature
 from ml.store.retrieval import feature_store, require_registry
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
@@ -37,11 +37,11 @@ class ModelInput:
     layout: str
 
     @classmethod
-    def of(cls, card: Mapping[str, Any]) -> "ModelInput":
-        """Return the input of the model that an artifact's card describes."""
-        features = tuple((each["name"], each["view"]) for each in card["features"])
-        layout = digest([f"{each['name']} {each['dtype']}" for each in card["features"]])
-        return cls(str(card["target"]), str(card["model_id"]), features, layout)
+    def of(cls, target: str, model_id: str, features: Sequence[Feature]) -> "ModelInput":
+        """Return the input of a model of these features, in its own order."""
+        named = tuple((each.name, each.view) for each in features)
+        layout = digest([f"{each.name} {each.dtype}" for each in features])
+        return cls(target, model_id, named, layout)
 
     @property
     def view(self) -> str:

@@ -1,4 +1,4 @@
-"""Honest numbers: everything that training does, done anew on one side, judged on the other."""
+"""Nested cross-validation and rolling-origin backtests: a plan's choices are all made inside."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ml.data.split import folds, months_of, parts, temporal
+from ml.data.split import customer_groups, folds, months_of, temporal, train_and_held_out
 from ml.data.training_set import Labels, Rows, TrainingSet, Vector
 from ml.dataset.rows import labelled_rows
 from ml.evaluation.bootstrap import Estimate, Interval, estimate
@@ -22,9 +22,10 @@ from ml.evaluation.metrics import (
 from ml.evaluation.thresholds import Outcome, always_yes, outcome
 from ml.models import FAMILIES
 from ml.registry import artifact
-from ml.training.crossfit import FOLDS, baseline_of, refuse_poor
+from ml.registry.backtest_months import BacktestMonth, write_months
+from ml.training.crossfit import FOLDS, CrossFit, refuse_poor
 from ml.training.ensemble import learn
-from ml.training.kept_backtest import Month, keep
+from ml.training.leaderboard import baseline_ranking
 from ml.training.plan import Plan, read_plan
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
@@ -108,8 +109,8 @@ def plan_of(ws: Workspace, target: Target) -> Plan:
         AlmanacError: the target has no champion.
     """
     champion = artifact.champion(ws, target.name)
-    plan = read_plan(champion.card["plan"], str(champion.folder / artifact.CARD))
-    trials = champion.card["trials"] if plan.searches else None
+    plan = read_plan(champion.card.plan, str(champion.folder / artifact.CARD))
+    trials = champion.card.trials if plan.searches else None
     return replace(plan, budget=None, trials=trials)
 
 
@@ -140,7 +141,7 @@ def backtests(
     rows = labelled_rows(ws, target)
     if protocol.placebo:
         rows = _shuffled_labels(rows)
-    refuse_poor(rows, target)
+    refuse_poor(rows, customer_groups(rows, merge_equals=not target.temporal), target)
     walk = _Walk(rows, target, list(_halves(rows, target, protocol)), protocol)
     return [walk.backtest(title, plan) for title, plan in plans]
 
@@ -149,16 +150,18 @@ def keep_months(ws: Workspace, found: Backtest) -> None:
     """Keep the label months of a backtest of the champion's plan, for the report to show."""
     champion = artifact.champion(ws, found.target)
     months = [month for run in found.runs if (month := _kept(run)) is not None]
-    keep(ws.models / found.target, champion.model_id, months)
+    write_months(ws.models / found.target, champion.model_id, months)
 
 
-def _kept(run: Run) -> Month | None:
+def _kept(run: Run) -> BacktestMonth | None:
     """Return what is kept of a run; None where its ROC-AUC has no interval."""
     found = _mean_auc([run])
     if found is None or found.interval is None:
         return None
     positives = int(run.labels.sum())
-    return Month(run.name, len(run.labels), positives, found.value, found.interval, run.baseline)
+    return BacktestMonth(
+        run.name, len(run.labels), positives, found.value, found.interval, run.baseline
+    )
 
 
 # A run's name, with its pairs of rows to learn from and rows to judge.
@@ -191,8 +194,7 @@ class _Walk:
         for fold, (train, judged) in enumerate(pairs):
             fold_of[judged] = fold
             training = rows.take(train)
-            refuse_poor(training, target)
-            learnt = learn(training, plan, merge_equals=not target.temporal, quiet=True)
+            learnt = learn(CrossFit.of(training, target, plan), plan, quiet=True)
             told[judged] = learnt.predict(rows.matrix[judged])
             chosen[judged] = told[judged] >= learnt.threshold
             bar.update()
@@ -204,7 +206,7 @@ class _Walk:
             probabilities=told[every],
             chosen=chosen[every],
             fold_of=fold_of[every],
-            ranking=missing_last(baseline_of(rows, target))[every],
+            ranking=missing_last(baseline_ranking(rows, target))[every],
             prior=float(rows.labels[pairs[0][0]].mean()),
         )
 
@@ -216,14 +218,15 @@ def _halves(rows: TrainingSet, target: Target, protocol: Protocol) -> Iterator[H
             split = temporal(rows.times, target.horizon_months, month)
             yield str(month), [(split.train, split.test)]
         return
+    groups = customer_groups(rows, merge_equals=True)
     for number in range(1, protocol.repeats + 1):
         # The first shuffle is not the one that training chose on.
         seed = 1000 + number
         if protocol.holdout is None:
-            fold_of = folds(rows, FOLDS, seed, merge_equals=True)
-            yield f"shuffle {number}", list(parts(fold_of))
+            fold_of = folds(rows.labels, groups, FOLDS, seed)
+            yield f"shuffle {number}", list(train_and_held_out(fold_of))
         else:
-            slices = folds(rows, _SLICES, seed, merge_equals=True)
+            slices = folds(rows.labels, groups, _SLICES, seed)
             judged = slices < max(1, round(protocol.holdout * _SLICES))
             yield f"split {number}", [(np.flatnonzero(~judged), np.flatnonzero(judged))]
 

@@ -1,36 +1,31 @@
-"""Learning from one target's rows: fetching them, fitting a candidate, judging it out of fold."""
+"""Cross-fitting: every row is judged by a model that was fitted without the row's fold."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from ml.data.resampling import draw, drawn_at_most
-from ml.data.split import Split, customer_groups, parts, stratified, temporal
-from ml.data.training_set import (
-    Matrix,
-    Rows,
-    TrainingSet,
-    Vector,
-    blocks,
-    informative,
-)
-from ml.models import FAMILIES, LightGBM, Model
-from ml.models import parallel as workers
+from ml.data.split import CustomerGroups, customer_groups, folds, train_and_held_out
+from ml.data.training_set import Rows, TrainingSet, Vector, informative
+from ml.evaluation.metrics import roc_auc_within
+from ml.models import FAMILIES, LightGBM, Model, parallel
+from ml.training.plan import Plan
 from ml.workspace.errors import AlmanacError
 from ml.workspace.targets import Target
 
 FOLDS = 5
 LEAST_OF_A_CLASS = 10
 # Features are given up by halves: what a feature is worth depends on which others are there.
-KEPT_AT_ONCE = 0.5
+SHARE_KEPT = 0.5
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What can be fitted: a family, its parameters (else defaults), and how classes are evened."""
+    """What can be fitted: a family, its parameters (else defaults), a resampling of classes."""
 
     family: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -42,32 +37,92 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Part:
-    """A fold: rows to fit on, rows to judge, and the columns that the first of them chose."""
+class Fold:
+    """Positions of the rows to fit on and of those held out, and the columns to fit on."""
 
     train: Rows
-    judged: Rows
+    held_out: Rows
     columns: Rows
 
 
-def split_of(rows: TrainingSet, target: Target) -> Split:
-    """Return the split that the target's validation asks for."""
-    if target.temporal:
-        return temporal(rows.times, target.horizon_months)
-    return stratified(rows.times)
+@dataclass(frozen=True)
+class CrossFit:
+    """Training rows with their folds, and the columns chosen in each; made once a training.
+
+    All that is fitted in a training is fitted by `log_odds` (out of fold) or `fit` (on all rows).
+    """
+
+    data: TrainingSet
+    fold_of: Rows
+    folds: tuple[Fold, ...]
+    most_features: int | None
+    seed: int
+
+    @classmethod
+    def of(cls, data: TrainingSet, target: Target, plan: Plan) -> "CrossFit":
+        """Return the cross-fitting of these rows, customers whole, the same for every candidate.
+
+        Equal customers stay in one fold where time is absent: a copy would give the answer away.
+
+        Raises:
+            AlmanacError: a class has too few rows or customers to learn from.
+        """
+        groups = customer_groups(data, merge_equals=not target.temporal)
+        refuse_poor(data, groups, target)
+        fold_of = folds(data.labels, groups, FOLDS, plan.seed)
+
+        def fold(rows: tuple[Rows, Rows]) -> Fold:
+            return Fold(*rows, chosen_columns(data, rows[0], plan.features, plan.seed))
+
+        chosen = parallel.each(fold, train_and_held_out(fold_of))
+        return cls(data, fold_of, tuple(chosen), plan.features, plan.seed)
+
+    @cached_property
+    def columns(self) -> Rows:
+        """The columns that all rows together choose: those of the final model."""
+        rows = np.arange(len(self.data))
+        return chosen_columns(self.data, rows, self.most_features, self.seed)
+
+    def log_odds(self, candidate: Candidate, progress: "tqdm[Any] | None" = None) -> Vector:
+        """Return each row's log-odds from the model that was fitted without the row's fold."""
+        log_odds = np.empty(len(self.data))
+
+        def judge(fold: Fold) -> None:
+            model = fit(candidate, self.data, fold.train, fold.columns, self.seed)
+            log_odds[fold.held_out] = model.log_odds_at(
+                self.data.matrix, fold.held_out, fold.columns
+            )
+            if progress is not None:
+                progress.update()
+
+        family = FAMILIES[candidate.family]
+        parallel.each(judge, self.folds, family.most_threads(candidate.parameters, self._values()))
+        return log_odds
+
+    def fit(self, candidate: Candidate) -> Model:
+        """Return the candidate fitted to all rows and their columns."""
+        return fit(candidate, self.data, np.arange(len(self.data)), self.columns, self.seed)
+
+    def roc_auc(self, scores: Vector) -> float:
+        """Return the mean of the folds' ROC-AUC; 0 where it is undefined."""
+        return roc_auc_within(self.data.labels, scores, self.fold_of) or 0.0
+
+    def _values(self) -> int:
+        """Return how many values (rows times columns) the largest fit takes."""
+        labels = self.data.labels
+        return max(drawn_at_most(labels[fold.train]) * len(fold.columns) for fold in self.folds)
 
 
-def refuse_poor(training: TrainingSet, target: Target) -> None:
+def refuse_poor(data: TrainingSet, groups: CustomerGroups, target: Target) -> None:
     """Raise AlmanacError unless both classes have rows and customers enough to learn from."""
-    positives, negatives = training.positives, len(training) - training.positives
+    positives, negatives = data.positives, len(data) - data.positives
     if min(positives, negatives) < LEAST_OF_A_CLASS:
         raise AlmanacError(
             f"{target.name} has {positives} positives and {negatives} negatives to train on; "
             f"a model needs {LEAST_OF_A_CLASS} of each.\n"
             "Add data to the raw folder, then: dbt build"
         )
-    groups, _ = customer_groups(training, merge_equals=not target.temporal)
-    customers = len(np.unique(groups[training.labels == 1]))
+    customers = len(np.unique(groups.of_row[data.labels == 1]))
     if customers < FOLDS:
         raise AlmanacError(
             f"The positives of {target.name} are those of {customers} customers; "
@@ -85,62 +140,16 @@ def fit(candidate: Candidate, data: TrainingSet, rows: Rows, columns: Rows, seed
     return model.calibrated(intercept=drawn.shift)
 
 
-def parts_of(data: TrainingSet, fold_of: Rows, most: int | None, seed: int) -> list[Part]:
-    """Return the folds, each with columns chosen by its own training rows (at most `most`)."""
-
-    def part(rows: tuple[Rows, Rows]) -> Part:
-        return Part(*rows, chosen_columns(data, rows[0], most, seed))
-
-    return workers.each(part, parts(fold_of))
-
-
-def out_of_fold(
-    candidate: Candidate,
-    data: TrainingSet,
-    folds: Sequence[Part],
-    seed: int,
-    progress: "tqdm[Any] | None" = None,
-) -> Vector:
-    """Return each row's log-odds from the model that did not see the row's fold."""
-    log_odds = np.empty(len(data))
-
-    def judge(part: Part) -> None:
-        model = fit(candidate, data, part.train, part.columns, seed)
-        log_odds[part.judged] = told(model, data.matrix, part.judged, part.columns)
-        if progress is not None:
-            progress.update()
-
-    values = max(drawn_at_most(data.labels[part.train]) * len(part.columns) for part in folds)
-    workers.each(judge, folds, FAMILIES[candidate.family].at_once(candidate.parameters, values))
-    return log_odds
-
-
-def told(model: Model, matrix: Matrix, rows: Rows, columns: Rows) -> Vector:
-    """Return the log-odds of these rows, a block of them copied at a time."""
-    return np.concatenate(
-        [model.log_odds(matrix[rows[block][:, None], columns]) for block in blocks(len(rows))]
-    )
-
-
 def chosen_columns(data: TrainingSet, rows: Rows, most: int | None, seed: int) -> Rows:
     """Return the positions of at most `most` columns that vary in these rows, in order.
 
-    Boosted trees say what each is worth; the lesser half goes, until `most` are left.
+    The gain of boosted trees says what each is worth; the lesser half goes, until `most` are left.
     """
     columns = np.flatnonzero(informative(data, rows))
     while most is not None and len(columns) > most:
         model = fit(Candidate(LightGBM.family), data, rows, columns, seed)
         assert isinstance(model, LightGBM)
         worth = model.booster.feature_importance("gain")
-        kept = max(most, int(len(columns) * KEPT_AT_ONCE))
+        kept = max(most, int(len(columns) * SHARE_KEPT))
         columns = np.sort(columns[np.argsort(-worth, kind="stable")[:kept]])
     return columns
-
-
-def baseline_of(rows: TrainingSet, target: Target) -> Vector:
-    """Return the baseline feature, larger meaning likelier; NaN throughout where there is none."""
-    names = [feature.name for feature in rows.features]
-    if target.baseline is None or target.baseline.feature not in names:
-        return np.full(len(rows), np.nan)
-    values = rows.matrix[:, names.index(target.baseline.feature)].astype(np.float64)
-    return values if target.baseline.descending else -values

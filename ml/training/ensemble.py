@@ -1,4 +1,4 @@
-"""The choice: candidates judged out of fold, the best of them or several, fitted to all rows."""
+"""The choice of a model: candidates judged out of fold, the best alone or several combined."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,25 +10,14 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from tqdm import tqdm
 
-from ml.data.split import folds, parts
-from ml.data.training_set import Labels, Matrix, Rows, TrainingSet, Vector
-from ml.evaluation.metrics import roc_auc_within
+from ml.data.split import train_and_held_out
+from ml.data.training_set import Labels, Matrix, Rows, Vector
 from ml.evaluation.thresholds import best_threshold
-from ml.models import Blend, Model, Stack
-from ml.models import parallel as workers
-from ml.models.calibration import line, stacked
-from ml.training.crossfit import (
-    FOLDS,
-    Candidate,
-    Part,
-    chosen_columns,
-    fit,
-    out_of_fold,
-    parts_of,
-    told,
-)
+from ml.models import Blend, Model, Stack, parallel
+from ml.models.calibration import platt, stack_weights
+from ml.training.crossfit import Candidate, CrossFit
 from ml.training.plan import Plan
-from ml.training.search import Bar, Study, progress
+from ml.training.search import Bar, Search, progress
 from ml.workspace.errors import AlmanacError
 
 # A blend or a stack is of the best, one a family, of at most so many families.
@@ -37,7 +26,7 @@ MOST_MEMBERS = 4
 
 @dataclass(frozen=True)
 class Trial:
-    """A candidate with its log-odds out of fold, calibrated, and the mean of the folds' ROC-AUC."""
+    """A candidate, its log-odds out of fold after Platt scaling, the mean ROC-AUC of its folds."""
 
     candidate: Candidate
     log_odds: Vector
@@ -47,8 +36,8 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class _Mix:
-    """Trials taken together: their log-odds out of fold, and weights unless they count alike."""
+class _Combination:
+    """Trials combined: their log-odds out of fold, and weights unless all count alike."""
 
     trials: Sequence[Trial]
     log_odds: Vector
@@ -59,8 +48,8 @@ class _Mix:
 class Learnt:
     """The model, the columns it takes, and what was seen on the way.
 
-    `probabilities` are out of fold, made of log-odds by one calibration: `auc` is the mean of the
-    folds' ROC-AUC. `best` has the best trial of each family, best first; `trials` counts all.
+    `probabilities` are out of fold, all by one Platt scaling; `auc` is the mean of the folds'
+    ROC-AUC. `best` has the best trial of each family, best first; `trials` counts all.
     """
 
     model: Model
@@ -75,27 +64,25 @@ class Learnt:
 
     def predict(self, matrix: Matrix) -> Vector:
         """Return the probabilities of rows that have all columns, those it does not take too."""
-        rows = np.arange(len(matrix))
-        return np.asarray(expit(told(self.model, matrix, rows, self.columns)), dtype=np.float64)
+        log_odds = self.model.log_odds_at(matrix, np.arange(len(matrix)), self.columns)
+        return np.asarray(expit(log_odds), dtype=np.float64)
 
 
-def learn(  # noqa: PLR0913
-    data: TrainingSet,
+def learn(
+    cross_fit: CrossFit,
     plan: Plan,
     *,
-    merge_equals: bool,
     title: str = "",
     journal: Path | None = None,
     quiet: bool = False,
 ) -> Learnt:
     """Return the model that the plan finds in these rows, calibrated, with its threshold.
 
-    Everything is chosen by cross-validation within `data`: judge it on other rows.
+    Everything is chosen out of fold within these rows: judge it on other rows.
 
     Args:
-        data: the rows to learn from.
+        cross_fit: the rows to learn from, with their folds.
         plan: what to try.
-        merge_equals: whether equal customers stay in one fold, as they should where time is absent.
         title: shown beside the progress.
         journal: a file from which an interrupted search goes on.
         quiet: whether progress is not shown.
@@ -103,50 +90,30 @@ def learn(  # noqa: PLR0913
     Raises:
         AlmanacError: none of the plan's families can be had for so many rows.
     """
-    fold_of = folds(data, FOLDS, plan.seed, merge_equals=merge_equals)
-    judge = _Judge(data, plan.seed, fold_of, parts_of(data, fold_of, plan.features, plan.seed))
-    trials, count = _trials(judge, plan, progress(title, quiet=quiet), journal)
-    chosen = max(_mixes(judge, trials, plan), key=lambda mix: judge.auc(mix.log_odds))
-    slope, intercept = line(data.labels, chosen.log_odds)
+    labels = cross_fit.data.labels
+    trials, count = _trials(cross_fit, plan, progress(title, quiet=quiet), journal)
+    combinations = _combinations(cross_fit, trials, plan)
+    chosen = max(combinations, key=lambda each: cross_fit.roc_auc(each.log_odds))
+    slope, intercept = platt(labels, chosen.log_odds)
     probabilities = expit(slope * chosen.log_odds + intercept)
-    rows = np.arange(len(data))
-    columns = chosen_columns(data, rows, plan.features, plan.seed)
     return Learnt(
-        model=_fitted(chosen, data, rows, columns, plan.seed),
-        columns=columns,
-        fold_of=fold_of,
+        model=_fitted(cross_fit, chosen),
+        columns=cross_fit.columns,
+        fold_of=cross_fit.fold_of,
         probabilities=probabilities,
-        auc=judge.auc(probabilities),
-        threshold=best_threshold(data.labels, probabilities, plan.criterion, plan.costs),
+        auc=cross_fit.roc_auc(probabilities),
+        threshold=best_threshold(labels, probabilities, plan.criterion, plan.costs),
         best=tuple(trials),
         members=tuple(trial.candidate for trial in chosen.trials),
         trials=count,
     )
 
 
-@dataclass(frozen=True)
-class _Judge:
-    """The rows and folds that all candidates are judged on."""
-
-    data: TrainingSet
-    seed: int
-    fold_of: Rows
-    folds: Sequence[Part]
-
-    def trial(self, candidate: Candidate, bar: "tqdm[Any] | None" = None) -> Trial:
-        """Return what the candidate is worth."""
-        raw = out_of_fold(candidate, self.data, self.folds, self.seed, bar)
-        slope, intercept = line(self.data.labels, raw)
-        return Trial(candidate, slope * raw + intercept, self.auc(raw), slope, intercept)
-
-    def auc(self, scores: Vector) -> float:
-        """Return the mean of the folds' ROC-AUC; 0 where it is undefined."""
-        return roc_auc_within(self.data.labels, scores, self.fold_of) or 0.0
-
-
-def _trials(judge: _Judge, plan: Plan, show: Bar, journal: Path | None) -> tuple[list[Trial], int]:
+def _trials(
+    cross_fit: CrossFit, plan: Plan, show: Bar, journal: Path | None
+) -> tuple[list[Trial], int]:
     """Return the best trial of each family, best first, and how many trials there were."""
-    rows = len(judge.data)
+    rows = len(cross_fit.data)
     families = plan.families_for(rows)
     if not families:
         raise AlmanacError(
@@ -154,78 +121,87 @@ def _trials(judge: _Judge, plan: Plan, show: Bar, journal: Path | None) -> tuple
             "Name another: ml train --model lightgbm"
         )
     if plan.searches:
-        found, count = _searched(judge, plan, families, show, journal)
+        found, count = _searched(cross_fit, plan, families, show, journal)
     else:
         starts = [Candidate(*start) for start in plan.starts(rows)]
-        with show(len(starts) * len(judge.folds), "fit") as bar:
-            found, count = [judge.trial(start, bar) for start in starts], len(starts)
+        with show(len(starts) * len(cross_fit.folds), "fit") as bar:
+            found, count = [_trial(cross_fit, start, bar) for start in starts], len(starts)
     ranked = sorted(found, key=lambda trial: -trial.auc)
     best = {trial.candidate.family: trial for trial in reversed(ranked)}
     return sorted(best.values(), key=lambda trial: -trial.auc), count
 
 
+def _trial(cross_fit: CrossFit, candidate: Candidate, bar: "tqdm[Any] | None" = None) -> Trial:
+    """Return the candidate with what it is worth."""
+    raw = cross_fit.log_odds(candidate, bar)
+    slope, intercept = platt(cross_fit.data.labels, raw)
+    return Trial(candidate, slope * raw + intercept, cross_fit.roc_auc(raw), slope, intercept)
+
+
 def _searched(
-    judge: _Judge, plan: Plan, families: Sequence[str], show: Bar, journal: Path | None
+    cross_fit: CrossFit, plan: Plan, families: Sequence[str], show: Bar, journal: Path | None
 ) -> tuple[list[Trial], int]:
     seen: dict[int, Trial] = {}
 
     def worth(number: int, candidate: Candidate) -> float:
-        seen[number] = judge.trial(candidate)
+        seen[number] = _trial(cross_fit, candidate)
         return seen[number].auc
 
-    study = Study(plan, families, judge.data.labels, journal)
-    count = study.run(worth, show)
+    search = Search(plan, families, cross_fit.data.labels, journal)
+    count = search.run(worth, show)
     # What an earlier run judged is judged again: a journal keeps no predictions.
-    return [seen.get(n) or judge.trial(each) for n, each in study.best().items()], count
+    return [seen.get(n) or _trial(cross_fit, each) for n, each in search.best().items()], count
 
 
-def _mixes(judge: _Judge, trials: Sequence[Trial], plan: Plan) -> Iterator[_Mix]:
+def _combinations(
+    cross_fit: CrossFit, trials: Sequence[Trial], plan: Plan
+) -> Iterator[_Combination]:
     """Yield what may be chosen, the simplest first: the best alone, means and a stack of the best.
 
     The stack's weights come from the other folds' rows, so that it is judged as fairly as a mean.
     """
-    yield _Mix(trials[:1], trials[0].log_odds)
+    yield _Combination(trials[:1], trials[0].log_odds)
     if plan.blends:
         for count in range(2, min(MOST_MEMBERS, len(trials)) + 1):
-            yield _Mix(trials[:count], _mean(trials[:count]))
+            yield _Combination(trials[:count], _mean(trials[:count]))
     if plan.stacks:
-        stack = _stack(judge, trials[:MOST_MEMBERS])
+        stack = _stack(cross_fit, trials[:MOST_MEMBERS])
         if len(stack.trials) > 1:
             yield stack
 
 
-def _stack(judge: _Judge, trials: Sequence[Trial]) -> _Mix:
-    labels, told = judge.data.labels, np.column_stack([trial.log_odds for trial in trials])
-    weights, _ = stacked(labels, told)
-    # Who counts for nothing need not be fitted.
-    counted = [int(i) for i in np.flatnonzero(weights)]
-    return _Mix(
-        [trials[i] for i in counted],
-        stacked_out_of_fold(labels, told, judge.fold_of),
-        tuple(float(weights[i]) for i in counted),
+def _stack(cross_fit: CrossFit, trials: Sequence[Trial]) -> _Combination:
+    labels = cross_fit.data.labels
+    log_odds = np.column_stack([trial.log_odds for trial in trials])
+    weights, _ = stack_weights(labels, log_odds)
+    # A model of no weight need not be fitted.
+    members = [int(i) for i in np.flatnonzero(weights)]
+    return _Combination(
+        [trials[i] for i in members],
+        stacked_out_of_fold(labels, log_odds, cross_fit.fold_of),
+        tuple(float(weights[i]) for i in members),
     )
 
 
 def stacked_out_of_fold(labels: Labels, log_odds: NDArray[np.float64], fold_of: Rows) -> Vector:
     """Return each row's sum of its models' log-odds by the weights that the other folds give."""
-    told = np.empty(len(labels))
-    for others, fold in parts(fold_of):
-        weights, intercept = stacked(labels[others], log_odds[others])
-        told[fold] = log_odds[fold] @ weights + intercept
-    return told
+    summed = np.empty(len(labels))
+    for others, fold in train_and_held_out(fold_of):
+        weights, intercept = stack_weights(labels[others], log_odds[others])
+        summed[fold] = log_odds[fold] @ weights + intercept
+    return summed
 
 
 def _mean(trials: Sequence[Trial]) -> Vector:
     return np.asarray(np.mean([trial.log_odds for trial in trials], axis=0))
 
 
-def _fitted(mix: _Mix, data: TrainingSet, rows: Rows, columns: Rows, seed: int) -> Model:
+def _fitted(cross_fit: CrossFit, chosen: _Combination) -> Model:
     def fitted(member: Trial) -> Model:
-        model = fit(member.candidate, data, rows, columns, seed)
-        return model.calibrated(member.slope, member.intercept)
+        return cross_fit.fit(member.candidate).calibrated(member.slope, member.intercept)
 
-    models = tuple(workers.each(fitted, mix.trials, at_once=1))
+    models = tuple(parallel.each(fitted, chosen.trials, most_threads=1))
     if len(models) == 1:
         return models[0]
-    whole = Stack(models, mix.weights) if mix.weights else Blend(models)
-    return whole.calibrated(*line(data.labels, mix.log_odds))
+    whole = Stack(models, chosen.weights) if chosen.weights else Blend(models)
+    return whole.calibrated(*platt(cross_fit.data.labels, chosen.log_odds))

@@ -1,4 +1,4 @@
-"""Evaluation: the champion's held-out numbers beside trivial answers and the simulator's limit."""
+"""Evaluation: the champion's held-out metrics beside trivial answers and the simulator's limit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,18 +7,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ml.data.split import parts
-from ml.data.training_set import Labels, Rows, Vector
+from ml.data.training_set import Labels, Vector
 from ml.evaluation.bootstrap import Interval, estimates
+from ml.evaluation.measured import Metric
 from ml.evaluation.metrics import (
-    Metric,
     average_precision_of_draws,
     brier_of_draws,
     measure,
     roc_auc_of_draws,
 )
-from ml.evaluation.thresholds import Costs, Outcome, always_yes, best_threshold, outcome
+from ml.evaluation.thresholds import (
+    Costs,
+    Outcome,
+    always_yes,
+    best_threshold,
+    cross_fitted_choice,
+    outcome,
+)
 from ml.registry import artifact
+from ml.registry.card import Card
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import Target, true_probabilities
 
@@ -65,18 +72,18 @@ def evaluate(ws: Workspace, target: Target) -> Evaluation:
         AlmanacError: the target has no champion.
     """
     champion = artifact.champion(ws, target.name)
-    measured = champion.card["metrics"]
-    part = "test" if "test" in measured else "cv"
+    part = champion.card.held_out
+    measured, held_out = champion.card.metrics[part], _held_out(champion, part)
     return Evaluation(
         target=target.name,
         model_id=champion.model_id,
         part=part,
-        rows=measured[part]["rows"],
-        positives=measured[part]["positives"],
-        metrics=tuple(Metric.read(record) for record in measured[part]["metrics"]),
-        limits=_limits(ws, champion, part),
-        intervals=_intervals(champion, part),
-        protocol=champion.card["protocol"][0],
+        rows=measured.rows,
+        positives=measured.positives,
+        metrics=measured.metrics,
+        limits=_limits(ws, champion.card, held_out),
+        intervals=_intervals(held_out),
+        protocol=champion.card.protocol[0],
     )
 
 
@@ -90,18 +97,16 @@ def decide(ws: Workspace, target: Target, criterion: str, costs: Costs) -> Decis
         AlmanacError: the target has no champion.
     """
     champion = artifact.champion(ws, target.name)
-    told = {part: _told(champion, part) for part in ("cv", "test")}
-    labels, probabilities, fold_of = told["cv"]
+    cv, test = _held_out(champion, "cv"), _held_out(champion, "test")
+    labels, probabilities = _labels(cv), cv["probability"].to_numpy()
     threshold = best_threshold(labels, probabilities, criterion, costs)
-    if len(told["test"][0]):
-        labels, probabilities, _ = told["test"]
+    if len(test):
+        labels, probabilities = _labels(test), test["probability"].to_numpy()
         chosen = probabilities >= threshold
         protocol = "Chosen on folds of the training months, judged on the newest label month."
     else:
-        chosen = np.zeros(len(labels), dtype=np.bool_)
-        for others, fold in parts(fold_of):
-            cut = best_threshold(labels[others], probabilities[others], criterion, costs)
-            chosen[fold] = probabilities[fold] >= cut
+        fold_of = cv["fold"].to_numpy().astype(np.int64)
+        chosen = cross_fitted_choice(labels, probabilities, fold_of, criterion, costs)
         protocol = "Each fold is judged by the threshold that the other folds choose."
     return Decision(
         target=target.name,
@@ -117,44 +122,38 @@ def decide(ws: Workspace, target: Target, criterion: str, costs: Costs) -> Decis
     )
 
 
-def _told(champion: artifact.Artifact, part: str) -> tuple[Labels, Vector, Rows]:
-    """Return labels, probabilities and folds of the held-out rows of this part."""
+def _held_out(champion: artifact.Artifact, part: str) -> pa.Table:
+    """Return the champion's held-out predictions of this part, `cv` or `test`."""
     table = champion.predictions()
-    table = table.filter(pc.equal(table["part"], part))
-    return (
-        table["label"].to_numpy().astype(np.int8),
-        table["probability"].to_numpy(),
-        table["fold"].to_numpy().astype(np.int64),
-    )
+    return table.filter(pc.equal(table["part"], part))
 
 
-def _intervals(champion: artifact.Artifact, part: str) -> dict[str, Interval | None]:
-    """Return 95 % bootstrap intervals, over customers, of what ranks and of what promises."""
-    table = champion.predictions()
-    table = table.filter(pc.equal(table["part"], part))
-    labels, told = table["label"].to_numpy().astype(np.int8), table["probability"].to_numpy()
+def _labels(held_out: pa.Table) -> Labels:
+    return np.asarray(held_out["label"].to_numpy(), dtype=np.int8)
+
+
+def _intervals(held_out: pa.Table) -> dict[str, Interval | None]:
+    """Return 95 % bootstrap intervals, over customers, of ROC-AUC, PR-AUC and Brier score."""
+    labels, probabilities = _labels(held_out), held_out["probability"].to_numpy()
     statistics = {
-        "roc_auc": roc_auc_of_draws(labels, told),
-        "pr_auc": average_precision_of_draws(labels, told),
-        "brier": brier_of_draws(labels, told),
+        "roc_auc": roc_auc_of_draws(labels, probabilities),
+        "pr_auc": average_precision_of_draws(labels, probabilities),
+        "brier": brier_of_draws(labels, probabilities),
     }
-    found = estimates(statistics, table["customer_id"].to_numpy().astype(str))
+    found = estimates(statistics, held_out["customer_id"].to_numpy().astype(str))
     return {name: each.interval for name, each in found.items()}
 
 
-def _limits(ws: Workspace, champion: artifact.Artifact, part: str) -> dict[str, float | None]:
+def _limits(ws: Workspace, card: Card, held_out: pa.Table) -> dict[str, float | None]:
     """Return the metrics of the simulator's own probabilities on exactly these rows, if known."""
-    predictions = champion.predictions()
-    judged = predictions.filter(pc.equal(predictions["part"], part))
-    truth = _truth(ws, str(champion.card["target"]), judged)
+    truth = _truth(ws, card.target, held_out)
     if truth is None:
         return {}
-    labels = judged["label"].to_numpy().astype(np.int8)
     measured = measure(
-        labels,
+        _labels(held_out),
         truth,
-        prior=float(champion.card["prevalence"]),
-        chosen=truth >= champion.card["threshold"],
+        prior=card.prevalence,
+        chosen=truth >= card.threshold,
         baseline=truth,
     )
     return {name: measured.value(name) for name in _LIMITED}

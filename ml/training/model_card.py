@@ -1,4 +1,4 @@
-"""What an artifact says of its model: the card, the protocol, the held-out predictions."""
+"""What training tells of a model: its card, its held-out predictions, its features' importance."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -10,14 +10,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ml.data.feature import Feature
 from ml.data.split import Split, months_of
-from ml.data.training_set import Feature, Matrix, Rows, TrainingSet, Vector, evenly
+from ml.data.training_set import Matrix, Rows, TrainingSet, Vector, evenly
 from ml.dataset.recipe import Manifest
-from ml.evaluation.metrics import Measured, measure
+from ml.evaluation.measured import Measured
+from ml.evaluation.metrics import measure
+from ml.evaluation.thresholds import cross_fitted_choice
 from ml.registry.artifact import package_versions
+from ml.registry.card import Calibration, Card, Member
 from ml.training.crossfit import FOLDS
 from ml.training.ensemble import Learnt
-from ml.training.leaderboard import compared
+from ml.training.leaderboard import leaderboard
 from ml.training.plan import Plan
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import Target
@@ -61,15 +65,32 @@ class Fitted:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Rows with predictions made by models that never saw their customers (cv) or month (test)."""
+class HeldOut:
+    """Rows with predictions of models that never saw their customers (cv) or month (test)."""
 
     part: str
     data: TrainingSet
     probabilities: Vector
     baseline: Vector
     chosen: NDArray[np.bool_]
-    fold: Rows
+    fold_of: Rows
+
+    @classmethod
+    def cross_validated(cls, fitted: Fitted, baseline: Vector) -> "HeldOut":
+        """Return the training rows, each fold chosen by the threshold of the other folds."""
+        learnt, plan = fitted.learnt, fitted.plan
+        labels, probabilities = fitted.training.labels, learnt.probabilities
+        chosen = cross_fitted_choice(
+            labels, probabilities, learnt.fold_of, plan.criterion, plan.costs
+        )
+        return cls("cv", fitted.training, probabilities, baseline, chosen, learnt.fold_of)
+
+    @classmethod
+    def of_test_month(cls, learnt: Learnt, data: TrainingSet, baseline: Vector) -> "HeldOut":
+        """Return the rows of the test month, chosen by the model's threshold."""
+        probabilities, no_fold = learnt.predict(data.matrix), np.full(len(data), -1)
+        chosen = probabilities >= learnt.threshold
+        return cls("test", data, probabilities, baseline, chosen, no_fold)
 
     def measured(self, prior: float) -> Measured:
         """Return the metrics of these rows; `prior` is the prevalence in training."""
@@ -82,39 +103,37 @@ class Judged:
         )
 
 
-def card(
-    dataset: Manifest, fitted: Fitted, judged: Sequence[Judged], split: Split
-) -> dict[str, Any]:
+def card_of(dataset: Manifest, fitted: Fitted, held_out: Sequence[HeldOut], split: Split) -> Card:
     """Return the model's card: what it is, what it was made of and how good it is."""
     target = dataset.target
     training, learnt, digest = fitted.training, fitted.learnt, fitted.training.digest()
-    return {
-        "target": target.name,
-        "model_id": _model_id(target.name, digest, fitted),
-        "family": learnt.model.family,
-        "features": [asdict(feature) for feature in fitted.features],
-        "threshold": learnt.threshold,
-        "criterion": fitted.plan.criterion,
-        "calibration": {"slope": learnt.model.slope, "intercept": learnt.model.intercept},
-        "prevalence": fitted.prior,
-        "training_rows": len(training),
-        "training_positives": training.positives,
-        "metrics": {each.part: asdict(each.measured(fitted.prior)) for each in judged},
-        "baseline": asdict(target.baseline) if target.baseline else None,
-        "candidates": fitted.candidates,
-        "comparison": compared(learnt, training, judged[0].baseline),
-        "members": [member.record() for member in learnt.members],
-        "plan": fitted.plan.record(),
-        "trials": learnt.trials,
-        "protocol": _protocol(target, fitted, split),
-        "dataset": dataset.id,
-        "training_set_hash": digest,
-        "manifest_hash": dataset.manifest_hash,
-        "packages": package_versions(),
-    }
+    return Card(
+        target=target.name,
+        model_id=_model_id(target.name, digest, fitted),
+        family=learnt.model.family,
+        features=tuple(fitted.features),
+        threshold=learnt.threshold,
+        criterion=fitted.plan.criterion,
+        calibration=Calibration(slope=learnt.model.slope, intercept=learnt.model.intercept),
+        prevalence=fitted.prior,
+        training_rows=len(training),
+        training_positives=training.positives,
+        metrics={each.part: each.measured(fitted.prior) for each in held_out},
+        baseline=target.baseline,
+        candidates=fitted.candidates,
+        comparison=tuple(leaderboard(learnt, training, held_out[0].baseline)),
+        members=tuple(Member(**asdict(member)) for member in learnt.members),
+        plan=fitted.plan.record(),
+        trials=learnt.trials,
+        protocol=tuple(_protocol(target, fitted, split)),
+        dataset=dataset.id,
+        training_set_hash=digest,
+        manifest_hash=dataset.manifest_hash,
+        packages=package_versions(),
+    )
 
 
-def predictions_table(judged: Sequence[Judged]) -> pa.Table:
+def predictions_table(held_out: Sequence[HeldOut]) -> pa.Table:
     """Return the held-out rows with label, probability and baseline, and which part they are of."""
     return pa.concat_tables(
         pa.table(
@@ -125,10 +144,10 @@ def predictions_table(judged: Sequence[Judged]) -> pa.Table:
                 "probability": each.probabilities,
                 "baseline": pa.array(each.baseline, pa.float64(), from_pandas=True),
                 "part": pa.array([each.part] * len(each.data), pa.string()),
-                "fold": pa.array(each.fold, pa.int32()),
+                "fold": pa.array(each.fold_of, pa.int32()),
             }
         )
-        for each in judged
+        for each in held_out
     )
 
 

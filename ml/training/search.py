@@ -28,13 +28,13 @@ def progress(title: str, *, quiet: bool) -> Bar:
     )
 
 
-class Study:
-    """A study of candidates: each family's defaults first, then what the sampler suggests."""
+class Search:
+    """A search among candidates: each family's defaults first, then what the sampler suggests."""
 
     def __init__(
         self, plan: Plan, families: Sequence[str], labels: Labels, journal: Path | None
     ) -> None:
-        """Open the study of `plan`, in memory or where `journal` keeps it."""
+        """Open the search of `plan`, in memory or where `journal` keeps it."""
         self._plan, self._families, self._labels = plan, families, labels
         self._study = _opened(f"{plan.key()}-{'-'.join(families)}", journal)
 

@@ -1,24 +1,20 @@
 """Training: one target's rows in, judged on rows they never saw, one artifact out."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from ml.data.split import parts
-from ml.data.training_set import TrainingSet, Vector
+from ml.data.split import Split, stratified, temporal
+from ml.data.training_set import TrainingSet
 from ml.dataset import Dataset, current
 from ml.dataset.recipe import to_json
-from ml.evaluation.thresholds import best_threshold
-from ml.models.contributions import driven
-from ml.registry import artifact
-from ml.registry import champions as registry
+from ml.models import importance_and_contributions
+from ml.registry import artifact, champions
+from ml.registry.card import Card
 from ml.registry.champions import Contest
-from ml.training.crossfit import baseline_of, refuse_poor, split_of
-from ml.training.ensemble import Learnt, learn
-from ml.training.model_card import Fitted, Judged, card, described, predictions_table
+from ml.training.crossfit import CrossFit
+from ml.training.ensemble import learn
+from ml.training.leaderboard import baseline_ranking
+from ml.training.model_card import Fitted, HeldOut, card_of, described, predictions_table
 from ml.training.plan import Plan
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import Target
@@ -30,7 +26,7 @@ class Trained:
 
     target: str
     folder: Path
-    card: Mapping[str, Any]
+    card: Card
     contest: Contest
 
 
@@ -62,44 +58,34 @@ def train_on(
         AlmanacError: the labels cannot carry a model, or none of the plan's families can be had.
     """
     plan, target = plan or Plan(), dataset.manifest.target
-    split = split_of(rows, target)
+    split, baseline = split_of(rows, target), baseline_ranking(rows, target)
     training, test = rows.take(split.train), rows.take(split.test)
-    refuse_poor(training, target)
+    cross_fit = CrossFit.of(training, target, plan)
     journal = ws.models / target.name / "search" / f"{dataset.manifest.id}.journal"
-    learnt = learn(
-        training, plan, merge_equals=not target.temporal, title=target.name, journal=journal
-    )
-    fitted = Fitted(learnt, training, plan)
-    baseline = baseline_of(rows, target)
-    judged = [_judged_cv(training, learnt, baseline[split.train], plan)]
+    fitted = Fitted(learn(cross_fit, plan, title=target.name, journal=journal), training, plan)
+    held_out = [HeldOut.cross_validated(fitted, baseline[split.train])]
     if len(test):
-        judged.append(_judged_test(test, learnt, baseline[split.test]))
-    about = card(dataset.manifest, fitted, judged, split)
-    records = {artifact.DATASET: to_json(dataset.manifest), **_driven(ws, fitted)}
-    folder = artifact.save(ws, about, learnt.model, predictions_table(judged), records)
-    return Trained(target.name, folder, about, registry.settle(ws, artifact.load(folder)))
+        held_out.append(HeldOut.of_test_month(fitted.learnt, test, baseline[split.test]))
+    card = card_of(dataset.manifest, fitted, held_out, split)
+    records = {artifact.DATASET: to_json(dataset.manifest), **_importance(ws, fitted)}
+    predictions = predictions_table(held_out)
+    folder = artifact.save(ws, card, fitted.learnt.model, predictions, records)
+    return Trained(target.name, folder, card, champions.settle(ws, artifact.load(folder)))
 
 
-def _driven(ws: Workspace, fitted: Fitted) -> dict[str, artifact.Record]:
-    """Return what is kept of how features drive the model."""
-    entries, contributions = driven(fitted.learnt.model, fitted.sample(), fitted.names)
+def split_of(rows: TrainingSet, target: Target) -> Split:
+    """Return the split that the target's validation asks for."""
+    if target.temporal:
+        return temporal(rows.times, target.horizon_months)
+    return stratified(rows.times)
+
+
+def _importance(ws: Workspace, fitted: Fitted) -> dict[str, artifact.Record]:
+    """Return the files on the features' importance and contributions."""
+    entries, contributions = importance_and_contributions(
+        fitted.learnt.model, fitted.sample(), fitted.names
+    )
     return {
         artifact.IMPORTANCE: described(ws, entries),
         artifact.CONTRIBUTIONS: contributions,
     }
-
-
-def _judged_cv(data: TrainingSet, learnt: Learnt, baseline: Vector, plan: Plan) -> Judged:
-    """Judge the folds, each by the threshold that the other folds would have chosen."""
-    chosen = np.zeros(len(data), dtype=np.bool_)
-    told = learnt.probabilities
-    for others, fold in parts(learnt.fold_of):
-        cut = best_threshold(data.labels[others], told[others], plan.criterion, plan.costs)
-        chosen[fold] = told[fold] >= cut
-    return Judged("cv", data, told, baseline, chosen, learnt.fold_of)
-
-
-def _judged_test(data: TrainingSet, learnt: Learnt, baseline: Vector) -> Judged:
-    told = learnt.predict(data.matrix)
-    no_fold = np.full(len(data), -1)
-    return Judged("test", data, told, baseline, told >= learnt.threshold, no_fold)

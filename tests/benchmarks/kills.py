@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from ml import store
+from ml.data.feature import Feature
 from ml.store import retrieval as training
 from ml.store.reading import online_rows_of
 from ml.workspace.settings import Workspace
@@ -193,12 +194,8 @@ def read(place: Place, way: Callable[..., Any], stop: Event, answers: Any) -> No
 
 def by_vector(ws: Workspace) -> Callable[[], Any]:
     features = tuple(FEATURES)
-    card = {
-        "target": "purchase_any",
-        "model_id": "first",
-        "features": [{"name": n, "view": v, "dtype": "double"} for n, v in features],
-    }
-    reader = store.input_reader(ws, store.ModelInput.of(card))
+    read = [Feature(name, "double", view) for name, view in features]
+    reader = store.input_reader(ws, store.ModelInput.of("purchase_any", "first", read))
     return lambda: reader.read(CUSTOMERS).matrix
 
 

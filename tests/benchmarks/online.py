@@ -216,7 +216,9 @@ def read(ws: Workspace, size: Size, form: str) -> None:
 def by_vector(ws: Workspace) -> Callable[[list[str]], object]:
     """Return the read of a model's input."""
     card = champion(ws, "purchase_any").card
-    return store.input_reader(ws, store.ModelInput.of(card)).read
+    return store.input_reader(
+        ws, store.ModelInput.of(card.target, card.model_id, card.features)
+    ).read
 
 
 def by_name(ws: Workspace) -> Callable[[list[str]], object]:

@@ -14,12 +14,14 @@ import lightgbm
 import numpy as np
 import pyarrow as pa
 
+from ml.data.feature import Feature
 from ml.models import FAMILIES as MODELS
 from ml.models import LightGBM, Model
 from ml.registry import artifact
 from ml.registry import champions as registry
 from tests.benchmarks.process import run
 from tests.benchmarks.vector_workspace import Shape, aside, build, workspace
+from tests.cards import card
 
 FAMILIES, WIDTH, MONTHS = 2, 100, 3
 TREES, LEAVES = 400, 31
@@ -90,16 +92,15 @@ def fitted(sample: np.ndarray) -> dict[str, Model]:
 
 def register(home: Path, name: str, model: Model, shape: Shape) -> None:
     """Write the model into the registry."""
-    features = [{"name": name, "dtype": "float", "view": view} for name, view in shape.names]
-    card = {"target": "bench", "model_id": f"bench-{name}", "family": model.family,
-            "features": features, "threshold": 0.5}  # fmt: skip
-    drivers = [{"feature": f["name"], "direction": "up", "importance": 0.005,
-                "description": f"Sum of amounts of {f['name']}, over 3 months."}
+    features = [Feature(name, "float", view) for name, view in shape.names]
+    about = card(target="bench", model_id=f"bench-{name}", family=model.family, features=features)
+    drivers = [{"feature": f.name, "direction": "up", "importance": 0.005,
+                "description": f"Sum of amounts of {f.name}, over 3 months."}
                for f in features]  # fmt: skip
     records = {artifact.IMPORTANCE: drivers, artifact.DATASET: {}}
     rows = {"customer_id": ["a"], "event_timestamp": [0], "label": [1], "probability": [0.5]}
     table = pa.table(rows | {"part": ["cv"]})
-    folder = artifact.save(workspace(home), card, model, table, records)
+    folder = artifact.save(workspace(home), about, model, table, records)
     registry.settle(workspace(home), artifact.load(folder))
 
 

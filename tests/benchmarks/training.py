@@ -38,9 +38,9 @@ def race(home: Path, options: list[str]) -> None:
     took = run(command, ALMANAC_HOME=str(home), DBT_TARGET_PATH=str(home / "target"))
     newest = max((home / "models" / "bench").glob("*/card.json"), key=lambda p: p.stat().st_mtime)
     card = artifact.load(newest.parent).card
-    metrics = {each["name"]: each["value"] for each in card["metrics"]["test"]["metrics"]}
+    metrics = {each.name: each.value for each in card.metrics["test"].metrics}
     print(
-        f"{card['training_rows']:,} rows, {len(card['features']):,} features, {card['family']}: "
+        f"{card.training_rows:,} rows, {len(card.features):,} features, {card.family}: "
         f"test ROC-AUC {metrics['roc_auc']:.4f}, {took.seconds:,.0f} s, "
         f"{took.busy:,.0f} s of processors, peak memory {took.peak / 2**30:.1f} GiB",
         flush=True,

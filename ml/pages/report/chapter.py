@@ -54,7 +54,7 @@ def chapter(target: Target, marts: Marts) -> Chapter:
 
 
 def _thresholds(target: Target) -> Thresholds:
-    rows, chosen = target.rows, float(target.card["threshold"])
+    rows, chosen = target.rows, target.card.threshold
     return curves.thresholds(rows.label, rows.probability, chosen, target.costs or Costs())
 
 
@@ -98,7 +98,7 @@ def _promises(target: Target, found: Thresholds | None, scores: Scores | None) -
         if target.costs is not None:
             pictures["profit"] = promises.profit(name, found)
     if scores is not None:
-        pictures["scores"] = promises.scores(name, scores.values, target.card.get("threshold"))
+        pictures["scores"] = promises.scores(name, scores.values, target.card.threshold)
     finding = words.promised(target, found) if found else ""
     return Part(finding, pictures) if pictures else None
 

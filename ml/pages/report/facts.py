@@ -1,8 +1,6 @@
 """What the report says of each trained target, gathered from its champion's artifact."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -19,8 +17,9 @@ from ml.pages.report.judged_rows import Promise, Quality, Rows, judged_rows, pro
 from ml.pages.report.months import Month, by_month
 from ml.pages.report.rivals import Rival, read_rivals
 from ml.registry.artifact import CARD, PREDICTIONS, Artifact, champion
+from ml.registry.backtest_months import read_months
+from ml.registry.card import Card
 from ml.registry.history import HISTORY
-from ml.training.kept_backtest import kept
 from ml.training.plan import read_plan
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
@@ -36,7 +35,7 @@ class Target:
 
     name: str
     description: str
-    card: Mapping[str, Any]
+    card: Card
     rows: Rows
     fallen_back: bool
     model: Quality
@@ -79,9 +78,9 @@ def _target(ws: Workspace, name: str, description: str) -> Target:
         model=ranked["model"],
         baseline=ranked["baseline"],
         limit=ranked["limit"],
-        promise=promise(rows, float(artifact.card["prevalence"])),
+        promise=promise(rows, artifact.card.prevalence),
         rivals=read_rivals(artifact.card),
-        months=by_month(predictions, kept(ws.models / name, artifact.model_id)),
+        months=by_month(predictions, read_months(ws.models / name, artifact.model_id)),
         importance=read_importance(artifact),
         drivers=read_drivers(artifact),
         exact=artifact.model.exact,
@@ -109,7 +108,7 @@ def _predictions(artifact: Artifact) -> pd.DataFrame:
 
 def _costs(artifact: Artifact) -> Costs | None:
     """Return the costs that training was given; None where they play no part."""
-    plan = read_plan(artifact.card["plan"], str(artifact.folder / CARD))
+    plan = read_plan(artifact.card.plan, str(artifact.folder / CARD))
     return plan.costs if plan.criterion == "profit" or plan.costs != Costs() else None
 
 

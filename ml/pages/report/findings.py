@@ -41,7 +41,7 @@ def verdict(target: Target) -> str:
     )
     if baseline is None:
         return f"{text}; chance alone would 50 times."
-    feature = (target.card.get("baseline") or {}).get("feature")
+    feature = target.card.baseline.feature if target.card.baseline else None
     named = f" ({feature} alone)" if feature else ""
     text += f", the baseline{named} {round(100 * baseline.value)} times. "
     gain = model - baseline
@@ -66,7 +66,7 @@ def reachable(target: Target) -> str:
 
 def protocol(target: Target) -> str:
     """Return in one line which rows judge the model, in the card's own words if they hold."""
-    lines = target.card.get("protocol") or []
+    lines = target.card.protocol
     if lines and not target.fallen_back:
         return str(lines[0])
     rows = target.rows
@@ -78,10 +78,10 @@ def protocol(target: Target) -> str:
 def measured(target: Target) -> list[str]:
     """Return the card's protocol and the circumstances that pin the model down."""
     card = target.card
-    versions = ", ".join(f"{name} {number}" for name, number in card.get("packages", {}).items())
+    versions = ", ".join(f"{name} {number}" for name, number in card.packages.items())
     return [
-        *card.get("protocol", []),
-        f"Model {card['model_id']}, {card['family']}, {count(len(card['features']))} features.",
+        *card.protocol,
+        f"Model {card.model_id}, {card.family}, {count(len(card.features))} features.",
         *([f"Packages: {versions}."] if versions else []),
     ]
 
@@ -92,11 +92,11 @@ def scored(target: Target, scores: Scores) -> str:
     if scores.first != scores.last:
         when = f"made between {day(scores.first)} and {day(scores.last)}"
     text = f"{count(len(scores.values))} customers, {when}: how many have which probability."
-    threshold = target.card.get("threshold")
+    threshold = target.card.threshold
     if threshold is not None:
         above = int((scores.values >= threshold).sum())
         text += f" {count(above)} reach the model's threshold of {share(threshold)}."
-    if scores.models != (target.card["model_id"],):
+    if scores.models != (target.card.model_id,):
         text += " Some of them come from an earlier model: score again."
     return text
 
@@ -107,9 +107,9 @@ def compared(target: Target) -> str:
     simple = [each for each in target.rivals if not each.is_model]
     if not models or not simple:
         return ""
-    text = f"{target.card['family']}, the best of {len(models)}"
+    text = f"{target.card.family}, the best of {len(models)}"
     if len(models) == 1:
-        text = f"{target.card['family']} alone was tried"
+        text = f"{target.card.family} alone was tried"
     best = simple[0]
     low, high = (signed(end) for end in best.gain_interval)
     return f"{text}: {signed(best.gain)} on {best.name} ({low} to {high})"
@@ -133,7 +133,7 @@ def promised(target: Target, found: Thresholds) -> str:
 
 def rivalry(target: Target) -> str:
     """Return in one line how the models were compared."""
-    rows, trials = count(target.card["training_rows"]), target.card["trials"]
+    rows, trials = count(target.card.training_rows), target.card.trials
     tried = f"{trials} trials" if trials > 1 else "one trial"
     return (
         f"{FOLDS} folds of the {rows} training rows, a customer's rows all in one; each family at "
@@ -158,7 +158,7 @@ def calibrated(target: Target) -> str:
 
 def thresholds(target: Target) -> str:
     """Return what the picture of the thresholds shows, and how the model's own was chosen."""
-    criterion = str(target.card["criterion"]).replace("f1", "F1")
+    criterion = str(target.card.criterion).replace("f1", "F1")
     return (
         "What saying yes from a probability on would have brought on the judged rows. The dots are "
         f"the model's own threshold, chosen by {criterion} on out-of-fold predictions."

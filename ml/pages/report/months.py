@@ -9,7 +9,7 @@ import pandas as pd
 
 from ml.evaluation.bootstrap import Interval, estimate
 from ml.evaluation.metrics import missing_last, roc_auc, roc_auc_of_draws
-from ml.training import kept_backtest as backtests
+from ml.registry.backtest_months import BacktestMonth
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Month:
     baseline: float | None
 
 
-def by_month(predictions: pd.DataFrame, walked: Sequence[backtests.Month]) -> tuple[Month, ...]:
+def by_month(predictions: pd.DataFrame, walked: Sequence[BacktestMonth]) -> tuple[Month, ...]:
     """Return the label months in order, but for those with one customer of a class or none.
 
     Months that a backtest `walked` through are judged by it, but for the one held out. Where the
@@ -41,7 +41,7 @@ def by_month(predictions: pd.DataFrame, walked: Sequence[backtests.Month]) -> tu
     return tuple(each for _, each in sorted({**known, **again}.items()))
 
 
-def _walked(kept: backtests.Month) -> Month:
+def _walked(kept: BacktestMonth) -> Month:
     return Month(
         month=date.fromisoformat(f"{kept.month}-01"),
         part="test",

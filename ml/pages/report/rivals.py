@@ -1,10 +1,9 @@
 """What was tried beside the chosen model, as the card keeps it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ml.evaluation.bootstrap import Interval
+from ml.registry.card import Card
 from ml.training.leaderboard import BASELINE, NOTHING
 
 
@@ -32,22 +31,22 @@ class Rival:
         return self.name not in (BASELINE, NOTHING)
 
 
-def read_rivals(card: Mapping[str, Any]) -> tuple[Rival, ...]:
+def read_rivals(card: Card) -> tuple[Rival, ...]:
     """Return what the card compares, best first; those without an interval left out.
 
     A card of an earlier version compares nothing.
     """
     return tuple(
         Rival(
-            name=each["name"],
-            chosen=each["chosen"],
-            auc=each["roc_auc"],
-            interval=tuple(each["roc_auc_interval"]),
-            gain=each["gain"],
-            gain_interval=tuple(each["gain_interval"]),
-            pr_auc=each["pr_auc"],
-            brier=each["brier"],
+            name=each.name,
+            chosen=each.chosen,
+            auc=each.roc_auc,
+            interval=each.roc_auc_interval,
+            gain=each.gain,
+            gain_interval=each.gain_interval,
+            pr_auc=each.pr_auc,
+            brier=each.brier,
         )
-        for each in card.get("comparison", [])
-        if each["roc_auc_interval"] and each["gain_interval"]
+        for each in card.comparison
+        if each.roc_auc_interval and each.gain_interval
     )

@@ -86,7 +86,7 @@ def _families(ws: Workspace, champion: Artifact) -> list[Family]:
     # Feast takes seconds to import; only what reads features pays for it.
     from ml import store
 
-    recipe = store.training_recipe(ws, str(champion.card["target"]), _NOBODY)
+    recipe = store.training_recipe(ws, champion.card.target, _NOBODY)
     life_of = {source.view: source.ttl for source in recipe.sources}
     models = {str(n["config"]["meta"]["family"]): str(n["alias"]) for n in nodes(ws, "family")}
     found = []

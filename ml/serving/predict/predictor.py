@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypedDict, overload
 
@@ -71,7 +72,7 @@ class Predictor:
         self._means = meanings(model)
         self._names = [feature.name for feature in model.features]
         self._left_out = _features_left_out(model, self._names)
-        self._threshold = float(model.card["threshold"])
+        self._threshold = model.card.threshold
 
     def info(self) -> dict[str, Any]:
         """Return what the model is: target, id, family, features, threshold, metrics, drivers.
@@ -82,13 +83,13 @@ class Predictor:
         card = self._artifact.card
         named = zip(self._names, self._means, strict=True)
         return {
-            "target": card["target"],
+            "target": card.target,
             "model_id": self._artifact.model_id,
-            "family": card["family"],
-            "dataset": card.get("dataset"),
+            "family": card.family,
+            "dataset": card.dataset,
             "threshold": self._threshold,
-            "prevalence": card.get("prevalence"),
-            "metrics": card.get("metrics", {}),
+            "prevalence": card.prevalence,
+            "metrics": {part: asdict(measured) for part, measured in card.metrics.items()},
             "features": {name: means.description for name, means in named},
             "drivers": drivers(self._means),
         }
@@ -175,7 +176,7 @@ def _features_left_out(model: Artifact, names: Sequence[str]) -> frozenset[str]:
     except (OSError, ValueError) as error:
         raise AlmanacError(
             f"{model.folder / DATASET} cannot be read: {error}\n"
-            f"Train again: ml train --target {model.card['target']}"
+            f"Train again: ml train --target {model.card.target}"
         ) from error
     every = (str(feature["name"]) for feature in recorded.get("features", ()))
     return frozenset(every) - frozenset(names)

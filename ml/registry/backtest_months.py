@@ -1,4 +1,4 @@
-"""Backtests, kept beside a target's models: how well each label month was ranked out of time."""
+"""The label months of a target's last rolling-origin backtest, kept beside its models."""
 
 import json
 import os
@@ -14,7 +14,7 @@ BACKTEST = "backtest.json"
 
 
 @dataclass(frozen=True)
-class Month:
+class BacktestMonth:
     """A label month (as `2024-05`), judged by a model of what was decided before it began."""
 
     month: str
@@ -25,7 +25,7 @@ class Month:
     baseline: float | None
 
 
-def keep(folder: Path, model_id: str, months: Sequence[Month]) -> None:
+def write_months(folder: Path, model_id: str, months: Sequence[BacktestMonth]) -> None:
     """Keep the months in the target's folder of models as the backtest of this model's plan.
 
     It takes the place of the one before; a reader sees either whole.
@@ -35,7 +35,7 @@ def keep(folder: Path, model_id: str, months: Sequence[Month]) -> None:
     os.replace(temporary, folder / BACKTEST)
 
 
-def kept(folder: Path, model_id: str) -> tuple[Month, ...]:
+def read_months(folder: Path, model_id: str) -> tuple[BacktestMonth, ...]:
     """Return the months of the backtest that is kept there; none where it is another model's.
 
     Raises:
@@ -49,7 +49,8 @@ def kept(folder: Path, model_id: str) -> tuple[Month, ...]:
         if found["model_id"] != model_id:
             return ()
         return tuple(
-            Month(**{**month, "interval": tuple(month["interval"])}) for month in found["months"]
+            BacktestMonth(**{**month, "interval": tuple(month["interval"])})
+            for month in found["months"]
         )
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise AlmanacError(
