@@ -6,7 +6,6 @@ named here: a family's features are the columns of its table.
 """
 
 import fnmatch
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,7 +23,8 @@ from feature_repo.on_demand import on_demand_views
 from feature_repo.stores.duckdb_source import DuckDBSource
 from feature_repo.stores.duckdb_types import feast_type
 from feature_repo.stores.relations import Relation, read_relation
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import AlmanacError, BadInput
+from ml.workspace.manifest import meta, models, relation
 from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
 
@@ -57,7 +57,7 @@ def feast_objects(
         AlmanacError: the manifest, the warehouse or a relation is missing, a column's type has no
             equal in Feast, or two families share a feature name.
     """
-    models = read_models(ws.manifest)
+    models = read_models(ws)
     customer = Entity(
         name="customer",
         join_keys=[JOIN_KEY],
@@ -73,27 +73,16 @@ def feast_objects(
     return [project, customer, *views.values(), *inputs, *on_demand_views(ws), *services]
 
 
-def read_models(manifest: Path) -> list[Model]:
+def read_models(ws: Workspace) -> list[Model]:
     """Return the models of the dbt manifest, in the order of their relations.
 
     Raises:
-        AlmanacError: there is no manifest, or it is not one.
+        NotBuilt: there is no manifest, or it is not one.
     """
-    if not manifest.exists():
-        raise AlmanacError(f"No dbt manifest at {manifest}.\nBuild it first: dbt build")
-    try:
-        nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
-        models = [_model(node) for node in nodes if node["resource_type"] == "model"]
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise AlmanacError(
-            f"{manifest} is not a dbt manifest: {error!r}\nRebuild it: dbt build"
-        ) from error
-    return sorted(models, key=lambda model: model.relation)
-
-
-def _model(node: Mapping[str, Any]) -> Model:
-    relation = f"{node['schema']}.{node['alias']}"
-    return Model(relation, node["description"], node["config"]["meta"])
+    found = (
+        Model(relation(node), str(node.get("description", "")), meta(node)) for node in models(ws)
+    )
+    return sorted(found, key=lambda model: model.relation)
 
 
 def _views(
@@ -102,8 +91,8 @@ def _views(
     described = _descriptions(connection)
     views: dict[str, FeatureView] = {}
     owners: dict[str, str] = {}
-    for model, relation, first in _with_rows(connection, models, "family"):
-        view = _view(model, relation, described, customer)
+    for model, table, first in _with_rows(connection, models, "family"):
+        view = _view(model, table, described, customer)
         # A fresh view counts as published up to its first row, so that the first incremental
         # materialization starts there; Feast's own guess is one time to live before today.
         view.materialization_intervals = [(first, first)]
@@ -148,7 +137,7 @@ def _field(relation: Relation, column: str, described: Mapping[str, str]) -> Fie
     try:
         kind = feast_type(relation.columns[column])
     except AlmanacError as error:
-        raise AlmanacError(f"{relation.name}.{column}: {error}") from error
+        raise BadInput(f"{relation.name}.{column}: {error.what}", error.next) from error
     return Field(name=column, dtype=from_value_type(kind), description=described.get(column, ""))
 
 
@@ -156,9 +145,9 @@ def _claim(view: FeatureView, owners: dict[str, str]) -> None:
     for feature in view.features:
         other = owners.setdefault(feature.name, view.name)
         if other != view.name:
-            raise AlmanacError(
-                f"Both families {other} and {view.name} have a feature {feature.name}.\n"
-                "Rename one in its model, then: dbt build"
+            raise BadInput(
+                f"Both families {other} and {view.name} have a feature {feature.name}.",
+                "Rename one in its model, then: dbt build",
             )
 
 

@@ -16,8 +16,9 @@ from datetime import timedelta
 from typing import NamedTuple
 
 import duckdb
+from ml.workspace.sql import literal, quoted
 
-from feature_repo.stores.relations import Relation, quote
+from feature_repo.stores.relations import Relation
 
 SCHEMA = "inputs"
 VECTOR = "vector"
@@ -64,12 +65,12 @@ def read_inputs(connection: duckdb.DuckDBPyConnection) -> list[Input]:
 
 def write_input(connection: duckdb.DuckDBPyConnection, about: Input, sql: str) -> None:
     """Make the view of `about`, or put it in the place of the one that is there."""
-    name = f"{quote(SCHEMA)}.{quote(about.target)}"
-    comment = json.dumps(asdict(about)).replace("'", "''")
+    name = f"{quoted(SCHEMA)}.{quoted(about.target)}"
+    comment = literal(json.dumps(asdict(about)))
     connection.begin()
-    connection.execute(f"create schema if not exists {quote(SCHEMA)}")
+    connection.execute(f"create schema if not exists {quoted(SCHEMA)}")
     connection.execute(f"create or replace view {name} as {sql}")
-    connection.execute(f"comment on view {name} is '{comment}'")
+    connection.execute(f"comment on view {name} is {comment}")
     connection.commit()
 
 
@@ -168,5 +169,5 @@ def _value(relation: Relation, name: str, number: int) -> str:
     if name in relation.positions:
         return f"t{number}.vector[{relation.positions[name]}]"
     # As in training: what is too large for a float is as missing as a null.
-    number_of = f"try_cast(t{number}.{quote(relation.require(name))}::double as float)"
+    number_of = f"try_cast(t{number}.{quoted(relation.require(name))}::double as float)"
     return f"coalesce({number_of}, 'nan'::float)"

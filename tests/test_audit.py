@@ -14,11 +14,12 @@ import pytest
 
 from ml.features.leakage.corrupted_copy import Job, corrupted_copy
 from ml.features.leakage.instants import choose
-from ml.features.leakage.leakage_audit import audit_leakage, fresh_folder
-from ml.features.leakage.raw_tables import read_manifest, read_tables
+from ml.features.leakage.leakage_audit import audit_leakage, emptied_folder
+from ml.features.leakage.raw_tables import read_tables
 from ml.features.leakage.rebuild import build
 from ml.simulate import simulate
 from ml.workspace.errors import AlmanacError
+from ml.workspace.manifest import read_manifest
 from ml.workspace.settings import Workspace
 from tests.audited import AT, BUILD, PROJECT, proof_of, verdicts
 from tests.leaky_project import LEAKS, SOUND, make_project
@@ -187,5 +188,5 @@ def test_a_kill_leaves_no_half_proof(company: TestWorkspace, tmp_path: Path) -> 
     assert [path.name for path in (ws.home / "audit").iterdir()] == [copy.name]
     with duckdb.connect(str(ws.home / "warehouse.duckdb"), read_only=True) as connection:
         tables = read_tables(connection, read_manifest(ws.opened()), ws.opened(), PROJECT)
-        assert corrupted_copy(Job(connection, ws.opened(), AT, fresh_folder(copy)), tables)
+        assert corrupted_copy(Job(connection, ws.opened(), AT, emptied_folder(copy)), tables)
     assert not (copy / "warehouse.duckdb").exists()

@@ -1,5 +1,6 @@
 """`ml audit leakage` corrupts raw files of every form: arrays, mappings, sources of one's own."""
 
+import copy
 import csv
 import shutil
 from pathlib import Path
@@ -9,8 +10,9 @@ import duckdb
 import pytest
 
 from ml.features.leakage.corrupted_copy import Job, corrupted_copy
-from ml.features.leakage.raw_tables import read_manifest, read_tables
+from ml.features.leakage.raw_tables import read_tables
 from ml.simulate import simulate
+from ml.workspace.manifest import read_manifest
 from ml.workspace.settings import Workspace
 from tests.audited import AT, BUILD, PROJECT, proof_of, verdicts
 from tests.workspaces import TestWorkspace, make_workspace
@@ -106,7 +108,7 @@ def test_a_source_that_a_person_adds_is_corrupted_by_its_column_of_times(
     raw.mkdir()
     lines = [f'd{n % 5},{n}.5,2022-{6 + n % 6:02}-03T10:00:00Z,"a, {n}"' for n in range(60)]
     (raw / "calls.csv").write_text("\n".join(["who,minutes,called_at,note", *lines]))
-    manifest = read_manifest(arrays.opened())
+    manifest = copy.deepcopy(read_manifest(arrays.opened()))
     meta = {"format": "csv", "files": "calls.csv"}
     names = ("who", "minutes", "called_at", "note")
     manifest["sources"]["source.almanac.support.calls"] = {

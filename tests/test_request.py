@@ -110,7 +110,7 @@ def test_every_wrong_field_of_every_record_is_named(company):
     ]
     with pytest.raises(AlmanacError) as refused:
         features(session_of(company), wrong)
-    assert refused.value.message.splitlines() == [
+    assert str(refused.value).splitlines() == [
         "record 1: basket_value must be a number, not True",
         "record 1: time_spent must be a number, not 'long'",
         "record 3: device_type must be a text, not 5",

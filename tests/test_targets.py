@@ -46,5 +46,5 @@ def test_without_a_manifest_or_a_warehouse_dbt_build_comes_next(tmp_path):
 def test_a_spoilt_manifest_is_told(tmp_path):
     ws = learnable(tmp_path)
     ws.manifest.write_text("{", encoding="utf-8")
-    with pytest.raises(AlmanacError, match="not a manifest"):
+    with pytest.raises(AlmanacError, match=r"not a dbt manifest: .*\nRebuild it: dbt build"):
         targets(ws)

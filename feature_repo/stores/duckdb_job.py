@@ -13,11 +13,12 @@ from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMeta
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import RepoConfig
 from feast.saved_dataset import SavedDatasetStorage
+from ml.workspace.sql import quoted
 
 from feature_repo.stores.duckdb_source import SavedDatasetDuckDBStorage, open_store
-from feature_repo.stores.relations import exists, quote, split_name
+from feature_repo.stores.relations import exists, split_name
 from feature_repo.stores.retrieval import FeatureMatrix, Retrieval
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
 
 ROWS_AT_ONCE = 100_000
 
@@ -103,7 +104,7 @@ class DuckDBRetrievalJob(RetrievalJob):
             AlmanacError: `rows` is less than 1.
         """
         if rows < 1:
-            raise AlmanacError(f"A batch has at least one row, not {rows}.\nAsk for more.")
+            raise BadInput(f"A batch has at least one row, not {rows}.", "Ask for more.")
         rest = self._parts(rows)
         first = next(rest)
         parts = itertools.chain([first], rest)
@@ -123,9 +124,9 @@ class DuckDBRetrievalJob(RetrievalJob):
             AlmanacError: the storage is not a table of the warehouse.
         """
         if not isinstance(storage, SavedDatasetDuckDBStorage):
-            raise AlmanacError(
-                f"{type(storage).__name__} is not in the warehouse.\n"
-                "Give a SavedDatasetDuckDBStorage(relation='schema.table')."
+            raise BadInput(
+                f"{type(storage).__name__} is not in the warehouse.",
+                "Give a SavedDatasetDuckDBStorage(relation='schema.table').",
             )
         with open_store(self._config, read_only=False) as connection:
             if exists(connection, storage.relation) and not allow_overwrite:
@@ -192,9 +193,9 @@ class HistoricalRetrievalJob(DuckDBRetrievalJob):
     def _require_matrix(self) -> None:
         if self.on_demand_feature_views:
             names = ", ".join(view.name for view in self.on_demand_feature_views)
-            raise AlmanacError(
-                f"On-demand features come as columns only, and {names} is on demand.\n"
-                "Use to_arrow or to_df, or ask without it."
+            raise BadInput(
+                f"On-demand features come as columns only, and {names} is on demand.",
+                "Use to_arrow or to_df, or ask without it.",
             )
         self._answer.require_numbers()
 
@@ -205,7 +206,7 @@ def _batches(part: pa.Table, schema: pa.Schema) -> list[pa.RecordBatch]:
 
 
 def _save(connection: duckdb.DuckDBPyConnection, parts: Iterable[pa.Table], relation: str) -> None:
-    schema, table = (quote(part) for part in split_name(relation))
+    schema, table = (quoted(part) for part in split_name(relation))
     # The parts are made by the connection's own queries meanwhile.
     writer = connection.cursor()
     writer.execute(f"begin; create schema if not exists {schema}")
@@ -213,7 +214,7 @@ def _save(connection: duckdb.DuckDBPyConnection, parts: Iterable[pa.Table], rela
         writer.register("saved_rows", part)
         if not number:
             described = writer.execute("describe saved_rows").fetchall()
-            columns = ", ".join(f"{quote(row[0])} {row[1]}" for row in described)
+            columns = ", ".join(f"{quoted(row[0])} {row[1]}" for row in described)
             writer.execute(f"create or replace table {schema}.{table} ({columns})")
         writer.execute(f"insert into {schema}.{table} from saved_rows")
         writer.unregister("saved_rows")

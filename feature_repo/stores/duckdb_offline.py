@@ -20,16 +20,17 @@ from feast.utils import (
     compute_non_entity_date_range,
     to_naive_utc,
 )
+from ml.workspace.sql import quoted
 
 from feature_repo.stores.duckdb_job import DuckDBRetrievalJob, HistoricalRetrievalJob, Query
 from feature_repo.stores.duckdb_source import DuckDBLoggingDestination, open_store
 from feature_repo.stores.entities import EVENT_TIMESTAMP, bounds, read_entities
 from feature_repo.stores.lookups import check_entities, lookup_of, warehouse_source
-from feature_repo.stores.point_in_time import known_rows_sql, literal
-from feature_repo.stores.relations import Relation, quote
+from feature_repo.stores.point_in_time import known_rows_sql, moment_sql
+from feature_repo.stores.relations import Relation
 from feature_repo.stores.retrieval import Retrieval
 from feature_repo.stores.writing import append, append_log
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
 
 
 class DuckDBOfflineStoreConfig(FeastConfigBaseModel):
@@ -145,9 +146,9 @@ class DuckDBOfflineStore(OfflineStore):
         """
         source = warehouse_source(feature_view.batch_source)
         if source.query:
-            raise AlmanacError(
-                f"{source.name} is a query, and rows are appended to tables only.\n"
-                "Write to the tables that it reads."
+            raise BadInput(
+                f"{source.name} is a query, and rows are appended to tables only.",
+                "Write to the tables that it reads.",
             )
         with open_store(config, read_only=False) as connection:
             append(connection, source.relation, table)
@@ -171,9 +172,9 @@ class DuckDBOfflineStore(OfflineStore):
         """
         destination = logging_config.destination
         if not isinstance(destination, DuckDBLoggingDestination):
-            raise AlmanacError(
-                f"{type(destination).__name__} is not in the warehouse.\n"
-                "Log to DuckDBLoggingDestination(relation='schema.table')."
+            raise BadInput(
+                f"{type(destination).__name__} is not in the warehouse.",
+                "Log to DuckDBLoggingDestination(relation='schema.table').",
             )
         rows = pq.read_table(data) if isinstance(data, Path) else data
         with open_store(config, read_only=False) as connection:
@@ -192,7 +193,7 @@ def _metadata(feature_refs: list[str], entities: pa.Table) -> RetrievalMetadata:
 
 def _between(column: str, start: datetime | None, end: datetime | None) -> str:
     limits = [
-        f"{quote(column)}::timestamp {comparison} {literal(to_naive_utc(limit))}"
+        f"{quoted(column)}::timestamp {comparison} {moment_sql(to_naive_utc(limit))}"
         for comparison, limit in ((">=", start), ("<=", end))
         if limit
     ]
@@ -200,8 +201,8 @@ def _between(column: str, start: datetime | None, end: datetime | None) -> str:
 
 
 def _newest_of(keys: Sequence[str], times: Sequence[str]) -> str:
-    same = f"partition by {', '.join(map(quote, keys))} " if keys else ""
-    newest = ", ".join(f"{quote(time)} desc nulls last" for time in times)
+    same = f"partition by {', '.join(map(quoted, keys))} " if keys else ""
+    newest = ", ".join(f"{quoted(time)} desc nulls last" for time in times)
     return f"qualify row_number() over ({same}order by {newest}) = 1"
 
 
@@ -216,9 +217,9 @@ def _pull(
 
 def _rows_sql(relation: Relation, columns: Sequence[str], where: str) -> str:
     if not relation.has_rowid:
-        return f"select {', '.join(map(quote, columns))} from {relation.sql} where {where}"
+        return f"select {', '.join(map(quoted, columns))} from {relation.sql} where {where}"
     # The window sees row numbers only: hundreds of columns do not go through its sort.
-    selected = ", ".join(f"{relation.value(column, 't')} as {quote(column)}" for column in columns)
+    selected = ", ".join(f"{relation.value(column, 't')} as {quoted(column)}" for column in columns)
     return (
         f"select {selected} from {relation.rows} t where t.rowid in"
         f" (select rowid from {relation.rows} where {where})"

@@ -14,17 +14,17 @@ from feast.protos.feast.core.SavedDataset_pb2 import SavedDatasetStorage as Stor
 from feast.repo_config import RepoConfig
 from feast.saved_dataset import SavedDatasetStorage
 from feast.value_type import ValueType
+from ml.workspace.sql import quoted
 
 from feature_repo.stores.duckdb_types import feast_type, is_moment
 from feature_repo.stores.relations import (
     Relation,
     in_brackets,
-    quote,
     read_query,
     read_relation,
     split_name,
 )
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
 from ml.workspace.settings import workspace
 from ml.workspace.warehouse import open_warehouse
 
@@ -73,12 +73,13 @@ class DuckDBSource(DataSource):
         owner: str = "",
     ) -> None:
         if bool(relation) == bool(query):
-            raise AlmanacError(
+            raise BadInput(
                 f"The source {name or timestamp_field} has {'both' if query else 'neither'} "
-                "relation= and query=.\nGive a DuckDBSource one of them."
+                "relation= and query=.",
+                "Give a DuckDBSource one of them.",
             )
         if not (name or relation):
-            raise AlmanacError(f"The source of {query!r} has no name.\nGive it one: name=…")
+            raise BadInput(f"The source of {query!r} has no name.", "Give it one: name=…")
         self.relation = relation
         self.query = query
         super().__init__(
@@ -144,7 +145,7 @@ class DuckDBSource(DataSource):
         """Return the relation as SQL names it, or the query in brackets."""
         if self.query:
             return in_brackets(self.query)
-        return ".".join(quote(part) for part in split_name(self.relation))
+        return ".".join(quoted(part) for part in split_name(self.relation))
 
     def get_table_column_names_and_types(self, config: RepoConfig) -> Iterable[tuple[str, str]]:
         """Return the relation's columns with their DuckDB types, in order.
@@ -167,9 +168,9 @@ class DuckDBSource(DataSource):
         for field in filter(None, (self.timestamp_field, self.created_timestamp_column)):
             kind = relation.columns[relation.require(named.get(field, field))]
             if not is_moment(kind):
-                raise AlmanacError(
-                    f"{self.name}: {field} must be a timestamp, but it is {kind}.\n"
-                    "Cast it in the dbt model, then: dbt build"
+                raise BadInput(
+                    f"{self.name}: {field} must be a timestamp, but it is {kind}.",
+                    "Cast it in the dbt model, then: dbt build",
                 )
 
     def read(self, connection: duckdb.DuckDBPyConnection) -> Relation:

@@ -4,7 +4,7 @@ import re
 
 from feast.value_type import ValueType
 
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
 
 _SCALARS = {
     "BOOLEAN": ValueType.BOOL,
@@ -52,9 +52,9 @@ def feast_type(duckdb_type: str) -> ValueType:
     element = _scalar(array["element"]) if array else None
     if element:
         return ValueType[f"{element.name}_LIST"]
-    raise AlmanacError(
-        f"Feast has no type equal to DuckDB's {duckdb_type}.\n"
-        "Cast the column in its dbt model (to double, bigint or varchar, say), then: dbt build"
+    raise BadInput(
+        f"Feast has no type equal to DuckDB's {duckdb_type}.",
+        "Cast the column in its dbt model (to double, bigint or varchar, say), then: dbt build",
     )
 
 

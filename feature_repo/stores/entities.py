@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feature_repo.stores.point_in_time import MOMENT, ROW, Bounds
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
 
 EVENT_TIMESTAMP = "event_timestamp"
 _MICROSECONDS = pa.timestamp("us")
@@ -34,9 +34,9 @@ def read_entities(
     require_columns(table, [EVENT_TIMESTAMP])
     kind = table.schema.field(EVENT_TIMESTAMP).type
     if not (pa.types.is_temporal(kind) or pa.types.is_null(kind)) or pa.types.is_time(kind):
-        raise AlmanacError(
-            f"The entity rows' {EVENT_TIMESTAMP} must be a timestamp, but it is {kind}.\n"
-            "Convert it (pandas.to_datetime, or cast(… as timestamp) in SQL), then ask again."
+        raise BadInput(
+            f"The entity rows' {EVENT_TIMESTAMP} must be a timestamp, but it is {kind}.",
+            "Convert it (pandas.to_datetime, or cast(… as timestamp) in SQL), then ask again.",
         )
     return table
 
@@ -51,9 +51,9 @@ def _from_pandas(frame: pd.DataFrame) -> pa.Table:
         try:
             columns[name] = pa.array(values, from_pandas=True)
         except pa.ArrowException as error:
-            raise AlmanacError(
-                f"The entity rows' {name} holds values of several types: {error}\n"
-                "Make them one type, then ask again."
+            raise BadInput(
+                f"The entity rows' {name} holds values of several types: {error}",
+                "Make them one type, then ask again.",
             ) from error
     return pa.table(columns)
 
@@ -66,9 +66,9 @@ def _query(sql: str, connection: duckdb.DuckDBPyConnection) -> pa.Table:
     try:
         return connection.sql(sql.strip().rstrip(";")).to_arrow_table()
     except duckdb.Error as error:
-        raise AlmanacError(
-            f"The entity rows' SQL fails in the warehouse: {error}\n"
-            "Correct it; if a relation is missing, build it: dbt build"
+        raise BadInput(
+            f"The entity rows' SQL fails in the warehouse: {error}",
+            "Correct it; if a relation is missing, build it: dbt build",
         ) from error
 
 
@@ -80,10 +80,10 @@ def require_columns(table: pa.Table, columns: Sequence[str]) -> None:
     """
     missing = [column for column in columns if column not in table.column_names]
     if missing:
-        raise AlmanacError(
+        raise BadInput(
             f"The entity rows lack {', '.join(missing)}; they have "
-            f"{', '.join(table.column_names) or 'no columns'}.\n"
-            "Add the missing columns to the entity rows, then ask again."
+            f"{', '.join(table.column_names) or 'no columns'}.",
+            "Add the missing columns to the entity rows, then ask again.",
         )
 
 

@@ -11,7 +11,7 @@ from feature_repo.stores.duckdb_source import DuckDBSource
 from feature_repo.stores.duckdb_types import comparable, holds
 from feature_repo.stores.entities import require_columns
 from feature_repo.stores.point_in_time import Lookup
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import AlmanacError, BadInput, NotBuilt
 
 
 def lookup_of(
@@ -58,9 +58,9 @@ def warehouse_source(source: DataSource | None) -> DuckDBSource:
     """
     if isinstance(source, DuckDBSource):
         return source
-    raise AlmanacError(
-        f"{getattr(source, 'name', source)} is a {type(source).__name__}, not in the warehouse.\n"
-        "Declare it as a DuckDBSource, then: feast apply"
+    raise BadInput(
+        f"{getattr(source, 'name', source)} is a {type(source).__name__}, not in the warehouse.",
+        "Declare it as a DuckDBSource, then: feast apply",
     )
 
 
@@ -73,12 +73,12 @@ def _check_features(
         try:
             exact = holds(declared[name].to_value_type(), kind)
         except AlmanacError as error:
-            raise AlmanacError(f"{lookup.relation.name}.{column}: {error}") from error
+            raise BadInput(f"{lookup.relation.name}.{column}: {error.what}", error.next) from error
         if not exact:
-            raise AlmanacError(
+            raise NotBuilt(
                 f"{name} of the feature view {view.name} is {declared[name]}, but {column} is "
-                f"{kind} in {lookup.relation.name}.\n"
-                "Bring both sides in line: cast the column or change the field, then: feast apply"
+                f"{kind} in {lookup.relation.name}.",
+                "Bring both sides in line: cast the column or change the field, then: feast apply",
             )
 
 
@@ -98,17 +98,17 @@ def check_entities(
     taken = set(entities.column_names)
     clash = sorted(taken & {name for lookup in lookups for _, name in lookup.features})
     if clash:
-        raise AlmanacError(
-            f"The entity rows already have columns named as features: {', '.join(clash)}.\n"
-            "Rename or drop them, or ask with full_feature_names=True."
+        raise BadInput(
+            f"The entity rows already have columns named as features: {', '.join(clash)}.",
+            "Rename or drop them, or ask with full_feature_names=True.",
         )
 
 
 def _check_keys(types: Mapping[str, str], lookup: Lookup) -> None:
     for column, key in lookup.keys:
         if not comparable(types[key], lookup.relation.columns[column]):
-            raise AlmanacError(
+            raise BadInput(
                 f"{key} is {types[key]} in the entity rows, but {column} is "
-                f"{lookup.relation.columns[column]} in {lookup.relation.name}.\n"
-                "Cast the key in the entity rows, then ask again."
+                f"{lookup.relation.columns[column]} in {lookup.relation.name}.",
+                "Cast the key in the entity rows, then ask again.",
             )

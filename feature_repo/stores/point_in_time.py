@@ -17,8 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from feature_repo.stores.relations import Relation, quote
-from ml.workspace.errors import AlmanacError
+from ml.workspace.sql import quoted
+
+from feature_repo.stores.relations import Relation
+from ml.workspace.errors import BadInput
 
 ENTITIES = "entity_rows"
 ROW = "__row"
@@ -79,7 +81,7 @@ def copied(lookup: Lookup, table: str, bounds: Bounds) -> tuple[str, Lookup]:
     names = {column: f"c{i}" for i, column in enumerate(dict.fromkeys(filter(None, needed)))}
     relation = lookup.relation
     columns = {names[column]: relation.columns[column] for column in names}
-    selected = ", ".join(f"s.{quote(column)} as {name}" for column, name in names.items())
+    selected = ", ".join(f"s.{quoted(column)} as {name}" for column, name in names.items())
     sql = (
         f"create or replace temp table {table} as\nselect {selected}\nfrom {relation.rows} s\n"
         f"where {_within(_moment(lookup), lookup.ttl, bounds)}"
@@ -130,7 +132,7 @@ def fetch_sql(lookup: Lookup, match: str, start: int, stop: int) -> str:
     """
     columns = [f"m.{ROW} - {start} as {ROW}"]
     columns += [f"t.{VECTOR}"] * (len(lookup.narrow) < len(lookup.features))
-    columns += [f"t.{quote(column)} as {name}" for column, name in lookup.narrow.items()]
+    columns += [f"t.{quoted(column)} as {name}" for column, name in lookup.narrow.items()]
     return (
         f"select {', '.join(columns)}\nfrom {match} m\n"
         f"join {lookup.relation.rows} t on t.rowid = m.id\n"
@@ -149,18 +151,18 @@ def known_rows_sql(lookups: Sequence[Lookup], first: datetime, last: datetime) -
     keys = lookups[0].entity_keys
     for lookup in lookups[1:]:
         if {*lookup.entity_keys} != {*keys}:
-            raise AlmanacError(
+            raise BadInput(
                 f"Without entity rows, {lookups[0].relation.name} and {lookup.relation.name} "
                 f"cannot be lined up: one has the keys {', '.join(keys) or 'none'}, the other "
-                f"{', '.join(lookup.entity_keys) or 'none'}.\n"
-                "Give entity_df, or ask for the views one at a time."
+                f"{', '.join(lookup.entity_keys) or 'none'}.",
+                "Give entity_df, or ask for the views one at a time.",
             )
     parts = []
     for lookup in lookups:
         column_of = {key: column for column, key in lookup.keys}
-        named = [f"s.{quote(column_of[key])} as {quote(key)}" for key in keys]
+        named = [f"s.{quoted(column_of[key])} as {quoted(key)}" for key in keys]
         moment = _moment(lookup)
-        within = f"{moment} between {literal(first)} and {literal(last)}"
+        within = f"{moment} between {moment_sql(first)} and {moment_sql(last)}"
         present = [f"{key} is not null" for key in _keys(lookup)]
         parts.append(
             f"select distinct {', '.join([*named, f'{moment} as event_timestamp'])} "
@@ -171,11 +173,11 @@ def known_rows_sql(lookups: Sequence[Lookup], first: datetime, last: datetime) -
 
 
 def _keys(lookup: Lookup) -> list[str]:
-    return [f"s.{quote(column)}" for column, _ in lookup.keys]
+    return [f"s.{quoted(column)}" for column, _ in lookup.keys]
 
 
 def _moment(lookup: Lookup) -> str:
-    value = f"s.{quote(lookup.timestamp)}"
+    value = f"s.{quoted(lookup.timestamp)}"
     if lookup.relation.columns[lookup.timestamp] != "TIMESTAMP_NS":
         return f"{value}::timestamp"
     # A cast would round: what became known within a microsecond is known at its end.
@@ -184,7 +186,7 @@ def _moment(lookup: Lookup) -> str:
 
 
 def _created(lookup: Lookup) -> str:
-    return f"s.{quote(lookup.created)}::timestamp" if lookup.created else "null::timestamp"
+    return f"s.{quoted(lookup.created)}::timestamp" if lookup.created else "null::timestamp"
 
 
 def _candidates(lookup: Lookup, bounds: Bounds) -> str:
@@ -211,10 +213,10 @@ def _newest(lookup: Lookup, bounds: Bounds) -> str:
 def _within(moment: str, ttl: timedelta | None, bounds: Bounds) -> str:
     if bounds.first is None or bounds.last is None:
         return "false"
-    latest = f"{moment} <= {literal(bounds.last)}"
+    latest = f"{moment} <= {moment_sql(bounds.last)}"
     if not ttl:
         return latest
-    return f"{latest} and {moment} >= {literal(bounds.first)} - {_interval(ttl)}"
+    return f"{latest} and {moment} >= {moment_sql(bounds.first)} - {_interval(ttl)}"
 
 
 def _best_of_pairs(lookup: Lookup) -> str:
@@ -236,7 +238,7 @@ def _asof(lookup: Lookup) -> str:
 
 
 def _conditions(lookup: Lookup) -> list[str]:
-    equal = [f"e.{quote(key)} = c.k{i}" for i, key in enumerate(lookup.entity_keys)]
+    equal = [f"e.{quoted(key)} = c.k{i}" for i, key in enumerate(lookup.entity_keys)]
     return [*equal, f"e.{MOMENT} >= c.moment"]
 
 
@@ -244,7 +246,7 @@ def _alive(lookup: Lookup) -> list[str]:
     return [f"c.moment >= e.{MOMENT} - {_interval(lookup.ttl)}"] if lookup.ttl else []
 
 
-def literal(moment: datetime) -> str:
+def moment_sql(moment: datetime) -> str:
     """Return a naive UTC moment as SQL, exact to the microsecond."""
     return f"timestamp '{moment.isoformat(sep=' ')}'"
 

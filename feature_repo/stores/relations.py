@@ -1,11 +1,12 @@
 """Tables, views and queries of the warehouse as the stores see them: names, columns and types."""
 
-import difflib
 from dataclasses import dataclass
 
 import duckdb
+from ml.workspace.sql import quoted
 
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import NotBuilt
+from ml.workspace.suggest import similar
 from ml.workspace.warehouse import VECTORS
 
 DEFAULT_SCHEMA = "main"
@@ -38,23 +39,18 @@ class Relation:
             return column
         there = f"it has {', '.join(self.columns)}"
         if len(self.columns) > FEW:
-            near = difflib.get_close_matches(column, self.columns, n=3, cutoff=0.0)
+            near = similar(column, self.columns, 3)
             there = f"of its {len(self.columns)} columns the nearest are {', '.join(near)}"
-        raise AlmanacError(
-            f"{self.name} has no column {column}; {there}.\n"
-            "Correct the name, or bring both sides in line: dbt build, then feast apply"
+        raise NotBuilt(
+            f"{self.name} has no column {column}; {there}.",
+            "Correct the name, or bring both sides in line: dbt build, then feast apply",
         )
 
     def value(self, column: str, alias: str) -> str:
         """Return the SQL of `column` in a row of `rows` that goes by `alias`."""
         if column in self.positions:
             return f"nullif({alias}.vector[{self.positions[column]}], 'nan'::float)"
-        return f"{alias}.{quote(column)}"
-
-
-def quote(name: str) -> str:
-    """Return `name` as a SQL identifier, whatever it holds."""
-    return '"' + name.replace('"', '""') + '"'
+        return f"{alias}.{quoted(column)}"
 
 
 def split_name(relation: str) -> tuple[str, str]:
@@ -70,12 +66,12 @@ def read_relation(connection: duckdb.DuckDBPyConnection, relation: str) -> Relat
         AlmanacError: the warehouse holds no such relation.
     """
     schema, table = split_name(relation)
-    sql = f"{quote(schema)}.{quote(table)}"
+    sql = f"{quoted(schema)}.{quoted(table)}"
     kind = _kind(connection, schema, table)
     if not kind:
-        raise AlmanacError(f"The warehouse has no relation {relation}.\nBuild it: dbt build")
+        raise NotBuilt(f"The warehouse has no relation {relation}.", "Build it: dbt build")
     columns = _columns(connection, sql)
-    below = f"{quote(schema)}.{quote(table + VECTORS)}"
+    below = f"{quoted(schema)}.{quoted(table + VECTORS)}"
     if kind == "VIEW" and _kind(connection, schema, table + VECTORS):
         own = _columns(connection, below)
         named = [column for column in columns if column not in own]
@@ -96,9 +92,9 @@ def read_query(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> 
     try:
         return Relation(name, sql, _columns(connection, f"from {sql}"), False, sql, {})
     except duckdb.Error as error:
-        raise AlmanacError(
-            f"The query of {name} fails in the warehouse: {error}\n"
-            "Correct it; if a relation is missing, build it: dbt build"
+        raise NotBuilt(
+            f"The query of {name} fails in the warehouse: {error}",
+            "Correct it; if a relation is missing, build it: dbt build",
         ) from error
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import duckdb
 import numpy as np
 import pyarrow as pa
+from ml.workspace.sql import quoted
 from numpy.typing import NDArray
 
 from feature_repo.stores.duckdb_types import is_number
@@ -28,8 +29,8 @@ from feature_repo.stores.point_in_time import (
     fingerprint_sql,
     match_sql,
 )
-from feature_repo.stores.relations import quote, read_relation
-from ml.workspace.errors import AlmanacError
+from feature_repo.stores.relations import read_relation
+from ml.workspace.errors import BadInput, NotBuilt
 
 # Batches of this size are small enough for memory to be used again rather than asked for anew.
 FETCHED_AT_ONCE = 20_000
@@ -137,9 +138,9 @@ class Retrieval:
             for column, name in lookup.features:
                 kind = lookup.relation.columns[column]
                 if not is_number(kind):
-                    raise AlmanacError(
-                        f"A matrix holds numbers only, and {name} is {kind}.\n"
-                        "Use to_arrow or to_df, or ask without it."
+                    raise BadInput(
+                        f"A matrix holds numbers only, and {name} is {kind}.",
+                        "Use to_arrow or to_df, or ask without it.",
                     )
 
 
@@ -180,7 +181,7 @@ def match(connection: duckdb.DuckDBPyConnection, asked: Retrieval) -> list[Match
 
 
 def _crowded(connection: duckdb.DuckDBPyConnection, keys: Sequence[str]) -> bool:
-    names = ", ".join(map(quote, keys))
+    names = ", ".join(map(quoted, keys))
     sql = f"select count(*) as n from {ENTITIES} group by grouping sets (({names}))"
     return bool(connection.execute(f"select max(n) > {FEW} from ({sql})").fetchall()[0][0])
 
@@ -211,9 +212,9 @@ def _numbered(
     if relation.has_rowid:
         # A build in between may have given the elements of a vector another order.
         if read_relation(connection, relation.name) != relation:
-            raise AlmanacError(
-                f"{relation.name} has changed since its features were asked for.\n"
-                "Bring Feast in line (feast apply), then ask again."
+            raise NotBuilt(
+                f"{relation.name} has changed since its features were asked for.",
+                "Bring Feast in line (feast apply), then ask again.",
             )
         return lookup
     statement, numbered = copied(lookup, f"copy_{place}", limits)

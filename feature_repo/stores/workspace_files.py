@@ -5,7 +5,6 @@ environment variable that is not set; these read them from the workspace's folde
 also written in one step, and emptied whole. Nothing else differs from the stock stores.
 """
 
-import os
 from pathlib import Path
 
 from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStoreConfig
@@ -14,6 +13,7 @@ from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
 from feast.repo_config import RegistryConfig
 from pydantic import field_validator
 
+from ml.workspace.files import fresh_file
 from ml.workspace.settings import workspace
 
 
@@ -33,10 +33,9 @@ class WorkspaceRegistryStore(FileRegistryStore):
     def _write_registry(self, registry_proto: RegistryProto) -> None:
         """Write the registry beside its place, then put it there: a kill leaves it whole."""
         place = self._filepath
-        self._filepath = place.with_name(f".{place.name}.{os.getpid()}")
         try:
-            super()._write_registry(registry_proto)
-            os.replace(self._filepath, place)
+            with fresh_file(place) as self._filepath:
+                super()._write_registry(registry_proto)
         finally:
             self._filepath = place
 

@@ -2,10 +2,11 @@
 
 import duckdb
 import pyarrow as pa
+from ml.workspace.sql import quoted
 
 from feature_repo.stores.duckdb_types import storable
-from feature_repo.stores.relations import exists, quote, read_relation, split_name
-from ml.workspace.errors import AlmanacError
+from feature_repo.stores.relations import exists, read_relation, split_name
+from ml.workspace.errors import BadInput
 
 NEW_ROWS = "new_rows"
 
@@ -23,9 +24,10 @@ def append(connection: duckdb.DuckDBPyConnection, relation: str, rows: pa.Table)
     try:
         connection.execute(f"insert into {table.sql} by name from {NEW_ROWS}")
     except duckdb.Error as error:
-        raise AlmanacError(
-            f"{relation} does not take the rows: {error}\n"
-            "Nothing was written. Rows are appended to tables, with values that their columns hold."
+        raise BadInput(
+            f"{relation} does not take the rows: {error}",
+            "Nothing was written. "
+            "Rows are appended to tables, with values that their columns hold.",
         ) from error
 
 
@@ -39,7 +41,7 @@ def append_log(
     """
     connection.execute("begin")
     if not exists(connection, relation):
-        own_schema, table = (quote(part) for part in split_name(relation))
+        own_schema, table = (quoted(part) for part in split_name(relation))
         connection.register("log", schema.empty_table())
         connection.execute(
             f"create schema if not exists {own_schema};"
@@ -53,14 +55,14 @@ def _check(relation: str, given: dict[str, str], columns: dict[str, str]) -> Non
     missing = [name for name in columns if name not in given]
     unknown = [name for name in given if name not in columns]
     if missing or unknown:
-        raise AlmanacError(
+        raise BadInput(
             f"The rows do not have the columns of {relation}: "
-            f"missing {', '.join(missing) or 'none'}, unknown {', '.join(unknown) or 'none'}.\n"
-            "Nothing was written. Give every column of the table and no other."
+            f"missing {', '.join(missing) or 'none'}, unknown {', '.join(unknown) or 'none'}.",
+            "Nothing was written. Give every column of the table and no other.",
         )
     for name, kind in given.items():
         if not storable(kind, columns[name]):
-            raise AlmanacError(
-                f"{name} is {kind} in the rows, but {columns[name]} in {relation}.\n"
-                "Nothing was written. Cast the column, then write again."
+            raise BadInput(
+                f"{name} is {kind} in the rows, but {columns[name]} in {relation}.",
+                "Nothing was written. Cast the column, then write again.",
             )

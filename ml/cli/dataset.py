@@ -91,7 +91,9 @@ def verify(wanted: str, rows: bool) -> None:
         compared = "" if found.rows is None else ", row by row"
         click.echo(f"Today's warehouse gives {found.dataset.id}{compared}.")
         return
-    raise AlmanacError(_broken(found))
+    raise AlmanacError(
+        _broken(found), f"Keep today's: ml dataset make {found.dataset.manifest.target.name}"
+    )
 
 
 @dataset.command(epilog=examples("ml dataset remove december"))
@@ -130,7 +132,6 @@ def _broken(found: "Verdict") -> str:
         lines.append("The rows are not kept, so they cannot be compared.")
     else:
         lines.append(_listed(found.rows) if found.rows else "The rows are the same all the same.")
-    lines.append(f"Keep today's: ml dataset make {found.dataset.manifest.target.name}")
     return "\n".join(lines)
 
 

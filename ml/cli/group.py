@@ -1,6 +1,10 @@
 """The command group that every command joins, and what commands share."""
 
+from typing import Any
+
 import click
+
+from ml.workspace.errors import AlmanacError
 
 
 def examples(*lines: str) -> str:
@@ -17,7 +21,13 @@ FIRST_STEPS = examples(
 
 
 class _Commands(click.Group):
-    """Lists commands in the order of use."""
+    """Lists commands in the order of use, and prints what a person can mend without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
+        try:
+            return super().invoke(ctx)
+        except AlmanacError as error:
+            raise click.ClickException(str(error)) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)

@@ -9,7 +9,7 @@ import click
 
 from ml.cli import text
 from ml.cli.group import examples
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import AlmanacError, NotBuilt
 from ml.workspace.settings import Workspace, workspace
 
 if TYPE_CHECKING:
@@ -248,9 +248,9 @@ def _chosen(ws: Workspace, names: Sequence[str]) -> "list[Target]":
         return [target(ws, name) for name in dict.fromkeys(names)]
     if found := targets(ws):
         return found
-    raise AlmanacError(
-        f"No target has label rows in {ws.home}.\n"
-        f"Put raw files into {ws.raw} (or: ml simulate), then: dbt build"
+    raise NotBuilt(
+        f"No target has label rows in {ws.home}.",
+        f"Put raw files into {ws.raw} (or: ml simulate), then: dbt build",
     )
 
 
@@ -266,7 +266,7 @@ def each(ws: Workspace, names: Sequence[str], do: "Callable[[Target], Result]") 
         try:
             done.append(do(target))
         except AlmanacError as error:
-            named = target.name in str(error)
+            named = error.target == target.name
             refused.append(str(error) if named else f"{target.name}: {error}")
     if refused and (names or not done):
         raise AlmanacError("\n".join(refused))

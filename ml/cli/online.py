@@ -43,6 +43,6 @@ def verify(names: tuple[str, ...]) -> None:
     if any(verdict.differences for verdict in verdicts):
         raise AlmanacError(
             "The online store does not answer as the warehouse does:\n"
-            f"{text.differences(verdicts)}\n"
-            "Publish anew: ml materialize"
+            f"{text.differences(verdicts)}",
+            "Publish anew: ml materialize",
         )

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.data.training_set import Keys, Labels, Months, Rows, TrainingSet, row_keys
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ def temporal(times: Months, horizon_months: int, test_month: np.datetime64 | Non
     tested = months.max() if test_month is None else test_month
     train = np.flatnonzero(months + np.timedelta64(horizon_months, "M") <= tested)
     if not len(train):
-        raise AlmanacError(
-            f"No label month lies {horizon_months} or more months before the test month {tested}.\n"
-            "Add older data to the raw folder, then: dbt build"
+        raise BadInput(
+            f"No label month lies {horizon_months} or more months before the test month {tested}.",
+            "Add older data to the raw folder, then: dbt build",
         )
     return Split(train, np.flatnonzero(months == tested), tested)
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ml.data.feature import Feature
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import NotBuilt, NotTrained
 
 Matrix = NDArray[np.float32]
 Vector = NDArray[np.float64]
@@ -121,9 +121,9 @@ def check_features(schema: pa.Schema, features: Sequence[Feature]) -> None:
     """Raise AlmanacError unless `schema` has every feature with the type stated for it."""
     missing = [f.name for f in features if f.name not in schema.names]
     if missing:
-        raise AlmanacError(
-            f"{len(missing)} features of the model are not in the feature store: "
-            f"{_few(missing)}.\nBring them back (dbt build, feast apply) or train again: ml train"
+        raise NotBuilt(
+            f"{len(missing)} features of the model are not in the feature store: {_few(missing)}.",
+            "Bring them back (dbt build, feast apply) or train again: ml train",
         )
     changed = [
         f"{f.name} was {f.dtype}, is {kind}"
@@ -132,9 +132,9 @@ def check_features(schema: pa.Schema, features: Sequence[Feature]) -> None:
         if (kind := str(schema.field(f.name).type)) not in (f.dtype, "null")
     ]
     if changed:
-        raise AlmanacError(
-            f"The feature store's types differ from the model's: {_few(changed)}.\n"
-            "Train again on the new types: ml train"
+        raise NotTrained(
+            f"The feature store's types differ from the model's: {_few(changed)}.",
+            "Train again on the new types: ml train",
         )
 
 

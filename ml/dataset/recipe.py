@@ -9,8 +9,9 @@ from typing import Any
 from ml.data.feature import Feature
 from ml.dataset.snapshot import Month, Read, Snapshot, snapshot
 from ml.registry.artifact import package_versions
+from ml.workspace.manifest import manifest_hash
 from ml.workspace.settings import Workspace
-from ml.workspace.targets import Baseline, Target, manifest_hash
+from ml.workspace.targets import Baseline, Target
 
 DIGITS = 10
 

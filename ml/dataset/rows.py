@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from ml.data.feature import Feature
 from ml.data.training_set import Matrix, TrainingSet, training_set
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import NotBuilt
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import Target
 
@@ -36,8 +36,9 @@ def usable_rows(
     """
     rows = training_set(table, features, values)
     if not len(rows):
-        raise AlmanacError(
-            f"None of the {table.num_rows} label rows of {target.name} has a feature at its time.\n"
-            "Build the features first: dbt build, then feast apply"
+        raise NotBuilt(
+            f"None of the {table.num_rows} label rows of {target.name} has a feature at its time.",
+            "Build the features first: dbt build, then feast apply",
+            target=target.name,
         )
     return rows

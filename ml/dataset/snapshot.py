@@ -9,13 +9,14 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import duckdb
 
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import NotBuilt
+from ml.workspace.manifest import Manifest, Node, quoted_name, read_manifest
 from ml.workspace.settings import Workspace
-from ml.workspace.targets import read_manifest, relation
+from ml.workspace.sql import quoted
 from ml.workspace.warehouse import open_warehouse
 
 VERSION = "month_version"
@@ -66,7 +67,7 @@ def _bounds(connection: duckdb.DuckDBPyConnection, labels: Read) -> tuple[dateti
     found = connection.execute(f"select min({moment}), max({moment}) from {labels.relation}")
     first, last = found.fetchall()[0]
     if first is None:
-        raise AlmanacError(f"{labels.relation} has no rows.\nBuild it: dbt build")
+        raise NotBuilt(f"{labels.relation} has no rows.", "Build it: dbt build")
     return first, last
 
 
@@ -76,12 +77,12 @@ def _months(
     try:
         columns = [row[0] for row in connection.execute(f"describe {read.relation}").fetchall()]
     except duckdb.CatalogException as error:
-        raise AlmanacError(
-            f"The warehouse has no relation {read.relation}.\nBuild it: dbt build"
+        raise NotBuilt(
+            f"The warehouse has no relation {read.relation}.", "Build it: dbt build"
         ) from error
     if VERSION in columns:
         columns = ["customer_id", read.timestamp, VERSION]
-    hashed = ", ".join(f'"{column}"' for column in columns)
+    hashed = ", ".join(quoted(column) for column in columns)
     where, given = _within(read, bounds)
     # A sum, and not a xor, in which a row that is there twice would vanish.
     found = connection.execute(
@@ -102,10 +103,12 @@ def _within(read: Read, bounds: tuple[datetime, datetime] | None) -> tuple[str, 
     return f"{read.timestamp} between ? and ?", [first - read.ttl, last]
 
 
-def _code(manifest: Mapping[str, Any], relations: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _code(manifest: Manifest, relations: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield every model, seed and macro that the relations are made by, with its checksum."""
-    known = manifest.get("nodes", {}) | manifest.get("macros", {})
-    made = (key for key, node in known.items() if "alias" in node and relation(node) in relations)
+    known = {**manifest["nodes"], **manifest["macros"]}
+    made = (
+        key for key, node in known.items() if "alias" in node and quoted_name(node) in relations
+    )
     seen: set[str] = set()
     due = sorted(made)
     while due:
@@ -119,6 +122,6 @@ def _code(manifest: Mapping[str, Any], relations: Sequence[str]) -> Iterator[tup
     yield from ((key, _checksum(known[key])) for key in sorted(seen))
 
 
-def _checksum(node: Mapping[str, Any]) -> str:
+def _checksum(node: Node) -> str:
     text = node.get("macro_sql") or str(node.get("checksum", {}).get("checksum", ""))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -16,7 +16,7 @@ from ml.data.training_set import TrainingSet, check_features, matrix_of
 from ml.dataset.recipe import Contents, Manifest, describe, from_json, to_json
 from ml.dataset.rows import labelled_rows, usable_rows
 from ml.registry.artifact import DATASET
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput, Held, NotTrained
 from ml.workspace.files import fresh_folder, point, pointed, remove_folder, write_json
 from ml.workspace.settings import Workspace
 from ml.workspace.suggest import nearest
@@ -59,14 +59,16 @@ class Dataset:
         """
         contents = self.manifest.contents
         if self.folder is None or contents is None:
-            raise AlmanacError(
-                f"The rows of {self.id} are not kept; only how they were made is recorded.\n"
-                f"Where the warehouse still gives them: ml dataset make {self.manifest.target.name}"
+            raise NotTrained(
+                f"The rows of {self.id} are not kept; only how they were made is recorded.",
+                "Where the warehouse still gives them: "
+                f"ml dataset make {self.manifest.target.name}",
             )
         path = self.folder / ROWS
         if not path.exists() or _sha256(path) != contents.sha256:
-            raise AlmanacError(
-                f"{path} is not the file that was written.\nRemove it: ml dataset remove {self.id}"
+            raise NotTrained(
+                f"{path} is not the file that was written.",
+                f"Remove it: ml dataset remove {self.id}",
             )
         return pq.read_table(path)
 
@@ -134,10 +136,10 @@ def find(ws: Workspace, wanted: str) -> Dataset:
     for each in known:
         if each.id == wanted:
             return each
-    raise AlmanacError(
+    raise NotTrained(
         f"There is no dataset {wanted} in {ws.home}. Here are: "
-        f"{nearest(wanted, [key for each in known for key in (each.id, *each.names)])}.\n"
-        "See them: ml dataset list"
+        f"{nearest(wanted, [key for each in known for key in (each.id, *each.names)])}.",
+        "See them: ml dataset list",
     )
 
 
@@ -149,9 +151,9 @@ def remove(ws: Workspace, wanted: str) -> Dataset:
     """
     found = find(ws, wanted)
     if found.folder is None:
-        raise AlmanacError(
-            f"The rows of {found.id} are not kept: there is nothing to remove.\n"
-            "See what is kept: ml dataset list"
+        raise NotTrained(
+            f"The rows of {found.id} are not kept: there is nothing to remove.",
+            "See what is kept: ml dataset list",
         )
     for name in found.names:
         (ws.datasets / name).unlink()
@@ -178,9 +180,9 @@ def _field(table: pa.Table, feature: Feature) -> pa.Field:
 
 def _refuse_changed(ws: Workspace, manifest: Manifest) -> None:
     if describe(ws, manifest.target).id != manifest.id:
-        raise AlmanacError(
-            "The warehouse changed while the training set was read.\n"
-            "Wait for the build, then run the command again."
+        raise Held(
+            "The warehouse changed while the training set was read.",
+            "Wait for the build, then run the command again.",
         )
 
 
@@ -204,14 +206,15 @@ def _sha256(path: Path) -> str:
 
 def _refuse_taken(ws: Workspace, name: str, wanted: str) -> None:
     if not NAME.fullmatch(name):
-        raise AlmanacError(
-            f"{name} cannot be a name: letters, digits, `_`, `.` and `-` can.\nChoose another one."
+        raise BadInput(
+            f"{name} cannot be a name: letters, digits, `_`, `.` and `-` can.",
+            "Choose another one.",
         )
     folder = _named(ws, name)
     if folder and (name == folder.name or folder.name != wanted):
-        raise AlmanacError(
-            f"{name} names {folder.name} already, and a name keeps its meaning.\n"
-            f"Choose another one, or remove that dataset: ml dataset remove {name}"
+        raise BadInput(
+            f"{name} names {folder.name} already, and a name keeps its meaning.",
+            f"Choose another one, or remove that dataset: ml dataset remove {name}",
         )
 
 
@@ -244,7 +247,7 @@ def _manifest(path: Path) -> Manifest:
     try:
         return from_json(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise AlmanacError(
-            f"{path} is not the manifest of a dataset: {error!r}\n"
-            "Remove its folder, then make it again: ml dataset make"
+        raise NotTrained(
+            f"{path} is not the manifest of a dataset: {error!r}",
+            "Remove its folder, then make it again: ml dataset make",
         ) from error

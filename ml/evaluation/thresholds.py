@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ml.data.split import train_and_held_out
 from ml.data.training_set import Labels, Rows, Vector
 from ml.evaluation.metrics import cuts
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
 
 # One number, or one a threshold.
 Counts = NDArray[Any] | np.float64
@@ -41,9 +41,9 @@ class Costs:
         names = [field.name for field in fields(cls)]
         for name, value in table.items():
             if name not in names or isinstance(value, bool) or not isinstance(value, int | float):
-                raise AlmanacError(
-                    f"{place}: {name} = {value!r} is not a cost.\n"
-                    f"Write numbers for any of: {', '.join(names)}"
+                raise BadInput(
+                    f"{place}: {name} = {value!r} is not a cost.",
+                    f"Write numbers for any of: {', '.join(names)}",
                 )
         return cls(**{name: float(value) for name, value in table.items()})
 
@@ -57,8 +57,8 @@ def read_costs(path: Path) -> Costs:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise AlmanacError(
-            f"{path} cannot be read as TOML: {error}\nSee README, section Models."
+        raise BadInput(
+            f"{path} cannot be read as TOML: {error}", "See README, section Models."
         ) from error
     return Costs.read(table, str(path))
 

@@ -2,15 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
 
 SCHEMA = "landed"
 FORMATS = ("parquet", "csv", "mapping")
@@ -82,11 +81,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), LOADER)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise AlmanacError(
-            f"{path} cannot be read: {error}\nCorrect it, then: dbt build"
-        ) from error
+        raise BadInput(f"{path} cannot be read: {error}", "Correct it, then: dbt build") from error
     if not isinstance(content, dict):
-        raise AlmanacError(f"{path} must hold `name: value` lines.\nCorrect it, then: dbt build")
+        raise BadInput(f"{path} must hold `name: value` lines.", "Correct it, then: dbt build")
     return content
 
 
@@ -94,12 +91,6 @@ def digest(*parts: object) -> str:
     """Return a short hash of JSON-like values; equal values give equal hashes."""
     text = json.dumps(parts, default=str, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ` (did you mean x?)` for the closest of `known`, or nothing where none is close."""
-    close = get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _source(node: Mapping[str, Any], path: Path) -> Source:
@@ -120,9 +111,10 @@ def _table(source: str, node: Mapping[str, Any], path: Path) -> Table | None:
         return None
     columns = tuple(_columns(node, path))
     if meta["format"] not in FORMATS or (meta["format"] != "mapping" and not meta.get("files")):
-        raise AlmanacError(
+        raise BadInput(
             f"{path}: table {node['name']} needs meta `format` (one of {', '.join(FORMATS)}) and "
-            "`files`.\nCorrect it, then: dbt build"
+            "`files`.",
+            "Correct it, then: dbt build",
         )
     return Table(
         source=source,
@@ -140,9 +132,10 @@ def _columns(node: Mapping[str, Any], path: Path) -> Iterator[Column]:
     for column in node.get("columns") or []:
         # YAML reads an unquoted `no` or `2024` as something else than text.
         if not isinstance(column.get("name"), str) or "data_type" not in column:
-            raise AlmanacError(
+            raise BadInput(
                 f"{path}: column `{column.get('name')}` of table {node['name']} needs a data_type "
-                "and a name that is text (in quotes if need be).\nCorrect it, then: dbt build"
+                "and a name that is text (in quotes if need be).",
+                "Correct it, then: dbt build",
             )
         meta = _meta(column)
         yield Column(

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ml.landing.declarations import Table, nearest
+from ml.landing.declarations import Table
 from ml.landing.lines import WHITESPACE, Record, physical_lines, read_records, split_line
 from ml.landing.raw_files import RawFile
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import AlmanacError, BadInput
+from ml.workspace.sql import literal, quoted
+from ml.workspace.suggest import did_you_mean
 
 META = ("_file", "_row", "_error", "_line")
 DELIMITERS = (",", ";", "\t", "|")
@@ -25,16 +27,6 @@ class Header:
     delimiter: str
     names: tuple[str, ...]
     row: int
-
-
-def quoted(name: str) -> str:
-    """Return `name` as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """Return `text` as an SQL string."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def read_header(
@@ -59,9 +51,9 @@ def read_header(
             return Header(delimiter, names, row)
         complaints.append((len(names), complaint))
     # The delimiter that splits most is the likeliest to be the file's own.
-    raise AlmanacError(
-        f"{file.name}: {max(complaints, key=lambda pair: pair[0])[1]}.\n"
-        f"Correct {file.path}, then: dbt build"
+    raise BadInput(
+        f"{file.name}: {max(complaints, key=lambda pair: pair[0])[1]}.",
+        f"Correct {file.path}, then: dbt build",
     )
 
 
@@ -215,8 +207,8 @@ def _header_line(file: RawFile) -> tuple[int, str]:
             if "\0" in line or not _is_utf8(line):
                 raise _not_utf8(file)
             return row, line.rstrip("\r\n")
-    raise AlmanacError(
-        f"{file.name} is empty: {file.path}\nCopy it again or remove it, then: dbt build"
+    raise BadInput(
+        f"{file.name} is empty: {file.path}", "Copy it again or remove it, then: dbt build"
     )
 
 
@@ -234,7 +226,7 @@ def _complaint(table: Table, names: tuple[str, ...]) -> str | None:
             return f"column `{column.name}` is there {names.count(column.name)} times"
         if column.name not in names and not column.optional:
             return (
-                f"column `{column.name}` is missing{nearest(column.name, names)}. "
+                f"column `{column.name}` is missing{did_you_mean(column.name, names)}. "
                 f"Found: {', '.join(names)}"
             )
     return None
@@ -263,7 +255,7 @@ def _is_utf8(line: str) -> bool:
 
 
 def _not_utf8(file: RawFile) -> AlmanacError:
-    return AlmanacError(
-        f"{file.name} is not UTF-8 text: {file.path}\n"
-        f"Save it as UTF-8 (for instance: iconv -f CP1251 -t UTF-8), then: dbt build"
+    return BadInput(
+        f"{file.name} is not UTF-8 text: {file.path}",
+        "Save it as UTF-8 (for instance: iconv -f CP1251 -t UTF-8), then: dbt build",
     )

@@ -11,10 +11,10 @@ from typing import Any
 import duckdb
 
 from ml.landing.declarations import SCHEMA
-from ml.landing.delimited import literal, quoted
 from ml.landing.relations import MEMORY, Relation, plan
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
 from ml.workspace.settings import Workspace, workspace_at
+from ml.workspace.sql import literal, quoted
 from ml.workspace.warehouse import open_warehouse
 
 
@@ -25,9 +25,9 @@ def await_warehouse(path: Path) -> None:
         AlmanacError: its folder is absent, or another process keeps holding it.
     """
     if not path.parent.is_dir():
-        raise AlmanacError(
-            f"No workspace folder at {path.parent}.\n"
-            "Name another in ALMANAC_HOME, or make it with a made-up company: ml simulate"
+        raise BadInput(
+            f"No workspace folder at {path.parent}.",
+            "Name another in ALMANAC_HOME, or make it with a made-up company: ml simulate",
         )
     if path.exists():
         with open_warehouse(path, read_only=False):
@@ -149,6 +149,6 @@ def _named_errors(name: str) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise AlmanacError(
-            f"{name} cannot be landed: {error}\nCorrect its files or declaration, then: dbt build"
+        raise BadInput(
+            f"{name} cannot be landed: {error}", "Correct its files or declaration, then: dbt build"
         ) from error

@@ -8,19 +8,13 @@ from typing import Any
 
 import duckdb
 
-from ml.landing.declarations import Table, digest, nearest, read_yaml
-from ml.landing.delimited import (
-    DELIMITERS,
-    Header,
-    literal,
-    load_file,
-    new_table,
-    quoted,
-    read_header,
-)
+from ml.landing.declarations import Table, digest, read_yaml
+from ml.landing.delimited import DELIMITERS, Header, load_file, new_table, read_header
 from ml.landing.raw_files import RawFile, find_files
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import AlmanacError, BadInput
 from ml.workspace.settings import Workspace
+from ml.workspace.sql import literal, quoted
+from ml.workspace.suggest import did_you_mean
 
 KEYS = ("name", "files", "delimiter", "time_format", "optional", "columns", "duplicates")
 TIME = "event_time"
@@ -121,9 +115,10 @@ def _first_that_fits(
                 note = f"{table.source}: reading {_listed(files)} through mapping {mapping.name}."
                 return Chosen(mapping, files, (note,))
     if misfit is not None:
-        raise AlmanacError(
-            f"{misfit}\nOr describe the file's own columns in a mapping: see "
-            f"dbt_project/mappings/ and `{table.source}: {{mapping: …}}` in workspace.yml."
+        raise BadInput(
+            f"{misfit}",
+            "Or describe the file's own columns in a mapping: see "
+            f"dbt_project/mappings/ and `{table.source}: {{mapping: …}}` in workspace.yml.",
         )
     return Chosen(None, ())
 
@@ -135,10 +130,10 @@ def _named(wanted: object, known: list[Path], workspace: Workspace) -> tuple[dic
     by_name = {path.stem: path for path in known}
     path = by_name.get(str(wanted), workspace.home / str(wanted))
     if not path.is_file():
-        raise AlmanacError(
-            f"{place}: no mapping `{wanted}`{nearest(str(wanted), by_name)}. Known: "
-            f"{', '.join(by_name)}, or a file's path, or the mapping itself.\n"
-            "Correct it, then: dbt build"
+        raise BadInput(
+            f"{place}: no mapping `{wanted}`{did_you_mean(str(wanted), by_name)}. Known: "
+            f"{', '.join(by_name)}, or a file's path, or the mapping itself.",
+            "Correct it, then: dbt build",
         )
     return read_yaml(path), str(path)
 
@@ -162,22 +157,23 @@ def _check_mapping(node: Mapping[str, Any], origin: str, table: Table) -> None:
     declared = [column.name for column in table.columns if not column.generated]
     needed = [c.name for c in table.columns if not c.generated and not c.optional]
     columns = node.get("columns")
-    wrong = [f"no key `{key}`{nearest(str(key), KEYS)}" for key in node if key not in KEYS]
+    wrong = [f"no key `{key}`{did_you_mean(str(key), KEYS)}" for key in node if key not in KEYS]
     if not node.get("files"):
         wrong.append("`files` is missing")
     if not isinstance(columns, dict):
         wrong.append("`columns` must map our columns to SQL over the file's columns")
     else:
         wrong += [
-            f"no column `{c}`{nearest(str(c), declared)}" for c in columns if c not in declared
+            f"no column `{c}`{did_you_mean(str(c), declared)}" for c in columns if c not in declared
         ]
         wrong += [f"column `{name}` is missing" for name in needed if name not in columns]
     if node.get("duplicates", "keep") not in ("keep", "reject"):
         wrong.append("`duplicates` is keep or reject")
     if wrong:
-        raise AlmanacError(
+        raise BadInput(
             f"{origin}: {'; '.join(wrong)}. Keys: {', '.join(KEYS)}; columns: "
-            f"{', '.join(declared)}.\nCorrect it, then: dbt build"
+            f"{', '.join(declared)}.",
+            "Correct it, then: dbt build",
         )
 
 
@@ -210,7 +206,7 @@ def _complaint(
                 return f"{mapping.origin}: {name}: `{expression}`: {str(error).splitlines()[0]}"
             return (
                 f"column `{missing[1]}` is missing (mapping {mapping.name})"
-                f"{nearest(missing[1], names)}. Found: {', '.join(names)}"
+                f"{did_you_mean(missing[1], names)}. Found: {', '.join(names)}"
             )
     return None
 
@@ -224,9 +220,10 @@ def _check_spellings(columns: list[str], mapping: ColumnMapping) -> None:
     lowered = [name.lower() for name in columns]
     twice = [name for name in columns if lowered.count(name.lower()) > 1]
     if twice:
-        raise AlmanacError(
+        raise BadInput(
             f"The files of mapping {mapping.name} have columns that differ in case only: "
-            f"{', '.join(twice)}.\nRename them, then: dbt build"
+            f"{', '.join(twice)}.",
+            "Rename them, then: dbt build",
         )
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import duckdb
 
-from ml.landing.declarations import Column, Table, nearest
-from ml.landing.delimited import literal, no_glob, quoted
+from ml.landing.declarations import Column, Table
+from ml.landing.delimited import no_glob
 from ml.landing.raw_files import RawFile
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
+from ml.workspace.sql import literal, quoted
+from ml.workspace.suggest import did_you_mean
 
 INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 # Casts that lose nothing, so that nobody need look for values they failed on.
@@ -90,9 +92,9 @@ def declared_types(connection: duckdb.DuckDBPyConnection, table: Table) -> dict[
     try:
         rows = connection.execute(f"describe select {nulls}").fetchall()
     except duckdb.Error as error:
-        raise AlmanacError(
-            f"_{table.source}.yml: a data_type of table {table.name} is no type: {error}\n"
-            "Correct it, then: dbt build"
+        raise BadInput(
+            f"_{table.source}.yml: a data_type of table {table.name} is no type: {error}",
+            "Correct it, then: dbt build",
         ) from error
     return {row[0]: row[1] for row in rows}
 
@@ -101,9 +103,9 @@ def _file_types(connection: duckdb.DuckDBPyConnection, file: RawFile) -> dict[st
     try:
         rows = connection.execute(f"describe select * from {_scan((file,))}").fetchall()
     except duckdb.Error as error:
-        raise AlmanacError(
-            f"{file.name} is no whole Parquet file: {file.path}\n"
-            f"({str(error).splitlines()[0]})\nCopy it again, then: dbt build"
+        raise BadInput(
+            f"{file.name} is no whole Parquet file: {file.path}\n({str(error).splitlines()[0]})",
+            "Copy it again, then: dbt build",
         ) from error
     return {row[0]: row[1] for row in rows if row[0] not in ("filename", "file_row_number")}
 
@@ -124,16 +126,18 @@ def _check(
         if column.from_path or (name is None and column.optional):
             continue
         if name is None:
-            raise AlmanacError(
-                f"{file.name}: column `{column.name}` is missing{nearest(column.name, types)}. "
-                f"Found: {', '.join(types)}\nCorrect {file.path}, then: dbt build"
+            raise BadInput(
+                f"{file.name}: column `{column.name}` is missing"
+                f"{did_you_mean(column.name, types)}. Found: {', '.join(types)}",
+                f"Correct {file.path}, then: dbt build",
             )
         kind, wanted = _element(types[name], arrays), declared[column.name]
         is_epoch = arrays and _kind(wanted) == "time" and _kind(kind) == "number"
         if _kind(kind) not in READABLE[_kind(wanted)] and not is_epoch:
-            raise AlmanacError(
+            raise BadInput(
                 f"{file.name}: column `{name}` is {types[name]}, from which {wanted} cannot be "
-                f"read.\nCorrect {file.path}, then: dbt build"
+                "read.",
+                f"Correct {file.path}, then: dbt build",
             )
 
 

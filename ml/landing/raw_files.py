@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml.landing.declarations import Source, Table
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
 from ml.workspace.settings import Workspace
 
 
@@ -47,9 +47,9 @@ def find_files(raw: Path, globs: Iterable[str]) -> tuple[RawFile, ...]:
     paths: set[Path] = set()
     for glob in globs:
         if Path(glob).is_absolute() or ".." in Path(glob).parts:
-            raise AlmanacError(
-                f"`{glob}` leads out of the raw folder {raw}.\n"
-                "Write it relative to the raw folder, then: dbt build"
+            raise BadInput(
+                f"`{glob}` leads out of the raw folder {raw}.",
+                "Write it relative to the raw folder, then: dbt build",
             )
         paths.update(path for path in raw.glob(glob) if path.is_file())
     names = sorted(path.relative_to(raw).as_posix() for path in paths if path.name[0] != ".")
@@ -91,10 +91,10 @@ def _choose_form(source: Source, workspace: Workspace) -> tuple[str, tuple[str, 
     wanted = (workspace.settings.get(source.name) or {}).get("form")
     if wanted is not None:
         if wanted not in source.forms:
-            raise AlmanacError(
+            raise BadInput(
                 f"workspace.yml: {source.name} has no form `{wanted}`; it has: "
-                f"{', '.join(source.forms) or 'one only'}.\n"
-                f"Correct {workspace.home / 'workspace.yml'}, then: dbt build"
+                f"{', '.join(source.forms) or 'one only'}.",
+                f"Correct {workspace.home / 'workspace.yml'}, then: dbt build",
             )
         return wanted, ()
     there = [form for form in source.forms if _has_required(source, form, workspace.raw)]
@@ -121,9 +121,9 @@ def _check_there(
         return
     globs = table.files.get(form, table.files.get("", ()))
     other = next(found[0].name for found in files.values() if found)
-    raise AlmanacError(
-        f"{table.source}: {' or '.join(globs)} is missing in {raw}, though {other} is there.\n"
-        "Copy it there, then: dbt build"
+    raise BadInput(
+        f"{table.source}: {' or '.join(globs)} is missing in {raw}, though {other} is there.",
+        "Copy it there, then: dbt build",
     )
 
 

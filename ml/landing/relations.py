@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from ml.landing.declarations import Source, Table, digest, read_sources
-from ml.landing.delimited import literal, load_table, new_table, quoted
+from ml.landing.delimited import load_table, new_table
 from ml.landing.mappings import Chosen, ColumnMapping, choose_mapping, load_mapped
 from ml.landing.parquet import empty_query, parquet_query
 from ml.landing.raw_files import Found, RawFile, find_files, find_source
@@ -19,8 +19,9 @@ from ml.landing.workspace_tables import (
     notes_on_defaults,
     settings_in_force,
 )
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
 from ml.workspace.settings import Workspace
+from ml.workspace.sql import literal, quoted
 
 MEMORY = "files"
 WORKSPACE = "workspace"
@@ -66,7 +67,7 @@ def plan(
         AlmanacError: no raw folder, no source in it, or a declaration or setting is wrong.
     """
     if not workspace.raw.is_dir():
-        raise AlmanacError(f"No raw folder at {workspace.raw}.\n{NEXT}")
+        raise BadInput(f"No raw folder at {workspace.raw}.", NEXT)
     sources = read_sources(project)
     settings = settings_in_force(sources, workspace)
     chosen = {
@@ -213,7 +214,7 @@ def _check_any(found: Iterable[Found], workspace: Workspace) -> None:
     if any(here.is_present for here in found):
         return
     wanted = "; ".join(f"{here.source.name}: {_wanted(here.source)}" for here in found)
-    raise AlmanacError(f"{workspace.raw} holds no known source. Looked for {wanted}.\n{NEXT}")
+    raise BadInput(f"{workspace.raw} holds no known source. Looked for {wanted}.", NEXT)
 
 
 def _wanted(source: Source) -> str:

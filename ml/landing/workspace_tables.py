@@ -6,11 +6,13 @@ from typing import Any
 
 import duckdb
 
-from ml.landing.declarations import Column, Source, Table, nearest
-from ml.landing.delimited import load_table, new_table, quoted
+from ml.landing.declarations import Column, Source, Table
+from ml.landing.delimited import load_table, new_table
 from ml.landing.raw_files import RawFile
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import AlmanacError, BadInput
 from ml.workspace.settings import Workspace
+from ml.workspace.sql import quoted
+from ml.workspace.suggest import did_you_mean
 
 IDENTITIES = "identities.csv"
 # The one setting that is no source's: where the raw files lie.
@@ -92,9 +94,9 @@ def _check_identities(
         [sources],
     ).fetchall()
     for row, reason in wrong:
-        raise AlmanacError(
-            f"{IDENTITIES}, line {row}: {reason}. Sources: {', '.join(sources)}.\n"
-            "Correct it, then: dbt build"
+        raise BadInput(
+            f"{IDENTITIES}, line {row}: {reason}. Sources: {', '.join(sources)}.",
+            "Correct it, then: dbt build",
         )
 
 
@@ -108,7 +110,7 @@ def _given(source: Source, workspace: Workspace) -> Mapping[str, Any]:
         raise _mistake(workspace, f"{source.name} must hold `name: value` lines", known)
     for name in given:
         if name not in known:
-            hint = nearest(str(name), known)
+            hint = did_you_mean(str(name), known)
             raise _mistake(workspace, f"{source.name} has no setting `{name}`{hint}", known)
     return given
 
@@ -124,7 +126,7 @@ def _check_names(sources: list[Source], workspace: Workspace) -> None:
     for name, value in workspace.settings.items():
         if name not in (RAW, *names):
             kind = "source" if isinstance(value, dict) else "setting"
-            hint = nearest(str(name), (RAW, *names))
+            hint = did_you_mean(str(name), (RAW, *names))
             raise _mistake(workspace, f"no {kind} `{name}`{hint}", [RAW, *names])
 
 
@@ -133,9 +135,10 @@ def _value(source: Source, name: str, given: Mapping[str, Any], workspace: Works
     value = default if given.get(name) is None else given[name]
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if _kind(default) not in ("text", _kind(text)):
-        raise AlmanacError(
+        raise BadInput(
             f"{workspace.home / 'workspace.yml'}: {source.name}.{name} is `{text}`, which is no "
-            f"{_kind(default)} (like {default}).\nCorrect it, then: dbt build"
+            f"{_kind(default)} (like {default}).",
+            "Correct it, then: dbt build",
         )
     return text
 
@@ -155,7 +158,7 @@ def _kind(value: object) -> str:
 
 
 def _mistake(workspace: Workspace, what: str, known: list[str]) -> AlmanacError:
-    return AlmanacError(
-        f"{workspace.home / 'workspace.yml'}: {what}. Known: {', '.join(known)}.\n"
-        "Correct it, then: dbt build"
+    return BadInput(
+        f"{workspace.home / 'workspace.yml'}: {what}. Known: {', '.join(known)}.",
+        "Correct it, then: dbt build",
     )

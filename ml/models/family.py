@@ -159,7 +159,7 @@ class Family(Format):
         """
         if not self.installed:
             raise AlmanacError(
-                f"{self.name} is not installed.\nInstall it: pip install 'almanac[{self.name}]'"
+                f"{self.name} is not installed.", f"Install it: pip install 'almanac[{self.name}]'"
             )
         settings = {**self.defaults(labels), **(parameters or {})}
         return self.learn(matrix, labels, weights, settings, seed)

@@ -1,5 +1,5 @@
-"""What the pages share: one look, words for numbers, and a file that is replaced whole."""
+"""What the pages share: one look, and words for numbers."""
 
-from ml.pages.html import fill, replace_file
+from ml.pages.html import fill
 
-__all__ = ["fill", "replace_file"]
+__all__ = ["fill"]

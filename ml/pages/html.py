@@ -1,9 +1,7 @@
-"""Filling a page's template, and putting the page onto the disk in one step."""
+"""Filling a page's template."""
 
-import os
 from collections.abc import Callable, Mapping
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -42,14 +40,3 @@ def fill(package: str, *, filters: Mapping[str, Callable[..., Any]], **values: o
     environment.filters.update({**FILTERS, **filters})
     css = files("ml.pages").joinpath("page.css").read_text(encoding="utf-8")
     return environment.get_template("page.html").render(css=Markup(css), **values)
-
-
-def replace_file(path: Path, text: str) -> Path:
-    """Write `text` to `path` and return it; a reader sees the old file or the new one, no half."""
-    part = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path

@@ -15,7 +15,7 @@ from ml.data.feature import Feature
 from ml.models import FORMATS, Model
 from ml.registry import history
 from ml.registry.card import Card, parse_card
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import AlmanacError, NotTrained
 from ml.workspace.files import fresh_folder, write_json
 from ml.workspace.settings import Workspace
 
@@ -110,8 +110,10 @@ def champion(ws: Workspace, target: str) -> Artifact:
     """
     reigning = champion_id(ws, target)
     if reigning is None:
-        raise AlmanacError(
-            f"No model for {target} in {ws.models}.\nTrain one: ml train --target {target}"
+        raise NotTrained(
+            f"No model for {target} in {ws.models}.",
+            f"Train one: ml train --target {target}",
+            target=target,
         )
     return load(ws.models / target / reigning)
 
@@ -133,7 +135,9 @@ def load(folder: Path) -> Artifact:
         raise
     except Exception as error:
         # Each library has its own errors for a spoilt file; to the user they are one.
-        raise AlmanacError(f"The model in {folder} cannot be read: {error}\n{again}") from error
+        raise NotTrained(
+            f"The model in {folder} cannot be read: {error}", again, target=folder.parent.name
+        ) from error
 
 
 def read_card(folder: Path) -> Card:
@@ -145,7 +149,9 @@ def read_card(folder: Path) -> Card:
     try:
         text = (folder / CARD).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise AlmanacError(f"{folder / CARD} cannot be read: {error}\n{_again(folder)}") from error
+        raise NotTrained(
+            f"{folder / CARD} cannot be read: {error}", _again(folder), target=folder.parent.name
+        ) from error
     return parse_card(text, folder / CARD, _again(folder))
 
 
@@ -159,7 +165,7 @@ def _write(path: Path, record: Record) -> None:
 def _refuse_changed(folder: Path) -> None:
     """Raise AlmanacError unless the folder holds what was written, no more and nothing else."""
     if not (folder / HASHES).exists():
-        raise AlmanacError(f"{folder} lacks {HASHES}.\n{_again(folder)}")
+        raise NotTrained(f"{folder} lacks {HASHES}.", _again(folder), target=folder.parent.name)
     written = json.loads((folder / HASHES).read_text(encoding="utf-8"))
     found = _hashes(folder)
     for said, names in {
@@ -168,7 +174,11 @@ def _refuse_changed(folder: Path) -> None:
         "was changed after training:": {n for n in written if found.get(n) != written[n]},
     }.items():
         if names:
-            raise AlmanacError(f"{folder} {said} {', '.join(sorted(names))}.\n{_again(folder)}")
+            raise NotTrained(
+                f"{folder} {said} {', '.join(sorted(names))}.",
+                _again(folder),
+                target=folder.parent.name,
+            )
 
 
 def _hashes(folder: Path) -> dict[str, str]:

@@ -1,13 +1,12 @@
 """The label months of a target's last rolling-origin backtest, kept beside its models."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ml.evaluation.bootstrap import Interval
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import NotTrained
 from ml.workspace.files import write_json
 
 BACKTEST = "backtest.json"
@@ -30,9 +29,8 @@ def write_months(folder: Path, model_id: str, months: Sequence[BacktestMonth]) -
 
     It takes the place of the one before; a reader sees either whole.
     """
-    temporary = folder / f".{BACKTEST}.{os.getpid()}"
-    write_json(temporary, {"model_id": model_id, "months": [asdict(month) for month in months]})
-    os.replace(temporary, folder / BACKTEST)
+    kept_months = [asdict(month) for month in months]
+    write_json(folder / BACKTEST, {"model_id": model_id, "months": kept_months})
 
 
 def read_months(folder: Path, model_id: str) -> tuple[BacktestMonth, ...]:
@@ -53,7 +51,8 @@ def read_months(folder: Path, model_id: str) -> tuple[BacktestMonth, ...]:
             for month in found["months"]
         )
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise AlmanacError(
-            f"{path} is no backtest: {error!r}\n"
-            f"Make it again: ml evaluate --target {folder.name} --months 6"
+        raise NotTrained(
+            f"{path} is no backtest: {error!r}",
+            f"Make it again: ml evaluate --target {folder.name} --months 6",
+            target=folder.name,
         ) from error

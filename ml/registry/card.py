@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ml.data.feature import Feature
 from ml.evaluation.measured import Measured
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import NotTrained
 from ml.workspace.targets import Baseline
 
 Interval = tuple[float, float]
@@ -105,4 +105,6 @@ def parse_card(text: str, path: Path, cure: str) -> Card:
             f"{'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}"
             for each in error.errors(include_url=False, include_input=False)
         )
-        raise AlmanacError(f"{path} cannot be read: {wrong}\n{cure}") from error
+        raise NotTrained(
+            f"{path} cannot be read: {wrong}", cure, target=path.parent.parent.name
+        ) from error

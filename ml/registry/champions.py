@@ -10,7 +10,7 @@ from ml.registry import artifact, history
 from ml.registry.artifact import CARD, Artifact
 from ml.registry.card import Card
 from ml.registry.history import Event
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import AlmanacError, NotTrained
 from ml.workspace.settings import Workspace
 from ml.workspace.suggest import nearest
 
@@ -73,9 +73,9 @@ def find(ws: Workspace, model_id: str) -> Artifact:
     known = {path.parent.name: path.parent for path in _cards(ws)}
     if model_id in known:
         return artifact.load(known[model_id])
-    raise AlmanacError(
-        f"There is no model {model_id} in {ws.models}. Here are: "
-        f"{nearest(model_id, list(known))}.\nSee them: ml models"
+    raise NotTrained(
+        f"There is no model {model_id} in {ws.models}. Here are: {nearest(model_id, list(known))}.",
+        "See them: ml models",
     )
 
 
@@ -143,8 +143,8 @@ def promote(ws: Workspace, model_id: str, *, force: bool = False) -> Contest:
     found = contest(ws, challenger)
     if not (found.accepted or force):
         raise AlmanacError(
-            f"{model_id} stays a challenger: {found.why}.\n"
-            f"To make it champion all the same: ml promote {model_id} --force"
+            f"{model_id} stays a challenger: {found.why}.",
+            f"To make it champion all the same: ml promote {model_id} --force",
         )
     if found.champion != model_id:
         _define_input(ws, challenger)
@@ -160,9 +160,10 @@ def rollback(ws: Workspace, target: str) -> tuple[str, str]:
     """
     reigns = history.champions(history.read(ws.models / target))
     if len(reigns) < 2:
-        raise AlmanacError(
+        raise NotTrained(
             f"{target} has no champion before {reigns[0] if reigns else 'this one'} to go back to "
-            f"in {ws.models}.\nSee the models: ml models"
+            f"in {ws.models}.",
+            "See the models: ml models",
         )
     before = artifact.load(ws.models / target / reigns[-2])
     _define_input(ws, before)

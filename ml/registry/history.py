@@ -1,14 +1,13 @@
 """What happened to a target's models: trained, promoted, rolled back; in one file beside them."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import NotTrained
 from ml.workspace.files import write_json
 
 HISTORY = "history.json"
@@ -37,9 +36,9 @@ def read(folder: Path) -> list[Event]:
     try:
         return [Event(**event) for event in json.loads(path.read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError) as error:
-        raise AlmanacError(
-            f"{path} is not a history of models: {error}\n"
-            f"Move it away, then name the champion: ml promote <model id>, of: ml models"
+        raise NotTrained(
+            f"{path} is not a history of models: {error}",
+            "Move it away, then name the champion: ml promote <model id>, of: ml models",
         ) from error
 
 
@@ -47,9 +46,7 @@ def add(folder: Path, *happened: Event) -> None:
     """Add events of this second; a reader sees the file before or after, never half of it."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     events = [*read(folder), *(replace(event, at=now) for event in happened)]
-    temporary = folder / f".{HISTORY}.{os.getpid()}"
-    write_json(temporary, [asdict(event) for event in events])
-    os.replace(temporary, folder / HISTORY)
+    write_json(folder / HISTORY, [asdict(event) for event in events])
 
 
 def champions(events: Sequence[Event]) -> list[str]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def refuse_absent() -> None:
     """Raise AlmanacError unless MLflow is installed."""
     if find_spec("mlflow") is None:
-        raise AlmanacError("mlflow is not installed.\nInstall it: pip install 'almanac[mlflow]'")
+        raise AlmanacError("mlflow is not installed.", "Install it: pip install 'almanac[mlflow]'")
 
 
 def address(ws: Workspace) -> str:

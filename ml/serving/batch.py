@@ -16,7 +16,7 @@ from ml.registry import artifact
 from ml.registry.artifact import Artifact
 from ml.serving.batch_inputs import Source, published
 from ml.serving.reasons import meanings, reasons
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import AlmanacError, BadInput, NotBuilt
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import SPINE, Target, known_moments
 from ml.workspace.warehouse import open_warehouse
@@ -91,15 +91,17 @@ def whom(ws: Workspace, champion: Artifact, as_of: datetime | None) -> tuple[dat
         families = {feature.view for feature in champion.features}
         first, newest = known_moments(ws, connection, families)
         if first is None or newest is None:
-            raise AlmanacError(
-                f"The features of {champion.model_id} hold no complete month.\n"
-                "Build them first: dbt build"
+            raise NotBuilt(
+                f"The features of {champion.model_id} hold no complete month.",
+                "Build them first: dbt build",
+                target=target,
             )
         if as_of is not None and as_of < first:
-            raise AlmanacError(
+            raise BadInput(
                 f"No feature of {target} was known on {as_of:%Y-%m-%d}; the first are of "
-                f"{first:%Y-%m-%d}.\n"
-                f"The newest: ml score --target {target} --as-of {newest:%Y-%m-%d}"
+                f"{first:%Y-%m-%d}.",
+                f"The newest: ml score --target {target} --as-of {newest:%Y-%m-%d}",
+                target=target,
             )
         at = as_of or newest
         found = connection.sql(
@@ -132,9 +134,9 @@ def append(connection: duckdb.DuckDBPyConnection, batch: pa.Table) -> tuple[int,
         connection.commit()
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         connection.rollback()
-        raise AlmanacError(
-            "The warehouse has no table scores.scores, or one of an earlier version.\n"
-            "Build it first: dbt build"
+        raise NotBuilt(
+            "The warehouse has no table scores.scores, or one of an earlier version.",
+            "Build it first: dbt build",
         ) from error
     except BaseException:
         connection.rollback()
@@ -153,9 +155,9 @@ def parse_as_of(text: str) -> datetime:
     try:
         return datetime.strptime(text, "%Y-%m-%d")
     except ValueError as error:
-        raise AlmanacError(
-            f"--as-of {text} is not a date like 2024-01-31.\n"
-            "Leave it out to score the newest complete month: ml score"
+        raise BadInput(
+            f"--as-of {text} is not a date like 2024-01-31.",
+            "Leave it out to score the newest complete month: ml score",
         ) from error
 
 
@@ -212,13 +214,12 @@ def _placed(
 
 def _unknown(source: Source, asked: int) -> AlmanacError:
     target, at = source.target, source.as_of
-    return AlmanacError(
-        f"None of {asked} customers has a feature of {target} still valid on {at:%Y-%m-%d}.\n"
-        + (
-            f"Publish them first: ml materialize --until {at:%Y-%m-%d}"
-            if source.online
-            else f"Score the newest: ml score --target {target}"
-        )
+    return NotBuilt(
+        f"None of {asked} customers has a feature of {target} still valid on {at:%Y-%m-%d}.",
+        f"Publish them first: ml materialize --until {at:%Y-%m-%d}"
+        if source.online
+        else f"Score the newest: ml score --target {target}",
+        target=target,
     )
 
 

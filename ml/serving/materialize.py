@@ -9,7 +9,7 @@ import pyarrow as pa
 from ml.data.training_set import check_features
 from ml.registry import artifact
 from ml.registry.artifact import Artifact
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import NotBuilt, NotTrained
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import known_moments, targets
 from ml.workspace.warehouse import open_warehouse
@@ -35,7 +35,7 @@ def materialize(ws: Workspace, until: datetime | None = None) -> "list[Published
     trained = [each.name for each in targets(ws) if artifact.champion_id(ws, each.name)]
     wanted = dict(_input(ws, artifact.champion(ws, name)) for name in trained) | families
     if not wanted:
-        raise AlmanacError(f"There is nothing to publish in {ws.home}.\nTrain a model: ml train")
+        raise NotTrained(f"There is nothing to publish in {ws.home}.", "Train a model: ml train")
     return store.publish(ws, _moments(ws, wanted, until))
 
 
@@ -61,8 +61,8 @@ def _moments(
         }
     if any(moments.values()):
         return moments
-    raise AlmanacError(
+    raise NotBuilt(
         f"Nothing of {', '.join(wanted)} was known"
-        f"{f' on {until:%Y-%m-%d}' if until else ' of a complete month'}.\n"
-        "Build the features (dbt build), or name a later day: ml materialize --until <YYYY-MM-DD>"
+        f"{f' on {until:%Y-%m-%d}' if until else ' of a complete month'}.",
+        "Build the features (dbt build), or name a later day: ml materialize --until <YYYY-MM-DD>",
     )

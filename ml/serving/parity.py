@@ -15,7 +15,7 @@ from ml import store
 from ml.data.training_set import matrix_of
 from ml.registry import artifact
 from ml.serving.batch_inputs import rows_at
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import NotBuilt, NotTrained
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import SPINE, Target, target, targets
 from ml.workspace.warehouse import open_warehouse
@@ -69,7 +69,7 @@ def verify(ws: Workspace, names: Sequence[str] = ()) -> list[Verdict]:
         found += [verify_family(ws, family) for family in store.online_views(ws)]
     if found:
         return found
-    raise AlmanacError("Nothing can be published yet.\nTrain a model: ml train")
+    raise NotTrained("Nothing can be published yet.", "Train a model: ml train")
 
 
 def verify_input(ws: Workspace, predicted: Target) -> Verdict:
@@ -121,8 +121,8 @@ def _customers(ws: Workspace, moment: datetime, published: Iterable[str]) -> lis
             f"select distinct customer_id from {SPINE} where event_timestamp <= ?", [moment]
         ).fetchall()
     if not found:
-        raise AlmanacError(
-            f"No customer was known on {moment:%Y-%m-%d}.\nBuild the warehouse: dbt build"
+        raise NotBuilt(
+            f"No customer was known on {moment:%Y-%m-%d}.", "Build the warehouse: dbt build"
         )
     return sorted({str(row[0]) for row in found}.union(published))
 

@@ -1,13 +1,14 @@
 """Publishing: marts, features, scores and targets as a file of their own, swapped in whole."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import Held, NotBuilt
+from ml.workspace.files import fresh_file
 from ml.workspace.settings import Workspace
+from ml.workspace.sql import literal, quoted
 from ml.workspace.warehouse import VECTORS, open_warehouse
 
 SCHEMAS = ("marts", "features", "scores", "targets")
@@ -33,18 +34,18 @@ def publish(ws: Workspace) -> Published:
     Raises:
         AlmanacError: there is nothing to publish, or the copy cannot be written.
     """
-    temporary = ws.published.with_name(f".{ws.published.name}.{os.getpid()}")
     try:
-        with open_warehouse(ws.warehouse) as connection:
-            tables = _copy(connection, temporary)
-        os.replace(temporary, ws.published)
+        with fresh_file(ws.published) as fresh:
+            try:
+                with open_warehouse(ws.warehouse) as connection:
+                    tables = _copy(connection, fresh)
+            finally:
+                # DuckDB's log of a copy that was stopped.
+                fresh.with_name(f"{fresh.name}.wal").unlink(missing_ok=True)
     except (OSError, duckdb.IOException) as error:
-        raise AlmanacError(
-            f"{ws.published} cannot be written: {error}\nFree the folder, then: ml publish"
+        raise Held(
+            f"{ws.published} cannot be written: {error}", "Free the folder, then: ml publish"
         ) from error
-    finally:
-        for leftover in (temporary, temporary.with_name(f"{temporary.name}.wal")):
-            leftover.unlink(missing_ok=True)
     return Published(ws.published, ws.published.stat().st_size, tables)
 
 
@@ -56,9 +57,10 @@ def _copy(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
         [list(SCHEMAS), VECTORS],
     ).fetchall()
     if not any(schema == "marts" for schema, _ in names):
-        raise AlmanacError("The warehouse has no marts to publish.\nBuild them first: dbt build")
-    quoted = str(path).replace("'", "''")
-    connection.execute(f"attach '{quoted}' as published (read_write, storage_version '{STORAGE}')")
+        raise NotBuilt("The warehouse has no marts to publish.", "Build them first: dbt build")
+    connection.execute(
+        f"attach {literal(path)} as published (read_write, storage_version '{STORAGE}')"
+    )
     counts = {
         f"{schema}.{table}": _copy_table(connection, schema, table) for schema, table in names
     }
@@ -67,8 +69,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
 
 
 def _copy_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> int:
-    connection.execute(f'create schema if not exists published."{schema}"')
-    copied = connection.execute(
-        f'create table published."{schema}"."{table}" as from "{schema}"."{table}"'
-    ).fetchone()
+    name = f"{quoted(schema)}.{quoted(table)}"
+    connection.execute(f"create schema if not exists published.{quoted(schema)}")
+    copied = connection.execute(f"create table published.{name} as from {name}").fetchone()
     return int(copied[0]) if copied else 0

@@ -1,7 +1,6 @@
 """Putting a company in its place: whole or not at all, and never over someone's own files."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -9,7 +8,8 @@ import yaml
 
 from ml.simulate.scenario import Plan
 from ml.simulate.truth import TRUTH
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
+from ml.workspace.files import put, write_text
 from ml.workspace.settings import read_settings
 
 MARKER = ".simulated"
@@ -27,15 +27,15 @@ def refuse_foreign(home: Path) -> None:
     raw = home / "raw"
     foreign = sorted(_files(raw) - _own_files(raw))
     if foreign:
-        raise AlmanacError(
-            f"{raw} holds files that the simulator did not write, such as {foreign[0]}.\n"
-            "Name another workspace: ALMANAC_HOME=<folder> ml simulate"
+        raise BadInput(
+            f"{raw} holds files that the simulator did not write, such as {foreign[0]}.",
+            "Name another workspace: ALMANAC_HOME=<folder> ml simulate",
         )
     elsewhere = read_settings(home / SETTINGS).get("raw", "raw")
     if (home / elsewhere).resolve() != raw.resolve():
-        raise AlmanacError(
-            f"{home / SETTINGS} reads raw files from {elsewhere}, not from {raw}.\n"
-            "Name another workspace: ALMANAC_HOME=<folder> ml simulate"
+        raise BadInput(
+            f"{home / SETTINGS} reads raw files from {elsewhere}, not from {raw}.",
+            "Name another workspace: ALMANAC_HOME=<folder> ml simulate",
         )
 
 
@@ -56,10 +56,10 @@ def finish(home: Path, work: Path, plan: Plan) -> None:
     old = home / REPLACED
     shutil.rmtree(old, ignore_errors=True)
     if (home / "raw").exists():
-        os.replace(home / "raw", old)
-    os.replace(work / "raw", home / "raw")
+        put(home / "raw", old)
+    put(work / "raw", home / "raw")
     (home / TRUTH).parent.mkdir(exist_ok=True)
-    os.replace(work / TRUTH, home / TRUTH)
+    put(work / TRUTH, home / TRUTH)
     _settle(home / SETTINGS, plan)
     shutil.rmtree(old, ignore_errors=True)
     shutil.rmtree(work)
@@ -94,7 +94,4 @@ def _settle(path: Path, plan: Plan) -> None:
     }
     settings = {**before, **dated}
     if settings != before:
-        text = yaml.safe_dump(settings, allow_unicode=True, sort_keys=False)
-        fresh = path.with_suffix(".tmp")
-        fresh.write_text(text, encoding="utf-8")
-        os.replace(fresh, path)
+        write_text(path, yaml.safe_dump(settings, allow_unicode=True, sort_keys=False))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -115,7 +115,7 @@ def make_plan(customers: int, months: int, seed: int, form: str) -> Plan:
 
 def _require(holds: bool, fault: str, wanted: str) -> None:
     if not holds:
-        raise AlmanacError(f"{fault}, but must be {wanted}.\nSee: ml simulate --help")
+        raise BadInput(f"{fault}, but must be {wanted}.", "See: ml simulate --help")
 
 
 def standard_normal(random: np.random.Generator, *shape: int) -> Floats:

@@ -18,7 +18,7 @@ from ml.store.model_input import SUFFIX
 from ml.store.reading import online_rows_of
 from ml.store.retrieval import feature_store, require_registry
 from ml.store.values import KEY, Column, encoded, entity_key, packed
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import NotBuilt
 from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
 
@@ -111,9 +111,9 @@ def _input_batches(ws: Workspace, view: FeatureView, moment: datetime) -> Iterat
                 columns = {VECTOR: Column(values, [None] * len(values))}
                 yield Batch(view.name, _keys(part), [moment] * len(values), columns)
         except duckdb.Error as error:
-            raise AlmanacError(
-                f"The warehouse does not give {source.relation}: {error}\n"
-                "Define it anew: ml train, then feast apply"
+            raise NotBuilt(
+                f"The warehouse does not give {source.relation}: {error}",
+                "Define it anew: ml train, then feast apply",
             ) from error
 
 

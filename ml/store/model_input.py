@@ -20,7 +20,7 @@ from feature_repo.stores.duckdb_source import DuckDBSource
 from feature_repo.stores.relations import read_relation
 from ml.data.feature import Feature
 from ml.store.retrieval import feature_store, require_registry
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import AlmanacError, NotBuilt
 from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
 
@@ -89,7 +89,7 @@ def _defined(
             families[name] = Family(relation, view.ttl)
         sql = input_sql(families, wanted.features)
     except AlmanacError as error:
-        raise _gone(wanted, str(error).split("\n", maxsplit=1)[0]) from error
+        raise _gone(wanted, error.what.split("\n", maxsplit=1)[0]) from error
     columns = {name: columns_of(each.relation) for name, each in families.items()}
     about = Input(
         target=wanted.target,
@@ -103,10 +103,11 @@ def _defined(
 
 
 def _gone(wanted: ModelInput, what: str) -> AlmanacError:
-    return AlmanacError(
-        f"The features of {wanted.model_id} are no longer all there: {what}\n"
+    return NotBuilt(
+        f"The features of {wanted.model_id} are no longer all there: {what}",
         f"Bring them back (dbt build, feast apply) or train again: "
-        f"ml train --target {wanted.target}"
+        f"ml train --target {wanted.target}",
+        target=wanted.target,
     )
 
 
@@ -121,13 +122,16 @@ def input_view(ws: Workspace, wanted: ModelInput) -> FeatureView:
     try:
         view = store.get_feature_view(wanted.view)
     except FeatureViewNotFoundException as error:
-        raise AlmanacError(
-            f"Feast knows no input of {wanted.target}: {wanted.view} is not registered.\n"
-            "Register it: feast apply"
+        raise NotBuilt(
+            f"Feast knows no input of {wanted.target}: {wanted.view} is not registered.",
+            "Register it: feast apply",
+            target=wanted.target,
         ) from error
     if view.tags.get("layout") != wanted.layout:
-        raise AlmanacError(
+        raise NotBuilt(
             f"{wanted.view} is registered for {view.tags.get('model_id')}, whose features are not "
-            f"those of {wanted.model_id}.\nRegister it anew: feast apply"
+            f"those of {wanted.model_id}.",
+            "Register it anew: feast apply",
+            target=wanted.target,
         )
     return view

@@ -20,7 +20,7 @@ from ml.store.model_input import ModelInput, input_view
 from ml.store.retrieval import feature_store, service_of
 from ml.store.sqlite_rows import SqliteRows
 from ml.store.values import KEY, Matrix, customer_of, decoded, entity_key, unpacked
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput, NotBuilt
 from ml.workspace.settings import Workspace
 
 PRESENT, STALE, MISSING = "present", "stale", "missing"
@@ -40,10 +40,11 @@ def online_rows_of(store: FeatureStore) -> OnlineRows:
         from ml.store.redis_rows import RedisRows
 
         return RedisRows(store)
-    raise AlmanacError(
+    raise BadInput(
         f"{type(online).__name__} is no online store that is published and read in bulk: that are "
-        "sqlite and redis.\nName one of them in feature_store.yaml, or publish with Feast's own: "
-        "feast materialize <from> <until>"
+        "sqlite and redis.",
+        "Name one of them in feature_store.yaml, or publish with Feast's own: "
+        "feast materialize <from> <until>",
     )
 
 
@@ -95,9 +96,11 @@ class InputReader:
     def _published(self, found: Found) -> datetime:
         edition = found.generation and found.generation.views.get(self.view.name)
         if edition and edition.layout != self.wanted.layout:
-            raise AlmanacError(
+            raise NotBuilt(
                 f"The published input of {self.wanted.target} is not that of "
-                f"{self.wanted.model_id}: its features are others.\nPublish it: ml materialize"
+                f"{self.wanted.model_id}: its features are others.",
+                "Publish it: ml materialize",
+                target=self.wanted.target,
             )
         return _published([self.view], found)
 
@@ -133,9 +136,9 @@ def online_rows(
     names = [each.name for each in service_of(store, service).feature_view_projections]
     views = [view for view in map(store.get_feature_view, names) if view.online]
     if not views:
-        raise AlmanacError(
-            f"None of the families of {service} is published by name: {', '.join(names)}.\n"
-            "Say `online: true` in the meta of one, then: dbt build, feast apply, ml materialize"
+        raise NotBuilt(
+            f"None of the families of {service} is published by name: {', '.join(names)}.",
+            "Say `online: true` in the meta of one, then: dbt build, feast apply, ml materialize",
         )
     return _named_rows(online_rows_of(store), views, customer_ids, as_of)
 
@@ -199,9 +202,9 @@ def _published(views: Sequence[FeatureView], *answers: Found) -> datetime:
     ]
     if moments:
         return max(moments)
-    raise AlmanacError(
-        f"Nothing of {', '.join(view.name for view in views)} is published.\n"
-        "Publish it: ml materialize"
+    raise NotBuilt(
+        f"Nothing of {', '.join(view.name for view in views)} is published.",
+        "Publish it: ml materialize",
     )
 
 

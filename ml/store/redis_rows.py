@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 
 from ml.store.generation import Batch, Found, Generation, epoch, read_generation
 from ml.store.values import Blob, entity_key
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import AlmanacError, Held
 
 # The library types every answer as one now or one later.
 Client = Any
@@ -132,8 +132,8 @@ class RedisPublishing:
         while not self._client.set(self._lock, self._me, nx=True):
             holder = self._client.get(self._lock)
             if holder and self._is_alive(holder):
-                raise AlmanacError(
-                    f"Another process publishes into {place}.\nWait for it, then: ml materialize"
+                raise Held(
+                    f"Another process publishes into {place}.", "Wait for it, then: ml materialize"
                 )
             if holder and take([self._lock], [holder, self._me]):
                 return
@@ -225,6 +225,6 @@ def _told(place: str, done: str) -> Iterator[None]:
     except RedisError as error:
         kept = "What was published before is still there. " if done == "written" else ""
         raise AlmanacError(
-            f"The online store, {place}, cannot be {done}: {error}\n"
-            f"{kept}Start it or make room in it, then run the command again."
+            f"The online store, {place}, cannot be {done}: {error}",
+            f"{kept}Start it or make room in it, then run the command again.",
         ) from error

@@ -1,6 +1,5 @@
 """Training sets, and what both sides of Feast share: its store, its services, their features."""
 
-import difflib
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -16,8 +15,9 @@ from feast.types import from_feast_to_pyarrow_type
 
 from feature_repo.stores.duckdb_job import HistoricalRetrievalJob
 from feature_repo.stores.retrieval import FeatureMatrix
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput, NotBuilt
 from ml.workspace.settings import REPOSITORY, Workspace
+from ml.workspace.suggest import did_you_mean, similar
 
 FEATURE_REPO = REPOSITORY / "feature_repo"
 OURS = "feature_repo.stores."
@@ -95,10 +95,11 @@ def service_of(store: FeatureStore, name: str) -> FeatureService:
         return store.get_feature_service(name)
     except FeatureServiceNotFoundException as error:
         known = sorted(service.name for service in store.list_feature_services())
-        near = "".join(f" (did you mean {n}?)" for n in difflib.get_close_matches(name, known, 1))
-        raise AlmanacError(
-            f"Feast knows no feature service {name}{near}; it knows {', '.join(known) or 'none'}.\n"
-            "Register it: feast apply"
+        near = did_you_mean(name, known, cutoff=0.6)
+        raise NotBuilt(
+            f"Feast knows no feature service {name}{near}; it knows {', '.join(known) or 'none'}.",
+            "Register it: feast apply",
+            target=name,
         ) from error
 
 
@@ -106,7 +107,7 @@ def require_registry(config: RepoConfig) -> None:
     """Raise AlmanacError where there is no registry: Feast would make an empty one."""
     path = config.registry.path
     if config.registry.registry_type == "file" and "://" not in path and not Path(path).exists():
-        raise AlmanacError(f"No features are registered: {path} is absent.\nRun: feast apply")
+        raise NotBuilt(f"No features are registered: {path} is absent.", "Run: feast apply")
 
 
 def training_set(ws: Workspace, asked: str | Sequence[str], entities: pa.Table | str) -> pa.Table:
@@ -152,9 +153,9 @@ def _matrix_job(
     job = retrieval(ws, asked, entities)
     if isinstance(job, HistoricalRetrievalJob):
         return job
-    raise AlmanacError(
-        f"{type(job).__name__} of another offline store makes no matrices.\n"
-        "Name Almanac's own in feature_repo/feature_store.yaml."
+    raise BadInput(
+        f"{type(job).__name__} of another offline store makes no matrices.",
+        "Name Almanac's own in feature_repo/feature_store.yaml.",
     )
 
 
@@ -194,9 +195,10 @@ def _references(store: FeatureStore, names: Sequence[str]) -> list[str]:
     }
     for name in names:
         if name not in views:
-            near = difflib.get_close_matches(name, views, n=3, cutoff=0.0)
-            raise AlmanacError(
+            near = similar(name, views, 3)
+            raise BadInput(
                 f"Feast knows no feature {name}; the nearest of its {len(views)} are "
-                f"{', '.join(near)}.\nLook for it: ml features '{name[:8]}*'"
+                f"{', '.join(near)}.",
+                f"Look for it: ml features '{name[:8]}*'",
             )
     return [f"{views[name]}:{name}" for name in names]

@@ -17,7 +17,8 @@ from feast.infra.online_stores.sqlite import SqliteOnlineStore, adapt_datetime_e
 
 from ml.store.generation import Batch, Found, Generation, epoch, read_generation
 from ml.store.values import Blob
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import AlmanacError, Held, NotBuilt
+from ml.workspace.sql import quoted
 
 NEXT = "__next"
 # SQLite takes at most 32,766 parameters in one query.
@@ -95,9 +96,9 @@ class SqliteRows:
             finally:
                 self._reader.execute("rollback")
         except sqlite3.Error as error:
-            raise AlmanacError(
-                f"The online store {self._path} cannot be read: {error}\n"
-                "Publish into it: feast apply, then ml materialize"
+            raise NotBuilt(
+                f"The online store {self._path} cannot be read: {error}",
+                "Publish into it: feast apply, then ml materialize",
             ) from error
 
     @cached_property
@@ -159,7 +160,7 @@ class SqlitePublishing:
             [f"{self._project}_*{NEXT}"],
         ).fetchall()
         for (name,) in left:
-            self._connection.execute(f'drop table "{name}"')
+            self._connection.execute(f"drop table {quoted(name)}")
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -191,8 +192,8 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         raise AlmanacError(
-            f"The online store {path} cannot be written: {error}\n"
-            "What was published before is still there. Free the place, then: ml materialize"
+            f"The online store {path} cannot be written: {error}",
+            "What was published before is still there. Free the place, then: ml materialize",
         ) from error
 
 
@@ -204,14 +205,14 @@ def _alone(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise AlmanacError(
-                f"Another process publishes into {path}.\nWait for it, then: ml materialize"
+            raise Held(
+                f"Another process publishes into {path}.", "Wait for it, then: ml materialize"
             ) from error
         yield
 
 
 def _table(project: str, view: str, suffix: str = "") -> str:
-    return f'"{project}_{view}{suffix}"'
+    return quoted(f"{project}_{view}{suffix}")
 
 
 def _generation(reader: sqlite3.Connection, project: str) -> Generation | None:

@@ -18,7 +18,7 @@ from feast.type_map import feast_value_type_to_python_type, python_values_to_pro
 from feast.types import FeastType, from_feast_to_pyarrow_type
 from numpy.typing import NDArray
 
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import NotBuilt
 
 KEY = "customer_id"
 Matrix = NDArray[np.float32]
@@ -64,9 +64,9 @@ def unpacked(values: Sequence[bytes], features: int) -> Matrix:
     if any(
         len(value) != len(head) + 4 * features or not value.startswith(head) for value in values
     ):
-        raise AlmanacError(
-            f"The online store holds an input that is not of {features} features.\n"
-            "Publish the model's inputs: ml materialize"
+        raise NotBuilt(
+            f"The online store holds an input that is not of {features} features.",
+            "Publish the model's inputs: ml materialize",
         )
     return _bodies(values, len(head), 4 * features).view("<f4")
 

@@ -27,7 +27,7 @@ from ml.training.crossfit import FOLDS, CrossFit, refuse_poor
 from ml.training.ensemble import learn
 from ml.training.leaderboard import baseline_ranking
 from ml.training.plan import Plan, read_plan
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import Target
 
@@ -261,14 +261,16 @@ def _mean_auc(runs: Sequence[Run]) -> Estimate | None:
 
 def _refuse_unsuitable(target: Target, protocol: Protocol) -> None:
     if target.temporal and not protocol.months:
-        raise AlmanacError(
-            f"{target.name} is validated over time: its rows are not shuffled.\n"
-            f"Test more months instead: ml evaluate --target {target.name} --months 3"
+        raise BadInput(
+            f"{target.name} is validated over time: its rows are not shuffled.",
+            f"Test more months instead: ml evaluate --target {target.name} --months 3",
+            target=target.name,
         )
     if not target.temporal and not protocol.repeats:
-        raise AlmanacError(
-            f"{target.name} has no label months to walk through: its source carries no time.\n"
-            f"Shuffle it instead: ml evaluate --target {target.name} --repeats 5"
+        raise BadInput(
+            f"{target.name} has no label months to walk through: its source carries no time.",
+            f"Shuffle it instead: ml evaluate --target {target.name} --repeats 5",
+            target=target.name,
         )
 
 

@@ -14,7 +14,7 @@ from ml.data.training_set import Rows, TrainingSet, Vector, informative
 from ml.evaluation.metrics import roc_auc_within
 from ml.models import FAMILIES, LightGBM, Model, parallel
 from ml.training.plan import Plan
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
 from ml.workspace.targets import Target
 
 FOLDS = 5
@@ -117,16 +117,19 @@ def refuse_poor(data: TrainingSet, groups: CustomerGroups, target: Target) -> No
     """Raise AlmanacError unless both classes have rows and customers enough to learn from."""
     positives, negatives = data.positives, len(data) - data.positives
     if min(positives, negatives) < LEAST_OF_A_CLASS:
-        raise AlmanacError(
+        raise BadInput(
             f"{target.name} has {positives} positives and {negatives} negatives to train on; "
-            f"a model needs {LEAST_OF_A_CLASS} of each.\n"
-            "Add data to the raw folder, then: dbt build"
+            f"a model needs {LEAST_OF_A_CLASS} of each.",
+            "Add data to the raw folder, then: dbt build",
+            target=target.name,
         )
     customers = len(np.unique(groups.of_row[data.labels == 1]))
     if customers < FOLDS:
-        raise AlmanacError(
+        raise BadInput(
             f"The positives of {target.name} are those of {customers} customers; "
-            f"{FOLDS} folds need at least {FOLDS}.\nAdd data to the raw folder, then: dbt build"
+            f"{FOLDS} folds need at least {FOLDS}.",
+            "Add data to the raw folder, then: dbt build",
+            target=target.name,
         )
 
 

@@ -18,7 +18,7 @@ from ml.models.calibration import platt, stack_weights
 from ml.training.crossfit import Candidate, CrossFit
 from ml.training.plan import Plan
 from ml.training.search import Bar, Search, progress
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
 
 # A blend or a stack is of the best, one a family, of at most so many families.
 MOST_MEMBERS = 4
@@ -116,9 +116,9 @@ def _trials(
     rows = len(cross_fit.data)
     families = plan.families_for(rows)
     if not families:
-        raise AlmanacError(
-            f"None of the model families can be had: {', '.join(plan.left_out(rows))}.\n"
-            "Name another: ml train --model lightgbm"
+        raise BadInput(
+            f"None of the model families can be had: {', '.join(plan.left_out(rows))}.",
+            "Name another: ml train --model lightgbm",
         )
     if plan.searches:
         found, count = _searched(cross_fit, plan, families, show, journal)

@@ -11,7 +11,7 @@ from typing import Any
 from ml.data.resampling import SAMPLINGS
 from ml.evaluation.thresholds import CRITERIA, Costs
 from ml.models import FAMILIES, MIXTURES, Blend, Parameters, Stack
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
 
 SEED = 7
 # What is compared without a search: on many rows what is fast, on few what differs most.
@@ -101,8 +101,9 @@ def read_plan(table: Mapping[str, Any], place: str) -> Plan:
     settings: dict[str, Any] = {}
     for name, value in table.items():
         if name not in _READERS:
-            raise AlmanacError(
-                f"{place}: {name} is not a setting of a training.\nThere are: {', '.join(_READERS)}"
+            raise BadInput(
+                f"{place}: {name} is not a setting of a training.",
+                f"There are: {', '.join(_READERS)}",
             )
         settings[name] = _READERS[name](value, f"{place}: {name}")
     return checked(Plan(**settings), place)
@@ -117,9 +118,9 @@ def read_config(path: Path) -> tuple[tuple[str, ...], Plan]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise AlmanacError(f"There is no file {path}.\nSee README, section Models.") from error
+        raise BadInput(f"There is no file {path}.", "See README, section Models.") from error
     except (ValueError, OSError) as error:
-        raise AlmanacError(f"{path} is not TOML: {error}\nCorrect it, then train again.") from error
+        raise BadInput(f"{path} is not TOML: {error}", "Correct it, then train again.") from error
     targets = _texts(table.pop("targets", []), f"{path}: targets")
     return targets, read_plan(table, str(path))
 
@@ -134,22 +135,22 @@ def checked(plan: Plan, place: str) -> Plan:
     _refuse_unknown(place, "sampling", plan.sampling, SAMPLINGS)
     _refuse_unknown(place, "criterion", (plan.criterion,), CRITERIA)
     if plan.budget is not None and plan.trials is not None:
-        raise AlmanacError(f"{place}: a search ends by its budget or by its trials; give one.")
+        raise BadInput(f"{place}: a search ends by its budget or by its trials; give one.")
     for name in ("budget", "trials", "features"):
         value = getattr(plan, name)
         if value is not None and value <= 0:
-            raise AlmanacError(f"{place}: {name} must be above 0, not {value}.")
+            raise BadInput(f"{place}: {name} must be above 0, not {value}.")
     if not plan.sampling or (plan.families and MIXTURES.keys() >= set(plan.families)):
-        raise AlmanacError(f"{place}: there is nothing to try.\nName a sampling and a family.")
+        raise BadInput(f"{place}: there is nothing to try.", "Name a sampling and a family.")
     return plan
 
 
 def _refuse_unknown(place: str, kind: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:
     for name in names:
         if name not in known:
-            raise AlmanacError(
-                f"{place}: there is no {kind} {name}; there are {', '.join(known)}.\n"
-                "Correct it, then: ml train"
+            raise BadInput(
+                f"{place}: there is no {kind} {name}; there are {', '.join(known)}.",
+                "Correct it, then: ml train",
             )
 
 
@@ -166,31 +167,31 @@ def _texts(value: object, place: str) -> tuple[str, ...]:
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
-        raise AlmanacError(f"{place} must be a list of texts, not {value!r}.")
+        raise BadInput(f"{place} must be a list of texts, not {value!r}.")
     return tuple(value)
 
 
 def _text(value: object, place: str) -> str:
     if not isinstance(value, str):
-        raise AlmanacError(f"{place} must be a text, not {value!r}.")
+        raise BadInput(f"{place} must be a text, not {value!r}.")
     return value
 
 
 def _whole(value: object, place: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise AlmanacError(f"{place} must be a whole number, not {value!r}.")
+        raise BadInput(f"{place} must be a whole number, not {value!r}.")
     return value
 
 
 def _number(value: object, place: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise AlmanacError(f"{place} must be a number, not {value!r}.")
+        raise BadInput(f"{place} must be a number, not {value!r}.")
     return float(value)
 
 
 def _costs(value: object, place: str) -> Costs:
     if not isinstance(value, Mapping):
-        raise AlmanacError(f"{place} must be a table, not {value!r}.")
+        raise BadInput(f"{place} must be a table, not {value!r}.")
     return Costs.read(value, place)
 
 

@@ -1,35 +1,82 @@
-"""The dbt project as its manifest tells it: which model or source makes which relation."""
+"""The dbt project as the manifest of its last build tells it; nothing else reads the file."""
 
+import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import NotBuilt
 from ml.workspace.settings import Workspace
+from ml.workspace.sql import quoted_relation
 
 Node = Mapping[str, Any]
+Manifest = Mapping[str, Mapping[str, Node]]
 
 
-def read_manifest(ws: Workspace) -> dict[str, Node]:
-    """Return the manifest's models, seeds and sources by their relation, `schema.name`.
+def read_manifest(ws: Workspace) -> Manifest:
+    """Return the manifest's `nodes`, `sources` and `macros`, each by its id in dbt.
 
     Raises:
-        AlmanacError: there is no manifest, or it cannot be read.
+        NotBuilt: there is no manifest, or it cannot be read.
     """
     try:
-        manifest = json.loads(ws.manifest.read_text(encoding="utf-8"))
-        every = [*manifest["nodes"].values(), *manifest["sources"].values()]
-        kinds = ("model", "seed", "snapshot", "source")
-        return {relation(node): node for node in every if node["resource_type"] in kinds}
+        stat = ws.manifest.stat()
+        return _read(ws.manifest, stat.st_mtime_ns, stat.st_size)
     except FileNotFoundError as error:
-        raise AlmanacError(
-            f"No dbt manifest at {ws.manifest}.\nBuild it first: dbt build"
-        ) from error
+        raise NotBuilt(f"No dbt manifest at {ws.manifest}.", "Build it first: dbt build") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise AlmanacError(
-            f"{ws.manifest} is not a manifest: {error!r}\nWrite it again: dbt build"
+        raise NotBuilt(
+            f"{ws.manifest} is not a dbt manifest: {error!r}", "Rebuild it: dbt build"
         ) from error
+
+
+# A command asks several times for a file of several MB; time and size tell one build's from others.
+@lru_cache(maxsize=1)
+def _read(path: Path, _modified_ns: int, _size: int) -> Manifest:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return {
+        "nodes": dict(content["nodes"].items()),
+        "sources": dict(content.get("sources", {}).items()),
+        "macros": dict(content.get("macros", {}).items()),
+    }
+
+
+def models(ws: Workspace) -> list[Node]:
+    """Return dbt's models by their id; raises as `read_manifest`."""
+    every = sorted(read_manifest(ws)["nodes"].items())
+    return [node for _, node in every if node.get("resource_type") == "model"]
+
+
+def models_with(ws: Workspace, key: str) -> list[Node]:
+    """Return the models that declare `key` in their `meta`, by their id.
+
+    Raises:
+        NotBuilt: there is no manifest, or it cannot be read.
+    """
+    return [node for node in models(ws) if key in meta(node)]
+
+
+def relations(ws: Workspace) -> dict[str, Node]:
+    """Return models, seeds, snapshots and sources by their relation, `schema.name`.
+
+    Raises:
+        NotBuilt: there is no manifest, or it cannot be read.
+    """
+    manifest = read_manifest(ws)
+    every = (*manifest["nodes"].values(), *manifest["sources"].values())
+    kinds = ("model", "seed", "snapshot", "source")
+    return {relation(node): node for node in every if node.get("resource_type") in kinds}
+
+
+def manifest_hash(ws: Workspace) -> str:
+    """Return the SHA-256 of the models' own checksums: what was built, not when."""
+    checksums = {
+        key: node.get("checksum", {}).get("checksum", "")
+        for key, node in read_manifest(ws)["nodes"].items()
+    }
+    return hashlib.sha256(json.dumps(checksums, sort_keys=True).encode()).hexdigest()
 
 
 def relation(node: Node) -> str:
@@ -37,17 +84,22 @@ def relation(node: Node) -> str:
     return f"{node['schema']}.{node.get('identifier') or node['alias']}"
 
 
+def quoted_name(node: Node) -> str:
+    """Return the `"schema"."name"` of a manifest node."""
+    return quoted_relation(relation(node))
+
+
 def compiled(ws: Workspace, node: Node) -> str:
     """Return a model's SQL as dbt compiled it last, in whichever command that was.
 
     Raises:
-        AlmanacError: it was never compiled in this target folder.
+        NotBuilt: it was never compiled in this target folder.
     """
     kept = ws.manifest.parent / "compiled" / node["package_name"] / node["original_file_path"]
     code = node.get("compiled_code") or _text(kept)
     if not code:
-        raise AlmanacError(
-            f"{node['name']} is not compiled in {ws.manifest.parent}.\nRun: dbt compile"
+        raise NotBuilt(
+            f"{node['name']} is not compiled in {ws.manifest.parent}.", "Run: dbt compile"
         )
     return str(code)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 DBT_PROJECT = REPOSITORY / "dbt_project"
@@ -111,11 +111,9 @@ def read_settings(path: Path) -> dict[str, Any]:
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise AlmanacError(
-            f"{path} is not YAML: {error}\nCorrect it, then run the command again."
+        raise BadInput(
+            f"{path} is not YAML: {error}", "Correct it, then run the command again."
         ) from error
     if not isinstance(settings, dict):
-        raise AlmanacError(
-            f"{path} must hold `name: value` lines.\nSee README, section Workspaces."
-        )
+        raise BadInput(f"{path} must hold `name: value` lines.", "See README, section Workspaces.")
     return settings

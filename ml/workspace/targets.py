@@ -1,15 +1,14 @@
 """What can be predicted in a workspace, read from the targets' `meta` in the dbt manifest."""
 
-import hashlib
-import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import duckdb
 
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
+from ml.workspace.manifest import Node, models_with, quoted_name
 from ml.workspace.settings import Workspace
 from ml.workspace.suggest import nearest
 from ml.workspace.warehouse import open_warehouse
@@ -81,26 +80,7 @@ def target(ws: Workspace, name: str) -> Target:
         if name in declared
         else f"There is no target {name} in {ws.home}"
     )
-    raise AlmanacError(f"{wrong}. Here are: {nearest(name, list(known))}.\nSee them: ml targets")
-
-
-def relation(node: Mapping[str, Any]) -> str:
-    """Return the quoted `"schema"."table"` of a manifest node."""
-    return f'"{node["schema"]}"."{node["alias"]}"'
-
-
-def nodes(ws: Workspace, key: str) -> list[dict[str, Any]]:
-    """Return the manifest's models that declare `key` in their `meta`, by their id.
-
-    Raises:
-        AlmanacError: there is no manifest, or it cannot be read.
-    """
-    every = read_manifest(ws).get("nodes", {})
-    return [
-        node
-        for _, node in sorted(every.items())
-        if node.get("resource_type") == "model" and key in (node["config"].get("meta") or {})
-    ]
+    raise BadInput(f"{wrong}. Here are: {nearest(name, list(known))}.", "See them: ml targets")
 
 
 def known_moments(
@@ -114,7 +94,11 @@ def known_moments(
     Raises:
         AlmanacError: there is no manifest, or it cannot be read.
     """
-    tables = [relation(n) for n in nodes(ws, "family") if n["config"]["meta"]["family"] in families]
+    tables = [
+        quoted_name(n)
+        for n in models_with(ws, "family")
+        if n["config"]["meta"]["family"] in families
+    ]
     if not tables:
         return None, None
     every = " union all ".join(
@@ -129,39 +113,9 @@ def known_moments(
     return first, newest
 
 
-def manifest_hash(ws: Workspace) -> str:
-    """Return the SHA-256 of the models' own checksums: what was built, not when."""
-    models = {
-        key: node.get("checksum", {}).get("checksum", "")
-        for key, node in read_manifest(ws).get("nodes", {}).items()
-    }
-    return hashlib.sha256(json.dumps(models, sort_keys=True).encode()).hexdigest()
-
-
-def read_manifest(ws: Workspace) -> dict[str, Any]:
-    """Return the dbt manifest of the last build.
-
-    Raises:
-        AlmanacError: there is no manifest, or it cannot be read.
-    """
-    try:
-        manifest = json.loads(ws.manifest.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise AlmanacError(
-            f"No dbt manifest at {ws.manifest}.\nBuild it first: dbt build"
-        ) from error
-    except ValueError as error:
-        raise AlmanacError(
-            f"{ws.manifest} is not a manifest.\nWrite it again: dbt build"
-        ) from error
-    if not isinstance(manifest, dict):
-        raise AlmanacError(f"{ws.manifest} is not a manifest.\nWrite it again: dbt build")
-    return manifest
-
-
-def _declared(ws: Workspace) -> Iterator[tuple[dict[str, Any], tuple[int, int]]]:
+def _declared(ws: Workspace) -> Iterator[tuple[Node, tuple[int, int]]]:
     """Yield each declared target's node with its label rows and positives (0, 0 if not built)."""
-    declared = nodes(ws, "target")
+    declared = models_with(ws, "target")
     with open_warehouse(ws.warehouse) as connection:
         tables = set(
             connection.execute(
@@ -171,17 +125,17 @@ def _declared(ws: Workspace) -> Iterator[tuple[dict[str, Any], tuple[int, int]]]
         for node in declared:
             counted = None
             if (node["schema"], node["alias"]) in tables:
-                count = f"select count(*), coalesce(sum(label), 0) from {relation(node)}"
+                count = f"select count(*), coalesce(sum(label), 0) from {quoted_name(node)}"
                 counted = connection.execute(count).fetchone()
             yield node, (int(counted[0]), int(counted[1])) if counted else (0, 0)
 
 
-def _target(node: Mapping[str, Any], rows: int, positives: int) -> Target:
+def _target(node: Node, rows: int, positives: int) -> Target:
     meta = node["config"]["meta"]
     baseline = meta.get("baseline")
     return Target(
         name=str(meta["target"]),
-        relation=relation(node),
+        relation=quoted_name(node),
         kind=str(meta.get("kind", "binary")),
         horizon_months=int(meta.get("horizon_months", 1)),
         metric=str(meta.get("metric", "roc_auc")),

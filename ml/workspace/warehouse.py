@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 from tqdm import tqdm
 
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import Held, NotBuilt
 
 PATIENCE_SECONDS = 60.0
 # What the name of the table of vectors ends with, below a wide family's view of names.
@@ -26,7 +26,7 @@ def open_warehouse(
         AlmanacError: no warehouse there, or another process held it for `patience` seconds.
     """
     if not path.exists():
-        raise AlmanacError(f"No warehouse at {path}.\nBuild it first: dbt build")
+        raise NotBuilt(f"No warehouse at {path}.", "Build it first: dbt build")
     connection = _connect(path, read_only, patience)
     try:
         connection.execute("set TimeZone = 'UTC'")
@@ -43,14 +43,14 @@ def _connect(path: Path, read_only: bool, patience: float) -> duckdb.DuckDBPyCon
             return duckdb.connect(str(path), read_only=read_only)
         except duckdb.IOException as error:
             if "Could not set lock" not in str(error):
-                raise AlmanacError(
-                    f"{path} cannot be opened as a warehouse: {error}\n"
-                    "Move it away, then build a new one: dbt build"
+                raise NotBuilt(
+                    f"{path} cannot be opened as a warehouse: {error}",
+                    "Move it away, then build a new one: dbt build",
                 ) from error
             if time.monotonic() >= deadline:
-                raise AlmanacError(
-                    f"{path} is held by another process: {error}\n"
-                    "Wait for it (a dbt build?) or stop it, then run the command again."
+                raise Held(
+                    f"{path} is held by another process: {error}",
+                    "Wait for it (a dbt build?) or stop it, then run the command again.",
                 ) from error
             if not told:
                 tqdm.write(f"Waiting for {path}: another process holds it.", file=sys.stderr)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import duckdb
 
 from ml.features.catalogue.lookup import Feature
-from ml.workspace.manifest import Node, meta, parents, read_manifest
+from ml.workspace.manifest import Node, meta, parents, relations
 from ml.workspace.settings import Workspace
+from ml.workspace.sql import literal, quoted
 from ml.workspace.warehouse import VECTORS, open_warehouse
 
 
@@ -41,7 +42,7 @@ def costs(ws: Workspace, features: Sequence[Feature]) -> tuple[Cost, ...]:
     Raises:
         AlmanacError: there is no warehouse or no manifest.
     """
-    nodes = read_manifest(ws)
+    nodes = relations(ws)
     seconds = _build_seconds(ws)
     counts = Counter((each.family, each.relation) for each in features)
     found = []
@@ -59,21 +60,21 @@ def costs(ws: Workspace, features: Sequence[Feature]) -> tuple[Cost, ...]:
 
 def _stored(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[int, int]:
     """Return rows and bytes of a family's table, which below a view of names holds vectors."""
-    schema, name = relation.split(".")
+    schema, family = relation.split(".")
     found = connection.execute(
         "select table_name from duckdb_tables() where database_name = current_database() "
         "and schema_name = ? and table_name in (?, ?)",
-        [schema, name, name + VECTORS],
+        [schema, family, family + VECTORS],
     ).fetchall()
     rows, blocks = 0, 0
     for (table,) in found:
-        quoted = f'"{schema}"."{table}"'
-        rows += _one(connection, f"select count(*) from {quoted}")
+        name = f"{quoted(schema)}.{quoted(table)}"
+        rows += _one(connection, f"select count(*) from {name}")
         # A column's segment lies in one block and, where it is long, in further ones.
         blocks += _one(
             connection,
             "select count(distinct block) from (select unnest([block_id] || additional_block_ids) "
-            f"as block from pragma_storage_info('{quoted}')) where block >= 0",
+            f"as block from pragma_storage_info({literal(name)})) where block >= 0",
         )
     size = _one(connection, "select any_value(block_size) from pragma_database_size()")
     return rows, blocks * size

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import duckdb
 
 from ml.features.catalogue.queries import ALL, Item, Query, Select, parse, read_columns
-from ml.workspace.manifest import Node, compiled, meta, parents, read_manifest
+from ml.workspace.manifest import Node, compiled, meta, parents, relations
 from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
 
@@ -63,7 +63,7 @@ def lineage(ws: Workspace, relation: str, column: str) -> tuple[Step, ...]:
     Raises:
         AlmanacError: there is no manifest or warehouse, or a model is not compiled.
     """
-    nodes = read_manifest(ws)
+    nodes = relations(ws)
     with open_warehouse(ws.warehouse) as connection:
         readings = _follow(ws, connection, nodes, relation, column)
         return tuple(

@@ -1,13 +1,14 @@
 """The catalogue of features that exist here: finding them by name, by words and by likeness."""
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput, NotBuilt
 from ml.workspace.settings import Workspace
+from ml.workspace.sql import quoted
+from ml.workspace.suggest import similar
 from ml.workspace.warehouse import open_warehouse
 
 CATALOGUE = "marts.dim_features"
@@ -43,7 +44,7 @@ def read_features(ws: Workspace) -> tuple[Feature, ...]:
     Raises:
         AlmanacError: there is no warehouse, or no catalogue in it, or it is empty.
     """
-    columns = ", ".join(f'"{each.name}"' for each in fields(Feature))
+    columns = ", ".join(quoted(each.name) for each in fields(Feature))
     with open_warehouse(ws.warehouse) as connection:
         known = connection.execute(
             "select count(*) from information_schema.columns "
@@ -51,14 +52,14 @@ def read_features(ws: Workspace) -> tuple[Feature, ...]:
             [CATALOGUE],
         ).fetchone()
         if not known or not known[0]:
-            raise AlmanacError(f"No {CATALOGUE} in {ws.warehouse}.\nBuild it first: dbt build")
+            raise NotBuilt(f"No {CATALOGUE} in {ws.warehouse}.", "Build it first: dbt build")
         rows = connection.execute(
             f"select {columns} from {CATALOGUE} order by family, position"
         ).fetchall()
     if not rows:
-        raise AlmanacError(
-            f"No feature exists in {ws.home}: no source has rows.\n"
-            f"Put raw files into {ws.raw} (or: ml simulate), then: dbt build"
+        raise NotBuilt(
+            f"No feature exists in {ws.home}: no source has rows.",
+            f"Put raw files into {ws.raw} (or: ml simulate), then: dbt build",
         )
     return tuple(Feature(*row) for row in rows)
 
@@ -81,10 +82,10 @@ def search(features: Iterable[Feature], pattern: str, family: str | None) -> tup
     if found:
         return found
     where = f" in family {family}" if family else ""
-    raise AlmanacError(
+    raise BadInput(
         f"No feature matches {pattern!r}{where}. "
-        f"Nearest: {', '.join(nearest(pattern, [each.name for each in chosen]))}.\n"
-        "See them all: ml features"
+        f"Nearest: {', '.join(nearest(pattern, [each.name for each in chosen]))}.",
+        "See them all: ml features",
     )
 
 
@@ -97,7 +98,7 @@ def nearest(name: str, known: Sequence[str], count: int = NEAREST) -> list[str]:
     """Return the names most like `name`, the nearest first; a glob's marks do not count."""
     bare = re.sub(r"[*?\[\]\s]+", "_", name.lower()).strip("_")
     lower = {each.lower(): each for each in known}
-    close = difflib.get_close_matches(bare, list(lower), n=count, cutoff=0.0)
+    close = similar(bare, lower, count)
     return [lower[each] for each in close]
 
 
@@ -105,8 +106,8 @@ def _of_family(features: Sequence[Feature], family: str) -> tuple[Feature, ...]:
     known = dict.fromkeys(each.family for each in features)
     if family.lower() not in known:
         here = ", ".join(nearest(family, list(known), len(known)))
-        raise AlmanacError(
-            f"There is no family {family} here. Here are: {here}.\nSee them: ml features --cost"
+        raise BadInput(
+            f"There is no family {family} here. Here are: {here}.", "See them: ml features --cost"
         )
     return tuple(each for each in features if each.family == family.lower())
 

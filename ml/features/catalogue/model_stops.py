@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from ml.features.catalogue.stops import Found, Scope, Stop, of_customer
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import AlmanacError, NotBuilt
 from ml.workspace.settings import Workspace
 
 OFFERS = "marts.mart_offers"
@@ -51,7 +51,7 @@ def _services(ws: Workspace) -> list[str]:
     # Targets of the same families retrieve the same: one of them will do.
     alike = {each.families: each.name for each in reversed(targets(ws))}
     if not alike:
-        raise AlmanacError("no target has label rows, so no feature service exists")
+        raise NotBuilt("no target has label rows, so no feature service exists")
     return sorted(alike.values())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import NotBuilt
 
 Node = Mapping[str, Any]
 ALL = "*"
@@ -83,7 +83,7 @@ def parse(connection: duckdb.DuckDBPyConnection, sql: str) -> Query:
     parsed = json.loads(row[0]) if row else {"error": True}
     if parsed["error"]:
         why = parsed.get("error_message", "not a select")
-        raise AlmanacError(f"DuckDB cannot read this SQL: {why}\nCompile it again: dbt compile")
+        raise NotBuilt(f"DuckDB cannot read this SQL: {why}", "Compile it again: dbt compile")
     return _Reader(sql.encode()).query(parsed["statements"][0]["node"], {})
 
 

@@ -16,11 +16,11 @@ from ml.features.catalogue.stops import (
     Which,
     newest,
     of_customer,
-    quoted,
 )
 from ml.features.catalogue.stops import telling as most_telling
 from ml.workspace.manifest import compiled
 from ml.workspace.settings import Workspace
+from ml.workspace.sql import quoted
 
 IDENTITIES = "landed.workspace__identities"
 REJECTS = "staging.rejects"

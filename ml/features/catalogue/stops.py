@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 
 from ml.workspace.manifest import Node
+from ml.workspace.sql import quoted, quoted_relation
 
 SHOWN = 3
 TELLING = 5
@@ -127,7 +128,7 @@ def of_customer(
 
 def newest(scope: Scope, relation: str, columns: Sequence[str], which: Which) -> Found:
     """Return how many rows there are, and the first few of them, in these columns."""
-    name = ".".join(quoted(part) for part in relation.split("."))
+    name = quoted_relation(relation)
     count = int(scope.query(f"select count(*) from {name} {which.where}", *which.values)[0][0])
     listed = ", ".join(quoted(column) for column in columns) or "*"
     sql = f"select {listed} from {name} {which.where} order by {which.order} limit {SHOWN}"
@@ -139,11 +140,6 @@ def telling(columns: Sequence[str], count: int = TELLING) -> list[str]:
     """Return the columns that say most by themselves: no keys, the whole before its slices."""
     useful = [each for each in columns if each not in KEYS and not each.startswith("_")]
     return sorted(useful, key=lambda each: each.count("__"))[:count]
-
-
-def quoted(name: str) -> str:
-    """Return a name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _shown(columns: Sequence[str]) -> list[str]:

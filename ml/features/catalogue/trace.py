@@ -9,8 +9,8 @@ from ml.features.catalogue import model_stops, month_stops, raw_stops
 from ml.features.catalogue.lookup import read_features
 from ml.features.catalogue.queries import read_columns
 from ml.features.catalogue.stops import Scope, Stop
-from ml.workspace.errors import AlmanacError
-from ml.workspace.manifest import meta, read_manifest
+from ml.workspace.errors import BadInput
+from ml.workspace.manifest import meta, relations
 from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
 
@@ -43,7 +43,7 @@ def trace(ws: Workspace, asked: str, as_of: datetime | None = None) -> Trace:
     Raises:
         AlmanacError: nothing was built yet, or nobody has this id, or several customers have it.
     """
-    nodes = read_manifest(ws)
+    nodes = relations(ws)
     catalogue = read_features(ws)
     with open_warehouse(ws.warehouse) as connection:
         customer = identify(connection, asked)
@@ -91,9 +91,9 @@ def identify(connection: duckdb.DuckDBPyConnection, asked: str) -> str:
         return next(iter(customers))
     if found:
         listed = ", ".join(f"{customer} ({source})" for source, customer in found)
-        raise AlmanacError(
-            f"{asked} is the id of several customers: {listed}.\n"
-            f"Ask for one of them: ml trace {found[0][1]}"
+        raise BadInput(
+            f"{asked} is the id of several customers: {listed}.",
+            f"Ask for one of them: ml trace {found[0][1]}",
         )
     near = connection.execute(
         f"select id from {IDS} group by id "
@@ -101,9 +101,9 @@ def identify(connection: duckdb.DuckDBPyConnection, asked: str) -> str:
         [asked.strip()],
     ).fetchall()
     nearest = ", ".join(str(each) for (each,) in near) or "none; no source has rows"
-    raise AlmanacError(
-        f"No source knows a customer {asked}. Nearest ids: {nearest}.\n"
-        "A company-wide id will do, or that of any source: ml trace ID"
+    raise BadInput(
+        f"No source knows a customer {asked}. Nearest ids: {nearest}.",
+        "A company-wide id will do, or that of any source: ml trace ID",
     )
 
 

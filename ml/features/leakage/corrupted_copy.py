@@ -15,7 +15,7 @@ from ml.features.leakage.corrupted_parquet import rewrite as rewrite_parquet
 from ml.features.leakage.corrupted_text import rewrite as rewrite_text
 from ml.features.leakage.raw_tables import RawTable
 from ml.features.leakage.time_sql import timestamp
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import NotBuilt
 from ml.workspace.settings import Workspace
 
 CHUNK = 1 << 20
@@ -56,9 +56,9 @@ def refuse_changed(connection: duckdb.DuckDBPyConnection, ws: Workspace) -> None
         path = ws.raw / name
         stat = path.stat() if path.exists() else None
         if stat is None or (stat.st_size, stat.st_mtime_ns) != (size, changed):
-            raise AlmanacError(
-                f"{path} is not what the warehouse was built from.\n"
-                "Build the workspace, then audit it: dbt build"
+            raise NotBuilt(
+                f"{path} is not what the warehouse was built from.",
+                "Build the workspace, then audit it: dbt build",
             )
 
 

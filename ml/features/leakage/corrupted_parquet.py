@@ -11,15 +11,8 @@ from pathlib import Path
 import duckdb
 
 from ml.features.leakage.raw_tables import RawTable
-from ml.features.leakage.time_sql import (
-    WHOLE,
-    as_file_time,
-    file_time,
-    is_number,
-    literal,
-    quoted,
-    timestamp,
-)
+from ml.features.leakage.time_sql import WHOLE, as_file_time, file_time, is_number, timestamp
+from ml.workspace.sql import literal, quoted
 
 NUMBER, AFTER, COPY, PLACES = "_audit_number", "_audit_after", "_audit_copy", "_audit_places"
 # More values than these are amounts, not codes.

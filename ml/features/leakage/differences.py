@@ -9,8 +9,9 @@ from typing import Any
 
 import duckdb
 
-from ml.features.leakage.time_sql import is_number, literal, quoted, relation, timestamp
-from ml.workspace.errors import AlmanacError
+from ml.features.leakage.time_sql import is_number, timestamp
+from ml.workspace.errors import NotBuilt
+from ml.workspace.sql import literal, quoted, quoted_relation
 from ml.workspace.warehouse import open_warehouse
 
 KEYS = ("customer_id", "feature_month", "event_timestamp")
@@ -97,7 +98,7 @@ def export(warehouse: Path, families: Sequence[Family], folder: Path) -> None:
         for family in families:
             target = literal(folder / f"{family.relation}.parquet")
             connection.execute(
-                f"copy (from {relation(family.relation)}) to {target} (format parquet)"
+                f"copy (from {quoted_relation(family.relation)}) to {target} (format parquet)"
             )
 
 
@@ -121,7 +122,7 @@ def compare(
 def _relation(
     connection: duckdb.DuckDBPyConnection, family: Family, exported: Path, at: datetime
 ) -> RelationProof:
-    here, there = relation(family.relation), f"read_parquet({literal(exported)})"
+    here, there = quoted_relation(family.relation), f"read_parquet({literal(exported)})"
     sides = Sides(connection, here, there, at)
     kinds = _common_kinds(sides, family.relation)
     features = {name: kinds[name] for name in kinds if name not in (*KEYS, *MARKS)}
@@ -147,9 +148,9 @@ def _common_kinds(sides: Sides, name: str) -> dict[str, str]:
     kinds, there = (_kinds(sides.connection, each) for each in (sides.here, sides.there))
     lacking = sorted((set(KEYS) | kinds.keys() | there.keys()) - (kinds.keys() & there.keys()))
     if lacking:
-        raise AlmanacError(
-            f"{name} has no column {lacking[0]} in one of two builds.\n"
-            "Build the workspace anew, then audit it: dbt build --full-refresh"
+        raise NotBuilt(
+            f"{name} has no column {lacking[0]} in one of two builds.",
+            "Build the workspace anew, then audit it: dbt build --full-refresh",
         )
     return kinds
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from ml.features.leakage.raw_tables import RawTable
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
 
 # A month counts as complete when events reach its last days, as in int_complete_months.
 TOLERANCE_DAYS = 3
@@ -26,10 +26,10 @@ def choose(tables: Sequence[RawTable], known: Sequence[datetime]) -> datetime:
         if min(known) <= at < max(known):
             return at
         at = _back(at)
-    raise AlmanacError(
+    raise BadInput(
         f"The raw rows run from {first:%Y-%m-%d} to {last:%Y-%m-%d}: no month lies in them with "
-        "feature rows known before it and after it, so nothing can be compared.\n"
-        "Add at least one more month of raw files, then: dbt build"
+        "feature rows known before it and after it, so nothing can be compared.",
+        "Add at least one more month of raw files, then: dbt build",
     )
 
 
@@ -43,11 +43,11 @@ def check(at: datetime, tables: Sequence[RawTable], known: Sequence[datetime]) -
     if min(known) <= at <= last and at < max(known):
         return at
     end = min(last, max(known) - timedelta(days=1))
-    raise AlmanacError(
+    raise BadInput(
         f"{at:%Y-%m-%d} is outside of the data: feature rows are known from {min(known):%Y-%m-%d} "
-        f"on, and raw rows end on {last:%Y-%m-%d}.\n"
+        f"on, and raw rows end on {last:%Y-%m-%d}.",
         f"Name a day between {min(known):%Y-%m-%d} and {end:%Y-%m-%d}: "
-        "ml audit leakage --at YYYY-MM-DD"
+        "ml audit leakage --at YYYY-MM-DD",
     )
 
 
@@ -55,10 +55,10 @@ def _span(tables: Sequence[RawTable]) -> tuple[datetime, datetime]:
     spans = [table.span for table in tables if table.is_dated and table.span]
     if not spans:
         sources = ", ".join(sorted({table.source for table in tables}))
-        raise AlmanacError(
+        raise BadInput(
             f"No raw row of this workspace carries a time ({sources}), so none lies after an "
-            "instant and nothing can leak from there.\n"
-            "Add a source with times to the raw folder, then: dbt build"
+            "instant and nothing can leak from there.",
+            "Add a source with times to the raw folder, then: dbt build",
         )
     return min(first for first, _ in spans), max(last for _, last in spans)
 

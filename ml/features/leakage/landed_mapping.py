@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import NotBuilt
 from ml.workspace.settings import Workspace
 
 
@@ -26,9 +26,10 @@ def mapping_named(form: str, source: str, ws: Workspace, project: Path) -> dict[
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
             if form in (str(content.get("name") or path.stem), path.stem):
                 return dict(content)
-    raise AlmanacError(
+    raise NotBuilt(
         f"{source} was read through the mapping {form}, which is not in {project / 'mappings'} "
-        "any more.\nBuild the workspace, then audit it: dbt build"
+        "any more.",
+        "Build the workspace, then audit it: dbt build",
     )
 
 

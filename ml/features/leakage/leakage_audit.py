@@ -21,11 +21,12 @@ from ml.features.leakage.corrupted_copy import Job, RawProof, corrupted_copy, re
 from ml.features.leakage.differences import Difference, Family, RelationProof, compare, export
 from ml.features.leakage.instants import check, choose
 from ml.features.leakage.proof import Feature, Proof, write
-from ml.features.leakage.raw_tables import RawTable, read_manifest, read_tables
+from ml.features.leakage.raw_tables import RawTable, read_tables
 from ml.features.leakage.rebuild import build
-from ml.features.leakage.time_sql import relation
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import NotBuilt
+from ml.workspace.manifest import models, read_manifest, relation
 from ml.workspace.settings import Workspace, dbt_project
+from ml.workspace.sql import quoted_relation
 from ml.workspace.warehouse import open_warehouse
 
 PACKAGES = ("almanac", "duckdb", "dbt-core", "dbt-duckdb")
@@ -48,11 +49,11 @@ def audit_leakage(ws: Workspace, at: datetime | None = None, keep: bool = False)
     project, manifest = dbt_project(), read_manifest(ws)
     with open_warehouse(ws.warehouse) as connection:
         refuse_changed(connection, ws)
-        families = _families(connection, manifest)
+        families = _families(connection, ws)
         tables = read_tables(connection, manifest, ws, project)
         known = _known(connection, families)
         instant = check(at, tables, known) if at else choose(tables, known)
-        copy = fresh_folder(ws.home / "audit" / f".leakage-{instant:%Y-%m-%d}")
+        copy = emptied_folder(ws.home / "audit" / f".leakage-{instant:%Y-%m-%d}")
         try:
             raw = corrupted_copy(Job(connection, ws, instant, copy), tables)
             connection.close()
@@ -73,7 +74,7 @@ def audit_leakage(ws: Workspace, at: datetime | None = None, keep: bool = False)
     return proof
 
 
-def fresh_folder(path: Path) -> Path:
+def emptied_folder(path: Path) -> Path:
     """Return `path` as an empty folder; what an interrupted audit left in it is removed."""
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
@@ -90,7 +91,7 @@ def _compared(
     relations = _all(ws.warehouse, families, copy / "features", at)
     if not any(_differs(each) for each in relations):
         return relations, set()
-    fresh = fresh_folder(copy / "uncorrupted")
+    fresh = emptied_folder(copy / "uncorrupted")
     settings = copy / "workspace.yml"
     shutil.copyfile(settings, fresh / settings.name)
     warehouse = build(project, fresh, ws.raw, models, "features of the uncorrupted files")
@@ -122,7 +123,7 @@ def _differs(found: RelationProof) -> bool:
     return bool(rows) or any(each.before for each in found.differences.values())
 
 
-def _families(connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any]) -> list[Family]:
+def _families(connection: duckdb.DuckDBPyConnection, ws: Workspace) -> list[Family]:
     """The relations that the catalogue lists.
 
     Raises:
@@ -133,20 +134,14 @@ def _families(connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any]
             "select distinct relation, family from marts.dim_features order by all"
         ).fetchall()
     except duckdb.CatalogException as error:
-        raise AlmanacError(
-            "The warehouse has no marts.dim_features.\nBuild it: dbt build"
-        ) from error
-    models = {
-        f"{node['schema']}.{node['alias']}": node
-        for node in manifest["nodes"].values()
-        if node["resource_type"] == "model"
-    }
-    unknown = [name for name, _ in rows if name not in models]
+        raise NotBuilt("The warehouse has no marts.dim_features.", "Build it: dbt build") from error
+    known = {relation(node): node for node in models(ws)}
+    unknown = [name for name, _ in rows if name not in known]
     if unknown or not rows:
         what = f"No model makes {unknown[0]}" if unknown else "The workspace has no features"
-        raise AlmanacError(f"{what}.\nBuild the workspace: dbt build")
+        raise NotBuilt(f"{what}.", "Build the workspace: dbt build")
     return [
-        Family(family, name, models[name]["name"], _source(models[name])) for name, family in rows
+        Family(family, name, known[name]["name"], _source(known[name])) for name, family in rows
     ]
 
 
@@ -161,11 +156,11 @@ def _known(connection: duckdb.DuckDBPyConnection, families: Sequence[Family]) ->
         AlmanacError: no feature has a row.
     """
     several = " union ".join(
-        f"select event_timestamp from {relation(family.relation)}" for family in families
+        f"select event_timestamp from {quoted_relation(family.relation)}" for family in families
     )
     found = [row[0] for row in connection.execute(several).fetchall() if row[0] is not None]
     if not found:
-        raise AlmanacError("No feature has a row yet.\nBuild the workspace: dbt build")
+        raise NotBuilt("No feature has a row yet.", "Build the workspace: dbt build")
     return sorted(found)
 
 

@@ -1,13 +1,13 @@
 """The proof of an audit: verdicts, what they rest on, and the file that keeps them."""
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
 
 from ml.features.leakage.corrupted_copy import RawProof
 from ml.features.leakage.differences import Difference, RelationProof
+from ml.workspace.files import write_text
 
 VERDICTS = ("clean", "blind", "stale", "leaks")
 
@@ -67,9 +67,7 @@ def write(proof: Proof, home: Path) -> Path:
     """Write the proof into the workspace, whole or not at all; return its file."""
     target = path(home, proof.at)
     target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = target.with_suffix(f".{os.getpid()}.tmp")
-    fresh.write_text(json.dumps(_content(proof), indent=1, default=_text) + "\n", encoding="utf-8")
-    os.replace(fresh, target)
+    write_text(target, json.dumps(_content(proof), indent=1, default=_text) + "\n")
     return target
 
 

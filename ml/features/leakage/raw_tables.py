@@ -4,7 +4,6 @@ Nothing is known of any source by name. What a table declares (`_<source>.yml`, 
 manifest) says its types; what landed and what staging made of it says which column is which.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +13,11 @@ from typing import Any
 import duckdb
 
 from ml.features.leakage.landed_mapping import mapping_named
-from ml.features.leakage.time_sql import is_time, landed_time, literal, quoted, relation
-from ml.workspace.errors import AlmanacError
+from ml.features.leakage.time_sql import is_time, landed_time
+from ml.workspace.errors import NotBuilt
+from ml.workspace.manifest import Manifest
 from ml.workspace.settings import Workspace
+from ml.workspace.sql import literal, quoted, quoted_relation
 
 META = ("_file", "_row", "_error", "_line")
 SAMPLE_ROWS, SAMPLE_VALUES = 5000, 500
@@ -63,26 +64,14 @@ class Reading:
     """What tables are read from: a warehouse, the manifest, settings, and each source's form."""
 
     connection: duckdb.DuckDBPyConnection
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     ws: Workspace
     project: Path
     forms: Mapping[str, str | None]
 
 
-def read_manifest(ws: Workspace) -> dict[str, Any]:
-    """Return dbt's manifest of the last build.
-
-    Raises:
-        AlmanacError: there is none.
-    """
-    if not ws.manifest.exists():
-        raise AlmanacError(f"No dbt manifest at {ws.manifest}.\nBuild the workspace: dbt build")
-    content: dict[str, Any] = json.loads(ws.manifest.read_text(encoding="utf-8"))
-    return content
-
-
 def read_tables(
-    connection: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any], ws: Workspace, project: Path
+    connection: duckdb.DuckDBPyConnection, manifest: Manifest, ws: Workspace, project: Path
 ) -> list[RawTable]:
     """Return every raw table of the workspace that has files, by source and name.
 
@@ -94,7 +83,7 @@ def read_tables(
         rows = connection.execute(listed).fetchall()
         forms = connection.execute("select source, form from landed.workspace__sources").fetchall()
     except duckdb.CatalogException as error:
-        raise AlmanacError(f"{ws.warehouse} holds no raw files.\nBuild it: dbt build") from error
+        raise NotBuilt(f"{ws.warehouse} holds no raw files.", "Build it: dbt build") from error
     files: dict[tuple[str, str], list[str]] = {}
     for source, name, file in rows:
         files.setdefault((source, name), []).append(file)
@@ -154,7 +143,7 @@ def _staged(reading: Reading, unique_id: str) -> tuple[str, dict[str, str]] | No
         reads = (node.get("depends_on") or {}).get("nodes") or []
         staging = str(node.get("path", "")).replace("\\", "/").startswith("staging/")
         if node["resource_type"] == "model" and staging and unique_id in reads:
-            name = relation(f"{node['schema']}.{node['alias']}")
+            name = quoted_relation(f"{node['schema']}.{node['alias']}")
             try:
                 return name, _kinds(reading.connection, name)
             except duckdb.CatalogException:

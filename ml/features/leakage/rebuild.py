@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import NotBuilt
 from ml.workspace.settings import environment
 
 STEP = re.compile(r"\b(\d+) of (\d+) (?:OK|ERROR|SKIP|NO-OP|PASS|WARN|FAIL)")
@@ -46,9 +46,9 @@ def build(project: Path, home: Path, raw: Path, models: Sequence[str], what: str
     )
     code, lines = _run(command, home, variables, f"building {what}")
     if code:
-        raise AlmanacError(
-            f"dbt cannot build {what}:\n{_complaint(lines)}\n"
-            "See whether the workspace itself still builds: dbt build --full-refresh"
+        raise NotBuilt(
+            f"dbt cannot build {what}:\n{_complaint(lines)}",
+            "See whether the workspace itself still builds: dbt build --full-refresh",
         )
     return home / "warehouse.duckdb"
 

@@ -2,24 +2,11 @@
 
 from datetime import datetime
 
+from ml.workspace.sql import literal
+
 OFFSET = r":[0-9.]+ *(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
 INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 WHOLE = (*INTEGERS, *(f"U{kind}" for kind in INTEGERS))
-
-
-def quoted(name: str) -> str:
-    """Return `name` as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: object) -> str:
-    """Return `text` as an SQL string."""
-    return "'" + str(text).replace("'", "''") + "'"
-
-
-def relation(name: str) -> str:
-    """Return `schema.table` with both names quoted."""
-    return ".".join(quoted(part) for part in name.split("."))
 
 
 def timestamp(at: datetime) -> str:

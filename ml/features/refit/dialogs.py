@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from ml.features.refit.fits_table import FITS, append, newest_version, rows
 from ml.features.refit.version import Version
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput, NotBuilt
+from ml.workspace.manifest import meta, models_with, relation
 from ml.workspace.settings import Workspace
-from ml.workspace.targets import nodes
 from ml.workspace.warehouse import open_warehouse
 
 if TYPE_CHECKING:
@@ -78,9 +78,9 @@ def refit_dialogs(ws: Workspace, until: date | None) -> Version:
             _check_known(cut, dialogs)
         found = _fitted(dialogs, cut, size, last, progress=True)
     if found is None:
-        raise AlmanacError(
-            f"Fewer than {FEWEST} whole dialogues lie before {cut:%Y-%m-%d}: too few for a fit.\n"
-            "Choose a later day: ml refit dialog --until YYYY-MM-DD"
+        raise BadInput(
+            f"Fewer than {FEWEST} whole dialogues lie before {cut:%Y-%m-%d}: too few for a fit.",
+            "Choose a later day: ml refit dialog --until YYYY-MM-DD",
         )
     append(ws, found)
     return found
@@ -91,9 +91,9 @@ def _setting(dialogs: duckdb.DuckDBPyRelation, until: str) -> datetime | None:
     try:
         cut = _midnight(date.fromisoformat(until))
     except ValueError as error:
-        raise AlmanacError(
-            f"workspace.yml: {SETTING} is `{until}`, which is no date (like 2024-01-31).\n"
-            "Correct it, then: dbt build"
+        raise BadInput(
+            f"workspace.yml: {SETTING} is `{until}`, which is no date (like 2024-01-31).",
+            "Correct it, then: dbt build",
         ) from error
     newest = _newest(dialogs)
     return cut if newest and newest >= cut else None
@@ -181,20 +181,20 @@ def _batches(dialogs: duckdb.DuckDBPyRelation, length: int, bar: "tqdm[Any]") ->
 
 def _check_later(cut: datetime, last: Version | None) -> None:
     if last and cut <= last.fitted_until:
-        raise AlmanacError(
+        raise BadInput(
             f"Version {last.number} is fitted on the dialogues before "
-            f"{last.fitted_until:%Y-%m-%d}; {cut:%Y-%m-%d} is not later.\n"
-            "Choose a later day: ml refit dialog --until YYYY-MM-DD"
+            f"{last.fitted_until:%Y-%m-%d}; {cut:%Y-%m-%d} is not later.",
+            "Choose a later day: ml refit dialog --until YYYY-MM-DD",
         )
 
 
 def _check_known(cut: datetime, dialogs: duckdb.DuckDBPyRelation) -> None:
     newest = _newest(dialogs)
     if newest and cut > _month_after(newest):
-        raise AlmanacError(
+        raise BadInput(
             f"The dialogues end on {newest:%Y-%m-%d}: nothing is known yet of the time before "
-            f"{cut:%Y-%m-%d}.\n"
-            f"At the latest: ml refit dialog --until {_month_after(newest):%Y-%m-%d}"
+            f"{cut:%Y-%m-%d}.",
+            f"At the latest: ml refit dialog --until {_month_after(newest):%Y-%m-%d}",
         )
 
 
@@ -209,9 +209,9 @@ def _newest_month(connection: duckdb.DuckDBPyConnection) -> datetime:
         "select last_complete_month from intermediate.int_complete_months where source = 'mbd'"
     ).fetchall()
     if not month:
-        raise AlmanacError(
-            "The workspace has no complete month of the bank's records.\n"
-            "Put raw files of source mbd there (or: ml simulate), then: dbt build"
+        raise NotBuilt(
+            "The workspace has no complete month of the bank's records.",
+            "Put raw files of source mbd there (or: ml simulate), then: dbt build",
         )
     return _midnight(month[0][0])
 
@@ -227,8 +227,8 @@ def _midnight(day: date) -> datetime:
 
 def _declared(ws: Workspace) -> Size:
     """Return the size that the dbt model of the fits declares in its `meta`."""
-    for node in nodes(ws, "components"):
-        if f"{node['schema']}.{node['alias']}" == FITS:
-            meta = node["config"]["meta"]
-            return Size(int(meta["components"]), int(meta["clusters"]))
-    raise AlmanacError(f"{ws.manifest} does not know {FITS}.\nBuild it first: dbt build")
+    for node in models_with(ws, "components"):
+        if relation(node) == FITS:
+            said = meta(node)
+            return Size(int(said["components"]), int(said["clusters"]))
+    raise NotBuilt(f"{ws.manifest} does not know {FITS}.", "Build it first: dbt build")

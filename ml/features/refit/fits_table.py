@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from ml.features.refit.version import Doubles, Fit, Version
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import Held, NotBuilt
 from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
 
@@ -67,8 +67,8 @@ def newest_version(connection: duckdb.DuckDBPyConnection) -> Version | None:
             f"from {FITS} where version = (select max(version) from {FITS}) order by kind, position"
         ).fetchall()
     except duckdb.CatalogException as error:
-        raise AlmanacError(
-            "The warehouse has no table of dialogue fits.\nBuild it first: dbt build"
+        raise NotBuilt(
+            "The warehouse has no table of dialogue fits.", "Build it first: dbt build"
         ) from error
     if not found:
         return None
@@ -97,9 +97,9 @@ def append(ws: Workspace, found: Version) -> None:
     with open_warehouse(ws.warehouse, read_only=False) as connection:
         last = newest_version(connection)
         if (last.number if last else 0) != found.number - 1:
-            raise AlmanacError(
-                f"Version {found.number} was added by somebody else meanwhile.\n"
-                "Look at it, then, if it is not enough: ml refit dialog"
+            raise Held(
+                f"Version {found.number} was added by somebody else meanwhile.",
+                "Look at it, then, if it is not enough: ml refit dialog",
             )
         connection.register("fresh", rows(found))
         connection.execute(f"insert into {FITS} by name select * from fresh")

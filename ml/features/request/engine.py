@@ -10,7 +10,8 @@ import duckdb
 import pyarrow as pa
 
 from ml.features.request.request_families import RequestFamily
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
+from ml.workspace.sql import quoted
 
 Record = Mapping[str, Any]
 Texts = Mapping[str, Sequence[str | None]]
@@ -74,7 +75,7 @@ class _Engine:
         texts = {field: [_text(record.get(field)) for record in records] for field in self.kinds}
         self._stage(texts, len(records))
         _refuse([*wrong, *self._unread(texts)], len(records))
-        columns = ", ".join(f'"{feature}"' for feature in self.family.features)
+        columns = ", ".join(quoted(feature) for feature in self.family.features)
         return self.connection.sql(
             f"select {columns} from {self.family.relation} order by cast(customer_id as bigint)"
         ).to_arrow_table()
@@ -95,7 +96,7 @@ class _Engine:
 
     def _unread(self, texts: Texts) -> Iterator[tuple[int, str]]:
         """Yield what staging could not read: the fields of a rejected row, or else its reason."""
-        columns = ", ".join(f'"{field}"' for field in self.kinds)
+        columns = ", ".join(quoted(field) for field in self.kinds)
         rejected = self.connection.execute(
             f"select _row, reject_reason, {columns} from {self.family.staged} "
             "where reject_reason is not null order by _row"
@@ -116,7 +117,7 @@ def _statements(family: RequestFamily) -> Iterator[str]:
     for schema in sorted({name.rpartition(".")[0] for name in relations}):
         yield f"create schema {schema}"
     for name, columns in family.tables.items():
-        listed = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
+        listed = ", ".join(f"{quoted(column)} {kind}" for column, kind in columns.items())
         yield f"create table {name} ({listed})"
     for name, sql in family.models.items():
         # The staged rows are read twice: to find what was rejected, and by the models above.
@@ -159,4 +160,4 @@ def _refuse(wrong: Sequence[tuple[int, str]], records: int) -> None:
         return
     lines = [f"record {row + 1}: {said}" if records > 1 else said for row, said in sorted(wrong)]
     more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
-    raise AlmanacError("\n".join([*lines[:SHOWN], *more, "Correct the request, then ask again."]))
+    raise BadInput("\n".join([*lines[:SHOWN], *more]), "Correct the request, then ask again.")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from ml.workspace.manifest import Node, compiled, meta, parents, read_manifest
+from ml.workspace.manifest import Node, compiled, meta, parents, relations
 from ml.workspace.settings import Workspace
 
 # What landing adds to each row of a file.
@@ -52,7 +52,7 @@ def request_families(ws: Workspace) -> list[RequestFamily]:
     Raises:
         AlmanacError: the manifest is missing, or one of their models was never compiled.
     """
-    nodes = read_manifest(ws)
+    nodes = relations(ws)
     wanted = [name for name, node in sorted(nodes.items()) if meta(node).get("request")]
     return [_family(ws, nodes, name) for name in wanted]
 

@@ -8,8 +8,9 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.pages.profile.staged_tables import CUSTOMER, TIME, Row, quoted
+from ml.pages.profile.staged_tables import CUSTOMER, TIME, Row
 from ml.pages.profile.table_study import Study
+from ml.workspace.sql import literal, quoted
 
 Floats = NDArray[np.float64]
 QUANTILES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
@@ -137,7 +138,7 @@ def by_kind(
     usable = [(column, values) for column, values in dimensions if len(values) > 1]
     for column, values in usable[:DIMENSIONS_SHOWN]:
         shown = values[:KINDS_SHOWN]
-        listed = ", ".join("'" + text.replace("'", "''") + "'" for text in shown)
+        listed = ", ".join(map(literal, shown))
         rows = found.rows(
             f"select {quoted(column)}::varchar as kind, count(*),"
             f" quantile_cont({quoted(name)}::double, {list(BOX)}) from {{sample}}"

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from ml.pages.profile.slices import SMALLEST, Proposal, Seen, Value, propose
-from ml.pages.profile.staged_tables import TIME, as_text, quoted
+from ml.pages.profile.staged_tables import TIME, as_text
 from ml.pages.profile.table_study import Study
+from ml.workspace.sql import literal, quoted
 
 SHOWN = 14
 # A column with more values than this in the sample names things; it does not sort them into kinds.
@@ -119,7 +120,7 @@ def _dimension(found: Study, place: int, name: str, declared: set[str], months: 
 def _other(found: Study, ours: str, declared: set[str]) -> float | None:
     if not declared:
         return None
-    listed = ", ".join("'" + text.replace("'", "''") + "'" for text in sorted(declared))
+    listed = ", ".join(map(literal, sorted(declared)))
     [covered] = found.row(f"select coalesce(sum(times), 0)::bigint {ours} and value in ({listed})")
     return 1 - int(covered) / found.table.rows
 

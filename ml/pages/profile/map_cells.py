@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from ml.pages.profile.rhythm import Spells, doubling
-from ml.pages.profile.staged_tables import CUSTOMER, quoted
+from ml.pages.profile.staged_tables import CUSTOMER
 from ml.pages.profile.table_study import Study
+from ml.workspace.sql import quoted
 
 BUSIEST = 10
 

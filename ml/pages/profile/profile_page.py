@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 from tqdm import tqdm
 
-from ml.pages import fill, replace_file
+from ml.pages import fill
 from ml.pages.profile import sections as parts
 from ml.pages.profile.blocks import Chapter, Part
 from ml.pages.profile.category_values import Dimension, dimensions
@@ -19,15 +19,16 @@ from ml.pages.profile.staged_tables import (
     Source,
     Table,
     declared_slices,
-    quoted,
     read_rejects,
     read_sources,
     read_tables,
 )
 from ml.pages.profile.table_study import Study, duplicates, missing, prepare, study, twins
 from ml.pages.words import count, day, month
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import NotBuilt
+from ml.workspace.files import write_text
 from ml.workspace.settings import Workspace
+from ml.workspace.sql import quoted
 from ml.workspace.warehouse import open_warehouse
 
 # A table is copied, then asked for its codes, its times and measures, and the rest.
@@ -69,14 +70,16 @@ def write_profile(ws: Workspace) -> Written:
         company = Company(tables, read_sources(connection), read_rejects(connection))
         chapters = list(_chapters(connection, ws, [table for table in tables if table.rows]))
     if not chapters:
-        raise AlmanacError(
-            f"No staged table of {ws.home} has a row.\nPut raw files into {ws.raw}, then: dbt build"
+        raise NotBuilt(
+            f"No staged table of {ws.home} has a row.",
+            f"Put raw files into {ws.raw}, then: dbt build",
         )
     events = [(each.table.name, each.proposals) for each in chapters if each.proposals]
     listed = slices_yaml(events)
     page = render(company, chapters, listed)
-    replace_file(ws.slices, listed)
-    return Written(replace_file(ws.profile, page), ws.slices)
+    write_text(ws.slices, listed)
+    write_text(ws.profile, page)
+    return Written(ws.profile, ws.slices)
 
 
 def render(company: Company, chapters: Sequence[Chapter], slices: str) -> str:

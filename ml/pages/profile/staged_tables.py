@@ -1,15 +1,15 @@
 """What was staged: the tables, the roles of their columns, and the sources that are absent."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import NotBuilt
+from ml.workspace.manifest import models, models_with
 from ml.workspace.settings import Workspace
-from ml.workspace.targets import nodes
+from ml.workspace.sql import quoted
 
 TIME = "event_time"
 CUSTOMER = "customer_id"
@@ -103,11 +103,6 @@ class Rejected:
     rows: int
 
 
-def quoted(name: str) -> str:
-    """Return `name` as SQL quotes it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def read_tables(connection: duckdb.DuckDBPyConnection, ws: Workspace) -> tuple[Table, ...]:
     """Return every staging view with its columns and rows: events first, large ones first.
 
@@ -121,7 +116,7 @@ def read_tables(connection: duckdb.DuckDBPyConnection, ws: Workspace) -> tuple[T
         " group by 1 order by 1"
     ).fetchall()
     if not found:
-        raise AlmanacError(f"Nothing is staged in {ws.warehouse}.\nStage it: dbt build")
+        raise NotBuilt(f"Nothing is staged in {ws.warehouse}.", "Stage it: dbt build")
     texts = _descriptions(ws)
     tables = [
         Table(name, _unmarked(names, kinds), _rows(connection, name), texts.get(name, ""))
@@ -149,7 +144,7 @@ def read_rejects(connection: duckdb.DuckDBPyConnection) -> tuple[Rejected, ...]:
 def declared_slices(ws: Workspace, table: Table) -> dict[str, set[str]]:
     """Return the values that families built from `table` declare, as text, by dimension."""
     declared: dict[str, set[str]] = {}
-    for node in nodes(ws, "family") if ws.manifest.exists() else ():
+    for node in models_with(ws, "family") if ws.manifest.exists() else ():
         meta = node["config"]["meta"]
         if (meta.get("source"), meta.get("table")) != (table.source, table.table):
             continue
@@ -177,9 +172,7 @@ def _descriptions(ws: Workspace) -> dict[str, str]:
     """Return what dbt says of each staging model; nothing where the manifest is not kept."""
     if not ws.manifest.exists():
         return {}
-    manifest = json.loads(ws.manifest.read_text(encoding="utf-8"))
     return {
         str(node["alias"]): " ".join(str(node.get("description", "")).split())
-        for node in manifest.get("nodes", {}).values()
-        if node.get("resource_type") == "model"
+        for node in models(ws)
     }

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ml.pages.profile.staged_tables import CUSTOMER, TIME, Row, Table, quoted
+from ml.pages.profile.staged_tables import CUSTOMER, TIME, Row, Table
+from ml.workspace.sql import quoted
 
 SAMPLE = 1_000_000
 # A customer with more events than this would be the sample; such customers are not drawn into it.

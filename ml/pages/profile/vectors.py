@@ -8,8 +8,9 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import silhouette_score
 
-from ml.pages.profile.staged_tables import CUSTOMER, TIME, quoted
+from ml.pages.profile.staged_tables import CUSTOMER, TIME
 from ml.pages.profile.table_study import Study
+from ml.workspace.sql import quoted
 
 MOST = 5_000
 FEWEST = 20

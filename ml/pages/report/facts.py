@@ -21,9 +21,10 @@ from ml.registry.backtest_months import read_months
 from ml.registry.card import Card
 from ml.registry.history import HISTORY
 from ml.training.plan import read_plan
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import NotTrained
+from ml.workspace.manifest import models_with
 from ml.workspace.settings import Workspace
-from ml.workspace.targets import nodes, true_probabilities
+from ml.workspace.targets import true_probabilities
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def read_targets(ws: Workspace) -> tuple[Target, ...]:
     """
     champions = sorted(ws.models.glob(f"*/{HISTORY}"))
     if not champions:
-        raise AlmanacError(f"No trained model in {ws.models}.\nTrain one first: ml train")
+        raise NotTrained(f"No trained model in {ws.models}.", "Train one first: ml train")
     descriptions = _descriptions(ws)
     names = [path.parent.name for path in champions]
     return tuple(_target(ws, name, descriptions.get(name, "")) for name in names)
@@ -94,7 +95,7 @@ def _descriptions(ws: Workspace) -> dict[str, str]:
         return {}
     return {
         str(node["config"]["meta"]["target"]): " ".join(str(node.get("description", "")).split())
-        for node in nodes(ws, "target")
+        for node in models_with(ws, "target")
     }
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from ml.pages.report.curves import Floats
 from ml.registry.artifact import CONTRIBUTIONS, IMPORTANCE, Artifact
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import AlmanacError, NotTrained
 
 TOP_FEATURES = 20
 
@@ -75,4 +75,4 @@ def read_drivers(artifact: Artifact) -> tuple[Driver, ...]:
 def unreadable(artifact: Artifact, file: str, error: Exception) -> AlmanacError:
     """Return what is said where a file of the artifact cannot be read."""
     again = f"Train again: ml train --target {artifact.folder.parent.name}"
-    return AlmanacError(f"{artifact.folder / file} cannot be read: {error}\n{again}")
+    return NotTrained(f"{artifact.folder / file} cannot be read: {error}", again)

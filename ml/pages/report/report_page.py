@@ -4,12 +4,13 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from ml.pages import fill, replace_file
+from ml.pages import fill
 from ml.pages.report import findings as words
 from ml.pages.report.chapter import chapter
 from ml.pages.report.facts import Target, read_targets
 from ml.pages.report.figures import customers, measures
 from ml.pages.report.marts import Marts, Segmentation, read_marts
+from ml.workspace.files import write_text
 from ml.workspace.settings import Workspace
 
 # With more targets than these, the parts of each are folded.
@@ -25,7 +26,8 @@ def write_report(ws: Workspace) -> Path:
     Raises:
         AlmanacError: no target has a champion, an artifact is unreadable, or the warehouse is held.
     """
-    return replace_file(ws.report, render(read_targets(ws), read_marts(ws)))
+    write_text(ws.report, render(read_targets(ws), read_marts(ws)))
+    return ws.report
 
 
 def render(targets: tuple[Target, ...], marts: Marts) -> str:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ml.data.training_set import Matrix, Vector
-from ml.serving.export.formula import number, quoted
+from ml.serving.export.formula import number
+from ml.workspace.sql import quoted
 
 TOLERANCE = 1e-9
 

@@ -12,6 +12,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from ml.models import Blend, LightGBM, Model, Pipelined
 from ml.workspace.errors import AlmanacError
+from ml.workspace.sql import quoted
 
 # A hundred thousand rows take seconds through so many; beyond, `ml score` is the better way.
 MOST_LEAVES = 4_000
@@ -26,11 +27,6 @@ def formula(model: Model, names: Sequence[str]) -> str:
         AlmanacError: the model is of a family that has no such SQL, or too large.
     """
     return f"1e0 / (1e0 + exp(-({_log_odds(model, [quoted(name) for name in names])})))"
-
-
-def quoted(name: str) -> str:
-    """Return the name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def number(value: float) -> str:
@@ -129,4 +125,4 @@ def _scaled(scale: object, values: Sequence[str]) -> list[str]:
 
 
 def _refusal(why: str) -> AlmanacError:
-    return AlmanacError(f"{why}\nScore with the artifact: ml score")
+    return AlmanacError(why, "Score with the artifact: ml score")

@@ -1,6 +1,5 @@
 """Exporting a champion as SQL: refused unless the database answers as the artifact does."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,11 @@ from ml.serving.batch_inputs import Source
 from ml.serving.export.dbt_files import TOLERANCE, Family, files
 from ml.serving.export.formula import formula
 from ml.serving.export.probes import answers, distance, probes
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import AlmanacError, NotTrained
+from ml.workspace.files import write_text
+from ml.workspace.manifest import models_with
 from ml.workspace.settings import Workspace
-from ml.workspace.targets import Target, nodes
+from ml.workspace.targets import Target
 
 TRIED = 3_000
 # The tests of the build carry so many of them.
@@ -76,8 +77,9 @@ def _compared(ws: Workspace, champion: Artifact, text: str) -> tuple[int, float,
             f"differ by up to {largest:.3g}" if rows else "cannot be compared: no customer has any"
         )
         raise AlmanacError(
-            f"The SQL of {champion.model_id} and its artifact {told}; nothing was written.\n"
-            "Score with the artifact: ml score"
+            f"The SQL of {champion.model_id} and its artifact {told}; nothing was written.",
+            "Score with the artifact: ml score",
+            target=str(champion.card["target"]),
         )
     return rows, largest, tried
 
@@ -88,14 +90,17 @@ def _families(ws: Workspace, champion: Artifact) -> list[Family]:
 
     recipe = store.training_recipe(ws, champion.card.target, _NOBODY)
     life_of = {source.view: source.ttl for source in recipe.sources}
-    models = {str(n["config"]["meta"]["family"]): str(n["alias"]) for n in nodes(ws, "family")}
+    models = {
+        str(n["config"]["meta"]["family"]): str(n["alias"]) for n in models_with(ws, "family")
+    }
     found = []
     for view in dict.fromkeys(feature.view for feature in champion.features):
         life = life_of.get(view)
         if life is None or view not in models:
-            raise AlmanacError(
-                f"{champion.model_id} uses features of {view}, no family with a lifetime.\n"
-                "Train again on what there is now: ml train"
+            raise NotTrained(
+                f"{champion.model_id} uses features of {view}, no family with a lifetime.",
+                "Train again on what there is now: ml train",
+                target=str(champion.card["target"]),
             )
         names = tuple(each.name for each in champion.features if each.view == view)
         found.append(Family(models[view], names, life))
@@ -112,8 +117,6 @@ def _write(project: Path, texts: Mapping[str, str]) -> tuple[Path, ...]:
     for place, text in texts.items():
         path = project / place
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
+        write_text(path, text)
         paths.append(path)
     return tuple(paths)

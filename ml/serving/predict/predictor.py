@@ -16,7 +16,7 @@ from ml.registry.artifact import DATASET, Artifact
 from ml.serving.predict.record_files import Answered, answer_file
 from ml.serving.predict.records import Data, Inputs, Problem, inputs, refuse
 from ml.serving.reasons import drivers, meanings, reasons
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import NotTrained
 from ml.workspace.settings import Workspace, workspace
 
 CONFIDENCES = ("low", "medium", "high")
@@ -174,9 +174,9 @@ def _features_left_out(model: Artifact, names: Sequence[str]) -> frozenset[str]:
     try:
         recorded = json.loads((model.folder / DATASET).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise AlmanacError(
-            f"{model.folder / DATASET} cannot be read: {error}\n"
-            f"Train again: ml train --target {model.card.target}"
+        raise NotTrained(
+            f"{model.folder / DATASET} cannot be read: {error}",
+            f"Train again: ml train --target {model.card.target}",
         ) from error
     every = (str(feature["name"]) for feature in recorded.get("features", ()))
     return frozenset(every) - frozenset(names)

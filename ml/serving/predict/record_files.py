@@ -3,8 +3,6 @@
 import csv
 import io
 import itertools
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,7 +12,8 @@ from typing import Any, NamedTuple, TextIO
 import pandas as pd
 
 from ml.serving.predict.records import Data, Inputs
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
+from ml.workspace.files import fresh_file
 
 LINES_AT_ONCE = 10_000
 DELIMITERS = ",;\t|"
@@ -106,9 +105,9 @@ def _header(path: Path, file: TextIO, inputs: Callable[[Data], Inputs]) -> tuple
         f"{name} stands there twice" for name in dict.fromkeys(names) if names.count(name) > 1
     ]
     if not first or wrong:
-        raise AlmanacError(
-            f"The header of {path} is wrong: {'; '.join(wrong) or 'the file is empty'}.\n"
-            "It names customer_id and the model's features: ml models show <id>"
+        raise BadInput(
+            f"The header of {path} is wrong: {'; '.join(wrong) or 'the file is empty'}.",
+            "It names customer_id and the model's features: ml models show <id>",
         )
     return names, delimiter
 
@@ -149,8 +148,9 @@ def _opened(path: Path) -> Iterator[TextIO]:
     try:
         raw = path.open("rb")
     except OSError as error:
-        raise AlmanacError(
-            f"{path} cannot be read: {error.strerror}.\nName a CSV file: ml predict --target T FILE"
+        raise BadInput(
+            f"{path} cannot be read: {error.strerror}.",
+            "Name a CSV file: ml predict --target T FILE",
         ) from error
     with io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="") as file:
         yield file
@@ -160,13 +160,8 @@ def _opened(path: Path) -> Iterator[TextIO]:
 def _whole(place: Path) -> Iterator[TextIO]:
     """Yield a file that takes the place when all went well, and is gone otherwise."""
     if not place.parent.is_dir():
-        raise AlmanacError(f"There is no folder {place.parent}.\nMake it, or name another output.")
-    handle, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+        raise BadInput(f"There is no folder {place.parent}.", "Make it, or name another output.")
+    with fresh_file(place) as temporary:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
             yield file
         temporary.chmod(0o644)
-        os.replace(temporary, place)
-    finally:
-        temporary.unlink(missing_ok=True)

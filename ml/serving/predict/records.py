@@ -1,6 +1,5 @@
 """Records as a model takes them: fields by name, each checked, what is wrong named."""
 
-import difflib
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ml.data.training_set import Matrix
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import BadInput
+from ml.workspace.suggest import did_you_mean
 
 KEY = "customer_id"
 # A table of the warehouse or of a training set carries these beside the features.
@@ -114,9 +114,9 @@ def refuse(problems: Sequence[Problem], most: int = 10) -> None:
         return
     shown = [f"  {problem}" for problem in problems[:most]]
     more = [f"  … and {len(problems) - most} more"] if len(problems) > most else []
-    raise AlmanacError(
-        "\n".join(["The data cannot be predicted:", *shown, *more])
-        + "\nCorrect these fields; Predictor.info() names the model's features."
+    raise BadInput(
+        "\n".join(["The data cannot be predicted:", *shown, *more]),
+        "Correct these fields; Predictor.info() names the model's features.",
     )
 
 
@@ -125,7 +125,7 @@ def _columns(data: Data) -> tuple[int, dict[str, Column], list[Problem]]:
     if isinstance(data, pd.DataFrame):
         names = [str(name) for name in data.columns]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise AlmanacError(f"Columns named twice: {', '.join(twice)}.\nKeep one of each.")
+            raise BadInput(f"Columns named twice: {', '.join(twice)}.", "Keep one of each.")
         columns = {name: data.iloc[:, i].to_numpy() for i, name in enumerate(names)}
         return len(data), dict(columns), []
     records = _records(data)
@@ -158,16 +158,15 @@ def _records(data: object) -> list[object]:
     if isinstance(data, Mapping):
         return [data]
     if isinstance(data, str | bytes) or not isinstance(data, Iterable):
-        raise AlmanacError(
-            f"A {type(data).__name__} is not data to predict.\n"
-            "Give a record {feature: number}, a list of records, or a frame."
+        raise BadInput(
+            f"A {type(data).__name__} is not data to predict.",
+            "Give a record {feature: number}, a list of records, or a frame.",
         )
     return list(data)
 
 
 def _unknown_field(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    return "is no field of the model" + (f" (did you mean {near[0]}?)" if near else "")
+    return f"is no field of the model{did_you_mean(name, known, cutoff=0.6)}"
 
 
 def _number(value: object) -> float:

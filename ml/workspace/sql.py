@@ -1,0 +1,16 @@
+"""Names and values as SQL writes them."""
+
+
+def quoted(name: str) -> str:
+    """Return an identifier in double quotes, whatever it holds."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quoted_relation(name: str) -> str:
+    """Return `schema.table` with both names quoted."""
+    return ".".join(quoted(part) for part in name.split("."))
+
+
+def literal(value: object) -> str:
+    """Return a value's text in single quotes."""
+    return "'" + str(value).replace("'", "''") + "'"
