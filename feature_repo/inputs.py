@@ -16,9 +16,9 @@ from datetime import timedelta
 from typing import NamedTuple
 
 import duckdb
-from ml.workspace.sql import literal, quoted
 
 from feature_repo.stores.relations import Relation
+from ml.workspace.sql import literal, quoted
 
 SCHEMA = "inputs"
 VECTOR = "vector"

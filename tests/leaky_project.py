@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from tests.audited import PROJECT
+from tests.audit_proofs import PROJECT
 
 AHEAD_SQL = """-- one row a customer and month; key: customer_id, feature_month
 {{ config(materialized='table') }}

@@ -22,8 +22,8 @@ from tests.cards import card
 
 
 @dataclass(frozen=True)
-class Made:
-    """Rows of a made-up target: what was true, what the model and the baseline said of it."""
+class TargetRows:
+    """Rows of a made-up target: labels, true and predicted probabilities, baseline values."""
 
     customers: list[str]
     months: list[datetime]
@@ -34,12 +34,14 @@ class Made:
     part: list[str]
 
 
-def made(name: str, rows: int = 1500, rate: float = 0.08, tested: bool = True) -> Made:
+def made(name: str, rows: int = 1500, rate: float = 0.08, tested: bool = True) -> TargetRows:
     rng = np.random.default_rng(len(name))
     risk = rng.normal(size=rows)
     truth = 1 / (1 + np.exp(-(1.4 * risk + np.log(rate / (1 - rate)) - 0.6)))
     label = (rng.random(rows) < truth).astype(int)
-    said = 1 / (1 + np.exp(-(1.2 * risk + rng.normal(0, 0.7, rows) + np.log(rate / (1 - rate)))))
+    predicted = 1 / (
+        1 + np.exp(-(1.2 * risk + rng.normal(0, 0.7, rows) + np.log(rate / (1 - rate))))
+    )
     baseline = np.round(risk + rng.normal(0, 1.5, rows))
     newest = np.arange(rows) >= rows // 2
     part = ["test" if tested and last else "cv" for last in newest]
@@ -48,10 +50,10 @@ def made(name: str, rows: int = 1500, rate: float = 0.08, tested: bool = True) -
         for number, last in enumerate(newest)
     ]
     customers = [f"c{number:05d}" for number in range(rows)]
-    return Made(customers, months, label, said, baseline, truth, part)
+    return TargetRows(customers, months, label, predicted, baseline, truth, part)
 
 
-def rival(name: str, value: float, *, chosen: bool = False) -> dict[str, Any]:
+def comparison_entry(name: str, value: float, *, chosen: bool = False) -> dict[str, Any]:
     """An entry of a card's comparison; the chosen model reaches 0.8."""
     gain = 0.8 - value
     return {
@@ -67,15 +69,15 @@ def rival(name: str, value: float, *, chosen: bool = False) -> dict[str, Any]:
 
 
 COMPARISON = [
-    rival("lightgbm", 0.8, chosen=True),
-    rival("logistic", 0.78),
-    rival(BASELINE, 0.7),
-    rival(NOTHING, 0.5),
+    comparison_entry("lightgbm", 0.8, chosen=True),
+    comparison_entry("logistic", 0.78),
+    comparison_entry(BASELINE, 0.7),
+    comparison_entry(NOTHING, 0.5),
 ]
 
 
 def contributions(names: list[str], rows: int = 1000) -> pa.Table:
-    """What a thousand values of each feature did, every fifth of the second one missing."""
+    """Contributions of a thousand values of each feature; every fifth of the second is missing."""
     rng = np.random.default_rng(2)
     value = rng.normal(size=(len(names), rows))
     added = value * rng.uniform(-1, 1, (len(names), 1)) + rng.normal(0, 0.1, value.shape)
@@ -92,11 +94,11 @@ def contributions(names: list[str], rows: int = 1000) -> pa.Table:
 def write_target(
     ws: Workspace,
     name: str,
-    rows: Made,
+    rows: TargetRows,
     *,
     baseline: bool = True,
     features: int = 24,
-    driven: bool = True,
+    with_contributions: bool = True,
     **more: Any,
 ) -> None:
     """Write a champion that predicted these rows; `more` goes onto its card."""
@@ -144,13 +146,13 @@ def write_target(
         for number, (feature, weight) in enumerate(zip(names, weights, strict=True))
     ]
     records = {artifact.IMPORTANCE: entries, artifact.DATASET: {}}
-    if driven:
+    if with_contributions:
         records[artifact.CONTRIBUTIONS] = contributions(names[:TOP_FEATURES])
     artifact.save(ws, card(**about), model, predictions, records)
     history.add(ws.models / name, history.Event("promoted", f"{name}-0a1b2c3d4e"))
 
 
-def write_truth(ws: Workspace, targets: Mapping[str, Made]) -> None:
+def write_truth(ws: Workspace, targets: Mapping[str, TargetRows]) -> None:
     ws.truth.parent.mkdir(parents=True)
     tables = [
         pa.table(
@@ -223,6 +225,6 @@ def page_of(ws: Workspace) -> str:
 
 
 def section(page: str, name: str) -> str:
-    """The part of the page that is about a target."""
+    """The chapter of the page about a target."""
     start = page.index(f'id="target-{name}"')
     return page[start : page.index("</section>", start)]

@@ -12,16 +12,16 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ml.features.leakage.corrupted_copy import Job, corrupted_copy
-from ml.features.leakage.instants import choose
+from ml.features.leakage.corrupted_copy import CorruptionJob, corrupted_copy
+from ml.features.leakage.instants import default_instant
 from ml.features.leakage.leakage_audit import audit_leakage, emptied_folder
 from ml.features.leakage.raw_tables import read_tables
-from ml.features.leakage.rebuild import build
+from ml.features.leakage.rebuild import build_models
 from ml.simulate import simulate
 from ml.workspace.errors import AlmanacError
 from ml.workspace.manifest import read_manifest
 from ml.workspace.settings import Workspace
-from tests.audited import AT, BUILD, PROJECT, proof_of, verdicts
+from tests.audit_proofs import AT, BUILD, PROJECT, proof_of, verdicts
 from tests.leaky_project import LEAKS, SOUND, make_project
 from tests.workspaces import Ran, TestWorkspace
 
@@ -132,12 +132,12 @@ def test_a_company_without_times_has_nothing_to_leak(company: TestWorkspace) -> 
         tables = read_tables(connection, read_manifest(ws), ws, PROJECT)
     undated = [table for table in tables if table.source == "retailtech"]
     with pytest.raises(AlmanacError, match=r"carries a time \(retailtech\)"):
-        choose(undated, [AT])
+        default_instant(undated, [AT])
     months = [datetime(2022, month, 1) for month in range(8, 13)]
-    assert choose(tables, months) == AT
-    assert choose(tables, [*months, datetime(2023, 1, 1)]) == datetime(2022, 12, 1)
+    assert default_instant(tables, months) == AT
+    assert default_instant(tables, [*months, datetime(2023, 1, 1)]) == datetime(2022, 12, 1)
     with pytest.raises(AlmanacError, match="no month lies in them"):
-        choose(tables, months[:1])
+        default_instant(tables, months[:1])
 
 
 def test_raw_files_that_were_changed_since_the_build_are_refused(
@@ -153,7 +153,7 @@ def test_raw_files_that_were_changed_since_the_build_are_refused(
 
 def test_a_build_that_fails_is_told_in_dbt_s_words(tmp_path: Path) -> None:
     with pytest.raises(AlmanacError, match=r"dbt cannot build a copy:\n(.*\n)*.*dbt_project\.yml"):
-        build(tmp_path, tmp_path, tmp_path, ["ftr_trx"], "a copy")
+        build_models(tmp_path, tmp_path, tmp_path, ["ftr_trx"], "a copy")
 
 
 def test_an_interrupted_audit_cleans_up(
@@ -162,7 +162,7 @@ def test_an_interrupted_audit_cleans_up(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ml.features.leakage.leakage_audit.build", interrupted)
+    monkeypatch.setattr("ml.features.leakage.leakage_audit.build_models", interrupted)
     with pytest.raises(KeyboardInterrupt):
         audit_leakage(company.opened(), AT)
     assert list((company.home / "audit").glob(".leakage*")) == []
@@ -188,5 +188,7 @@ def test_a_kill_leaves_no_half_proof(company: TestWorkspace, tmp_path: Path) -> 
     assert [path.name for path in (ws.home / "audit").iterdir()] == [copy.name]
     with duckdb.connect(str(ws.home / "warehouse.duckdb"), read_only=True) as connection:
         tables = read_tables(connection, read_manifest(ws.opened()), ws.opened(), PROJECT)
-        assert corrupted_copy(Job(connection, ws.opened(), AT, emptied_folder(copy)), tables)
+        assert corrupted_copy(
+            CorruptionJob(connection, ws.opened(), AT, emptied_folder(copy)), tables
+        )
     assert not (copy / "warehouse.duckdb").exists()

@@ -9,12 +9,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from ml.features.leakage.corrupted_copy import Job, corrupted_copy
+from ml.features.leakage.corrupted_copy import CorruptionJob, corrupted_copy
 from ml.features.leakage.raw_tables import read_tables
 from ml.simulate import simulate
 from ml.workspace.manifest import read_manifest
 from ml.workspace.settings import Workspace
-from tests.audited import AT, BUILD, PROJECT, proof_of, verdicts
+from tests.audit_proofs import AT, BUILD, PROJECT, proof_of, verdicts
 from tests.workspaces import TestWorkspace, make_workspace
 
 SALES = (
@@ -132,8 +132,10 @@ def test_a_source_that_a_person_adds_is_corrupted_by_its_column_of_times(
             f"from read_csv('{raw}/calls.csv', all_varchar = true)"
         )
         tables = read_tables(connection, manifest, ws, PROJECT)
-        assert [(t.time, t.places, t.is_dated) for t in tables] == [("called_at", ("who",), True)]
-        [proof] = corrupted_copy(Job(connection, ws, AT, tmp_path / "copy"), tables)
+        assert [(t.time, t.kept_columns, t.is_dated) for t in tables] == [
+            ("called_at", ("who",), True)
+        ]
+        [proof] = corrupted_copy(CorruptionJob(connection, ws, AT, tmp_path / "copy"), tables)
     assert (proof.rows, proof.corrupted) == (60, 10)
     new, old = (
         list(csv.DictReader(path.read_text().splitlines()))

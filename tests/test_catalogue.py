@@ -1,4 +1,4 @@
-"""`ml features`: features found by pattern, told of one by one, and what they cost."""
+"""`ml features`: features found by pattern, the details of one, and the cost of families."""
 
 import json
 from dataclasses import replace
@@ -9,9 +9,9 @@ from click.testing import CliRunner
 
 from ml.cli import main
 from ml.features.catalogue.cost import costs
-from ml.features.catalogue.lookup import Feature, nearest, read_features, search
+from ml.features.catalogue.lookup import CatalogueFeature, nearest_names, read_features, search
 from ml.workspace.errors import AlmanacError
-from tests.opened import families, ml, ws
+from tests.company_fixtures import families, ml, ws
 from tests.workspaces import REPOSITORY
 
 __all__ = ["ml", "ws"]
@@ -29,9 +29,9 @@ def test_the_catalogue_says_where_a_feature_is_declared(company):
         assert positions == list(range(1, len(positions) + 1))
 
 
-def feature(name: str, description: str = "", family: str = "spend") -> Feature:
+def feature(name: str, description: str = "", family: str = "spend") -> CatalogueFeature:
     known = (name, family, family, f"features.ftr_{family}", "", 1, description, "sum", "3m")
-    return Feature(*known, "double", *[None] * 7)
+    return CatalogueFeature(*known, "double", *[None] * 7)
 
 
 LISTED = (
@@ -68,7 +68,7 @@ def test_what_nothing_matches_is_answered_with_the_nearest():
         search(LISTED, "amount", "geo")
     with pytest.raises(AlmanacError, match=r"no family gee here. Here are: geo, spend\."):
         search(LISTED, "", "gee")
-    assert nearest("GEO event", [each.name for each in LISTED], 1) == ["geo_event_count__1m"]
+    assert nearest_names("GEO event", [each.name for each in LISTED], 1) == ["geo_event_count__1m"]
 
 
 def test_the_command_lists_features_and_counts_them(ml):

@@ -222,8 +222,8 @@ def test_models_are_listed_shown_promoted_and_rolled_back(built):
     shown = built("models", "show", first).stdout
     assert f"{first}  logistic, 4 features" in shown
     assert "promoted  the first champion" in shown
-    told = built("promote", other, "--force").stdout
-    assert told.startswith(f"{other} is the champion now: ")
+    output = built("promote", other, "--force").stdout
+    assert output.startswith(f"{other} is the champion now: ")
     back = built("rollback", "activity")
     assert back.stdout == f"{first} is the champion of activity again, {other} no longer.\n"
     failed = built("rollback", "activity")

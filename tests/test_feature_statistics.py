@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ml.features.catalogue.lookup import read_features
-from tests.opened import families, ws
+from tests.company_fixtures import families, ws
 from tests.workspaces import REPOSITORY
 
 __all__ = ["ws"]

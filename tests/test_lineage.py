@@ -4,16 +4,16 @@ import duckdb
 import pytest
 
 from ml.features.catalogue.lineage import columns_read, lineage
-from ml.features.catalogue.lookup import Feature, read_features, search
+from ml.features.catalogue.lookup import CatalogueFeature, read_features, search
 from ml.features.catalogue.queries import parse
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
-from tests.opened import ws
+from tests.company_fixtures import ws
 
 __all__ = ["ws"]
 
 
-def some(ws: Workspace, pattern: str) -> Feature:
+def some(ws: Workspace, pattern: str) -> CatalogueFeature:
     return search(read_features(ws), pattern, None)[0]
 
 

@@ -7,8 +7,8 @@ import duckdb
 import pytest
 import yaml
 
+from ml.pages.formatting import count, share
 from ml.pages.profile import write_profile
-from ml.pages.words import count, share
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace, workspace_at
 
@@ -35,13 +35,13 @@ def section(page, name):
     return page[start : page.index("</section>", start)]
 
 
-def words(part):
-    """What a reader reads: text without tags, style and pictures."""
-    part = re.sub(r"<style>.*?</style>|<svg.*?</svg>", " ", part, flags=re.DOTALL)
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", part).replace("\u202f", "_"))
+def visible_text(chapter):
+    """The text that a reader sees, without tags, style and pictures."""
+    chapter = re.sub(r"<style>.*?</style>|<svg.*?</svg>", " ", chapter, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", chapter).replace("\u202f", "_"))
 
 
-def said(number):
+def formatted(number):
     return count(number).replace("\u202f", "_")
 
 
@@ -76,50 +76,51 @@ def test_rows_and_customers_are_those_of_the_warehouse(profiled, page, table):
     [(rows, customers)] = profiled.query(
         f"select count(*), count(distinct customer_id) from staging.{table}"
     )
-    part = words(section(page, table.replace("__", "-").replace("_", "-")))
-    assert f"Rows {said(rows)} Customers {said(customers)}" in part
+    chapter = visible_text(section(page, table.replace("__", "-").replace("_", "-")))
+    assert f"Rows {formatted(rows)} Customers {formatted(customers)}" in chapter
 
 
 def test_volumes_amounts_and_customers_are_those_of_the_warehouse(profiled, page):
-    part = words(section(page, "stg-mbd-trx"))
+    chapter = visible_text(section(page, "stg-mbd-trx"))
     months = profiled.query(
         "select count(*) from staging.stg_mbd__trx group by date_trunc('month', event_time)"
         " order by 1"
     )
     assert (
-        f"The fullest has {said(months[-1][0])} events, the emptiest {said(months[0][0])}" in part
+        f"The fullest has {formatted(months[-1][0])} events, the emptiest {formatted(months[0][0])}"
+        in chapter
     )
     [(median, negative, highest)] = profiled.query(
         "select median(amount), count(*) filter (amount < 0), max(amount) from staging.stg_mbd__trx"
     )
-    assert f"Median {median:,.2f}".replace(",", "_").rstrip("0") in part
-    assert f"{said(negative)} rows are negative" in part
-    assert f"{highest:,.0f}".replace(",", "_") in part
+    assert f"Median {median:,.2f}".replace(",", "_").rstrip("0") in chapter
+    assert f"{formatted(negative)} rows are negative" in chapter
+    assert f"{highest:,.0f}".replace(",", "_") in chapter
     held = profiled.value(
         "select quantile_disc(n, 0.5) from"
         " (select count(*) as n from staging.stg_mbd__trx group by customer_id)"
     )
-    assert f"Half of the customers have at most {held} events" in part
+    assert f"Half of the customers have at most {held} events" in chapter
 
 
 def test_the_largest_amount_is_shown_with_its_raw_place(profiled, page):
     [(file, row, amount)] = profiled.query(
         "select _file, _row, amount from landed.mbd__trx order by amount desc limit 1"
     )
-    part = words(section(page, "stg-mbd-trx"))
-    assert re.search(rf"{re.escape(file)}, row {row} {amount:,.0f}".replace(",", "[,_]"), part)
+    chapter = visible_text(section(page, "stg-mbd-trx"))
+    assert re.search(rf"{re.escape(file)}, row {row} {amount:,.0f}".replace(",", "[,_]"), chapter)
 
 
 def test_only_a_few_extremes_of_each_measure_are_shown(page):
-    part = section(page, "stg-one-click-market-money")
-    assert 3 <= part.count('<td class="n">') <= 6
+    chapter = section(page, "stg-one-click-market-money")
+    assert 3 <= chapter.count('<td class="n">') <= 6
 
 
 def test_shares_and_other_are_those_of_the_warehouse(profiled, page):
     from ml.pages.profile.staged_tables import Table, declared_slices
 
     declared = declared_slices(profiled.opened(), Table("stg_mbd__trx", {}, 1))
-    part = words(section(page, "stg-mbd-trx"))
+    chapter = visible_text(section(page, "stg-mbd-trx"))
     assert "event_type" in declared
     listed = ", ".join(f"'{value}'" for value in declared["event_type"])
     [(values, other)] = profiled.query(
@@ -127,8 +128,8 @@ def test_shares_and_other_are_those_of_the_warehouse(profiled, page):
         f" avg((event_type is null or event_type::varchar not in ({listed}))::integer)"
         " from staging.stg_mbd__trx"
     )
-    assert f"event_type {values} values" in part
-    assert f"{share(other)} of the rows fall to “other”".replace("\u202f", "_") in part
+    assert f"event_type {values} values" in chapter
+    assert f"{share(other)} of the rows fall to “other”".replace("\u202f", "_") in chapter
 
 
 def test_proposed_slices_are_those_of_the_rule_and_of_the_page(profiled, page):
@@ -151,24 +152,24 @@ def test_proposed_slices_are_those_of_the_rule_and_of_the_page(profiled, page):
 
 
 def test_missing_duplicates_and_rejects_are_those_of_the_warehouse(profiled, page):
-    part = words(section(page, "quality"))
+    chapter = visible_text(section(page, "quality"))
     missing = profiled.value(
         "select count(*) from staging.stg_retailtech__sessions where time_spent is null"
     )
-    assert f"Sessions retailtech time_spent {missing} " in part
+    assert f"Sessions retailtech time_spent {missing} " in chapter
     columns = profiled.query("select column_name from (describe staging.stg_transactions__events)")
-    told = ", ".join(name for (name,) in columns if not name.startswith("_"))
+    names = ", ".join(name for (name,) in columns if not name.startswith("_"))
     [(copies, rows)] = profiled.query(
-        f"select count(*) - (select count(*) from (select distinct {told} from events)), count(*)"
+        f"select count(*) - (select count(*) from (select distinct {names} from events)), count(*)"
         " from staging.stg_transactions__events as events".replace(
             "from events)", "from staging.stg_transactions__events)"
         )
     )
-    assert f"Events transactions {said(rows)} {said(copies)} – " in part
+    assert f"Events transactions {formatted(rows)} {formatted(copies)} – " in chapter
     rejects = profiled.query("select model, reason, count(*) from staging.rejects group by 1, 2")
     assert rejects
     for model, reason, number in rejects:
-        assert f"{model} {reason} {said(number)}" in part
+        assert f"{model} {reason} {formatted(number)}" in chapter
 
 
 def test_same_data_give_the_same_bytes(profiled, page):
@@ -203,7 +204,7 @@ def test_one_source_alone_says_what_is_absent(tmp_path):
         " from range(30) t(i)",
     )
     written = write_profile(ws)
-    page = words(written.page.read_text(encoding="utf-8"))
+    page = visible_text(written.page.read_text(encoding="utf-8"))
     assert "mbd absent: its files are not in the raw folder" in page
     assert "the events carry a day, but no time of day" in page.lower()
     assert "5 rows are negative, 1 are zero" in page
@@ -228,7 +229,7 @@ def test_odd_tables_make_a_page(tmp_path, row):
     page = write_profile(write_events(tmp_path, f"select {row}")).page.read_text(encoding="utf-8")
     assert "Events <small>transactions" in page
     assert "<b>" not in page
-    assert not re.search(r"\b(nan|None|inf)\b", words(page))
+    assert not re.search(r"\b(nan|None|inf)\b", visible_text(page))
 
 
 def test_a_large_table_is_sampled_and_says_so(tmp_path, monkeypatch):
@@ -241,14 +242,14 @@ def test_a_large_table_is_sampled_and_says_so(tmp_path, monkeypatch):
         "select 'c' || i % 199 as customer_id, timestamp '2022-01-01' + to_hours(i::integer)"
         " as event_time, i::double as amount, i % 3 as kind from range(9_000) t(i)",
     )
-    page = words(write_profile(ws).page.read_text(encoding="utf-8"))
+    page = visible_text(write_profile(ws).page.read_text(encoding="utf-8"))
     [looked] = {
         int(n.replace("_", ""))
         for n in re.findall(r"fixed sample of customers: ([\d_]+) rows", page)
     }
     assert 1_500 < looked <= 2_000
     assert "Rows 9_000 Customers 199" in page
-    assert f"Events transactions {said(looked)} 0" in page
+    assert f"Events transactions {formatted(looked)} 0" in page
 
 
 def test_nothing_staged_is_an_error(tmp_path):

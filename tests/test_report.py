@@ -100,12 +100,12 @@ def test_newest_scores_are_drawn_and_counted(page):
 
 
 def test_pictures_say_what_they_show(page):
-    told = re.findall(r'<svg[^>]*aria-label="([^"]*)"', page)
-    assert len(told) == page.count("<svg")
-    assert len(set(told)) == len(told)
+    labels = re.findall(r'<svg[^>]*aria-label="([^"]*)"', page)
+    assert len(labels) == page.count("<svg")
+    assert len(set(labels)) == len(labels)
     assert "Gain of purchase_any: " in page
     assert "Contributions to purchase_any of 12 features, the strongest first: " in page
-    assert len([each for each in told if "to the log-odds of purchase_any, by its" in each]) == 4
+    assert len([each for each in labels if "to the log-odds of purchase_any, by its" in each]) == 4
     assert "ROC-AUC of purchase_any by month: 2024-01 " in page
 
 

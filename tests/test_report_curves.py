@@ -8,8 +8,8 @@ from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_sco
 from ml.evaluation.delong import auc_gain
 from ml.evaluation.thresholds import Costs
 from ml.pages.report import curves
-from ml.pages.report.feature_effects import Driver
-from ml.pages.report.figures import effects as drivers
+from ml.pages.report.feature_importance import FeatureContributions
+from ml.pages.report.figures import contribution_plots
 from tests.report_workspace import made
 
 
@@ -39,17 +39,19 @@ def test_auc_gain_is_the_difference_and_paired():
 
 def test_gain_grows_from_nothing_to_everything_and_ties_share():
     label = np.array([1.0, 0.0, 1.0, 0.0])
-    told = curves.gain(label, np.array([0.9, 0.8, 0.1, 0.1]))
-    assert told.x == pytest.approx([0, 0.25, 0.5, 0.75, 1])
-    assert told.y == pytest.approx([0, 0.5, 0.5, 0.75, 1])
+    gain = curves.gain(label, np.array([0.9, 0.8, 0.1, 0.1]))
+    assert gain.x == pytest.approx([0, 0.25, 0.5, 0.75, 1])
+    assert gain.y == pytest.approx([0, 0.5, 0.5, 0.75, 1])
 
 
 def test_thresholds_say_what_comes_of_each_and_of_the_chosen():
     rng = np.random.default_rng(5)
-    told = np.round(rng.random(500), 2)
-    label = (rng.random(500) < told).astype(float)
-    found = curves.thresholds(label, told, 0.4, Costs(true_positive=3, false_positive=-1))
-    chosen = told >= 0.4
+    probability = np.round(rng.random(500), 2)
+    label = (rng.random(500) < probability).astype(float)
+    found = curves.threshold_curves(
+        label, probability, 0.4, Costs(true_positive=3, false_positive=-1)
+    )
+    chosen = probability >= 0.4
     hits = label[chosen].sum()
     assert found.chosen.precision == pytest.approx(precision_score(label, chosen))
     assert found.chosen.recall == pytest.approx(recall_score(label, chosen))
@@ -58,17 +60,17 @@ def test_thresholds_say_what_comes_of_each_and_of_the_chosen():
     [place] = np.flatnonzero(found.threshold == 0.4)
     for measure in ("precision", "recall", "f1", "profit"):
         assert getattr(found, measure)[place] == pytest.approx(getattr(found.chosen, measure))
-    assert (told >= found.threshold[0]).sum() >= curves.FEWEST
-    on_roc = curves.on_roc(label, told, 0.4)
+    assert (probability >= found.threshold[0]).sum() >= curves.FEWEST
+    on_roc = curves.on_roc(label, probability, 0.4)
     assert on_roc.y == pytest.approx(found.chosen.recall)
     assert on_roc.x == pytest.approx((chosen & (label == 0)).sum() / (label == 0).sum())
 
 
 def test_like_contributions_are_spread_apart_and_missing_values_are_grey():
-    heights = drivers._spread(np.array([0.0, 0.0, 0.0, 5.0]), 0.0, 5.0)
+    heights = contribution_plots._spread(np.array([0.0, 0.0, 0.0, 5.0]), 0.0, 5.0)
     assert len(set(heights[:3])) == 3
     assert heights[3] == 0
-    shades = drivers._shades(np.array([1.0, np.nan, 3.0]))
+    shades = contribution_plots._shades(np.array([1.0, np.nan, 3.0]))
     low, grey, high = shades
     assert low[2] > low[0]
     assert high[0] > high[2]
@@ -76,6 +78,6 @@ def test_like_contributions_are_spread_apart_and_missing_values_are_grey():
 
 
 def test_features_of_nothing_but_missing_values_are_drawn():
-    gone = Driver("gone", np.full(30, np.nan), np.linspace(-1, 1, 30))
-    assert "missing" in drivers.dependence("any", gone)
-    assert "gone" in drivers.beeswarm("any", [gone])
+    gone = FeatureContributions("gone", np.full(30, np.nan), np.linspace(-1, 1, 30))
+    assert "missing" in contribution_plots.dependence("any", gone)
+    assert "gone" in contribution_plots.beeswarm("any", [gone])

@@ -6,10 +6,9 @@ import duckdb
 import numpy as np
 import pytest
 
-from ml.pages.report import findings as words
-from ml.pages.report import write_report
-from ml.pages.report.facts import read_targets
-from ml.pages.report.judged_rows import qualities
+from ml.pages.report import findings, write_report
+from ml.pages.report.judged_rows import ranking_qualities
+from ml.pages.report.target_report import read_targets
 from ml.registry.backtest_months import BACKTEST, BacktestMonth, write_months
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
@@ -55,7 +54,7 @@ def test_a_test_month_without_positives_falls_back_on_the_folds(ws):
     assert "ROC curve" in part
 
 
-def test_a_target_without_any_positive_is_told_not_drawn(ws):
+def test_a_target_without_any_positive_is_described_not_drawn(ws):
     rows = made("purchase_any")
     rows.label[:] = 0
     write_target(ws, "purchase_any", rows)
@@ -85,8 +84,8 @@ def test_unreadable_predictions_are_named(ws):
         write_report(ws)
 
 
-def test_a_model_without_contributions_and_rivals_is_told_not_drawn(ws):
-    write_target(ws, "purchase_any", made("purchase_any"), driven=False, comparison=[])
+def test_a_model_without_contributions_and_comparison_is_described_not_drawn(ws):
+    write_target(ws, "purchase_any", made("purchase_any"), with_contributions=False, comparison=[])
     part = section(page_of(ws), "purchase-any")
     assert "Models compared" not in part
     assert "Value by value" not in part
@@ -105,9 +104,11 @@ def test_unreadable_contributions_are_named(ws):
 def test_approximate_contributions_are_called_so(ws):
     write_target(ws, "purchase_any", made("purchase_any"))
     [target] = read_targets(ws)
-    assert target.exact
-    assert "The values are exact" in words.contributed(target)
-    assert "They are approximate" in words.contributed(replace(target, exact=False))
+    assert target.has_exact_contributions
+    assert "The values are exact" in findings.contributions_caption(target)
+    assert "They are approximate" in findings.contributions_caption(
+        replace(target, has_exact_contributions=False)
+    )
 
 
 def test_undated_targets_have_no_months(ws):
@@ -123,7 +124,7 @@ def test_a_month_of_one_class_is_left_out(ws):
     assert [each.month.month for each in read_targets(ws)[0].months] == [2, 3]
 
 
-def test_months_of_a_backtest_of_the_champion_are_told_instead(ws):
+def test_months_of_a_backtest_of_the_champion_are_shown_instead(ws):
     write_target(ws, "purchase_any", made("purchase_any", rate=0.3))
     folder = ws.models / "purchase_any"
     walked = [
@@ -131,14 +132,14 @@ def test_months_of_a_backtest_of_the_champion_are_told_instead(ws):
     ]
     write_months(folder, "purchase_any-another", walked)
     [before] = read_targets(ws)
-    assert [each.part for each in before.months] == ["cv", "cv", "test"]
-    assert "--months 6" in words.walked(before)
+    assert [each.split for each in before.months] == ["cv", "cv", "test"]
+    assert "--months 6" in findings.months_caption(before)
     write_months(folder, before.card.model_id, walked)
     [after] = read_targets(ws)
-    assert [each.part for each in after.months] == ["test"] * 3
+    assert [each.split for each in after.months] == ["test"] * 3
     assert [each.auc for each in after.months[:2]] == [0.1, 0.2]
     assert after.months[2] == before.months[2]
-    assert "--months 6" not in words.walked(after)
+    assert "--months 6" not in findings.months_caption(after)
     (folder / BACKTEST).write_text("[]")
     with pytest.raises(AlmanacError, match=r"backtest\.json is no backtest"):
         read_targets(ws)
@@ -148,7 +149,7 @@ def test_a_gain_that_luck_explains_is_no_gain(ws):
     rows = made("purchase_any", rate=0.3)
     write_target(ws, "purchase_any", replace(rows, baseline=rows.probability + 1e-3 * rows.truth))
     [target] = read_targets(ws)
-    assert "is within what luck explains" in words.verdict(target)
-    ranked = qualities(replace(target.rows, probability=-target.rows.probability))
+    assert "is within what luck explains" in findings.ranking_verdict(target)
+    ranked = ranking_qualities(replace(target.rows, probability=-target.rows.probability))
     worse = replace(target, model=ranked["model"])
-    assert "It is worse than the baseline (−0." in words.verdict(worse)
+    assert "It is worse than the baseline (−0." in findings.ranking_verdict(worse)

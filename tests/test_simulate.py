@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ml.simulate import Simulation, simulate
-from ml.simulate.scenario import make_plan
+from ml.simulate.scenario import make_scenario
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import read_settings
 from tests.simulated import all_bytes, folds, simulated
@@ -28,13 +28,13 @@ def test_another_seed_other_bytes(detail: Simulation, tmp_path: Path) -> None:
 
 
 def test_blocks_cut_the_company_into_folds_of_whole_customers() -> None:
-    plan = make_plan(100_000, 18, 1, "detail")
-    assert len(plan.blocks) > 6
-    covered = [i for block in plan.blocks for i in (block.first, block.first + block.size)]
+    scenario = make_scenario(100_000, 18, 1, "detail")
+    assert len(scenario.blocks) > 6
+    covered = [i for block in scenario.blocks for i in (block.first, block.first + block.size)]
     assert covered[0] == 0
     assert covered[-1] == 100_000
     assert covered[1:-1:2] == covered[2:-1:2]
-    assert {block.fold for block in plan.blocks} == {-1, 0, 1, 2, 3, 4}
+    assert {block.fold for block in scenario.blocks} == {-1, 0, 1, 2, 3, 4}
 
 
 def test_counts_are_those_of_the_files(detail: Simulation) -> None:

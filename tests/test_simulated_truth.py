@@ -14,21 +14,21 @@ from ml.simulate.latent import (
     purchase_probability,
     solve_intercept,
 )
-from ml.simulate.scenario import Plan, make_plan
+from ml.simulate.scenario import Scenario, make_scenario
 from tests.simulated import folds, identities, readable_orders, truth
 
 
-def quarter_million_labels(customers: int = 20_000) -> tuple[Plan, np.ndarray, np.ndarray]:
-    plan = make_plan(customers, 18, 5, "detail")
+def quarter_million_labels(customers: int = 20_000) -> tuple[Scenario, np.ndarray, np.ndarray]:
+    scenario = make_scenario(customers, 18, 5, "detail")
     chance = np.concatenate(
-        [purchase_probability(plan, draw_state(plan, block)) for block in plan.blocks]
+        [purchase_probability(scenario, draw_state(scenario, block)) for block in scenario.blocks]
     )
-    return plan, chance, plan.random("test").random(chance.shape) < chance
+    return scenario, chance, scenario.random("test").random(chance.shape) < chance
 
 
 def test_purchases_are_as_rare_and_as_predictable_as_they_should_be() -> None:
-    plan, chance, bought = quarter_million_labels()
-    assert len(plan.label_months) == 12
+    scenario, chance, bought = quarter_million_labels()
+    assert len(scenario.label_months) == 12
     assert chance.mean(axis=(0, 1)) == pytest.approx(PREVALENCE, rel=0.05)
     for product in (0, 2, 3):
         label, score = bought[:, :, product].ravel(), chance[:, :, product].ravel()
@@ -39,10 +39,12 @@ def test_purchases_are_as_rare_and_as_predictable_as_they_should_be() -> None:
 
 
 def test_decline_is_as_common_and_as_predictable_as_it_should_be() -> None:
-    plan = make_plan(20_000, 6, 5, "detail")
-    scores = np.concatenate([decline_score(draw_state(plan, block)) for block in plan.blocks])
+    scenario = make_scenario(20_000, 6, 5, "detail")
+    scores = np.concatenate(
+        [decline_score(draw_state(scenario, block)) for block in scenario.blocks]
+    )
     chance = decline_probability(scores)
-    declined = plan.random("test").random(chance.size) < chance
+    declined = scenario.random("test").random(chance.size) < chance
     assert declined.mean() == pytest.approx(0.383, abs=0.02)
     assert roc_auc_score(declined, chance) == pytest.approx(0.93, abs=0.015)
 

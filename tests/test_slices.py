@@ -5,11 +5,19 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.pages.profile.slices import COVERED, MOST, SMALLEST, Proposal, Seen, propose, slices_yaml
+from ml.pages.profile.slices import (
+    COVERED,
+    MOST,
+    SMALLEST,
+    ObservedValue,
+    Proposal,
+    propose,
+    slices_yaml,
+)
 
 
 def seen(*shares, months=12):
-    return [Seen(value, share, months) for value, share in enumerate(shares)]
+    return [ObservedValue(value, share, months) for value, share in enumerate(shares)]
 
 
 def proposed(rows, known=1.0, months=12):
@@ -22,7 +30,13 @@ def test_the_fewest_values_that_cover_most_events_are_proposed():
 
 
 def test_a_sum_of_shares_that_misses_by_its_last_bit_covers():
-    assert proposed([Seen(place, 0.19, 2) for place in range(5)], months=2) == (0, 1, 2, 3, 4)
+    assert proposed([ObservedValue(place, 0.19, 2) for place in range(5)], months=2) == (
+        0,
+        1,
+        2,
+        3,
+        4,
+    )
     assert len(proposed(seen(*[0.1] * 7, 0.25, 0.03, 0.02))) == 8
 
 
@@ -35,7 +49,7 @@ def test_rare_values_are_not_proposed():
 
 
 def test_a_value_of_one_month_is_not_proposed_where_there_are_several():
-    rows = [Seen("a", 0.6, 1), Seen("b", 0.4, 2)]
+    rows = [ObservedValue("a", 0.6, 1), ObservedValue("b", 0.4, 2)]
     assert proposed(rows, months=2) == ("b",)
     assert proposed(rows, months=1) == ("a", "b")
 
@@ -46,13 +60,13 @@ def test_what_carries_no_value_need_not_be_covered():
 
 
 def test_equal_shares_are_ordered_by_value():
-    assert proposed([Seen(value, 0.25, 2) for value in "dbca"]) == ("a", "b", "c", "d")
+    assert proposed([ObservedValue(value, 0.25, 2) for value in "dbca"]) == ("a", "b", "c", "d")
 
 
 @given(st.lists(st.tuples(st.floats(0.0001, 1), st.integers(1, 3)), max_size=40), st.integers(1, 3))
 def test_a_proposal_is_a_shortest_allowed_head(parts, months):
     total = sum(part for part, _ in parts) or 1
-    rows = [Seen(place, part / total, least) for place, (part, least) in enumerate(parts)]
+    rows = [ObservedValue(place, part / total, least) for place, (part, least) in enumerate(parts)]
     found = propose("kind", rows, 1.0, months)
     chosen = {row.value: row for row in rows if row.value in found.values}
     assert len(chosen) == len(found.values) <= MOST

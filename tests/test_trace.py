@@ -5,10 +5,10 @@ from datetime import datetime
 import duckdb
 import pytest
 
-from ml.features.catalogue.stops import Found
-from ml.features.catalogue.trace import IDS, Trace, identify, trace
+from ml.features.catalogue.stops import CustomerRows
+from ml.features.catalogue.trace import ALL_IDS, Trace, identify, trace
 from ml.workspace.errors import AlmanacError
-from tests.opened import ml, ws
+from tests.company_fixtures import ml, ws
 from tests.workspaces import TestWorkspace
 
 __all__ = ["ml", "ws"]
@@ -40,7 +40,7 @@ def single(company) -> str:
     return known_to(company, "['mbd']")
 
 
-def at(found: Trace, number: int) -> dict[str, Found]:
+def at(found: Trace, number: int) -> dict[str, CustomerRows]:
     return {each.relation: each for each in found.stops[number - 1].found}
 
 
@@ -109,7 +109,7 @@ def test_an_id_of_any_source_means_the_customer(company, ws, several):
     assert shown == set(ids)
     with duckdb.connect(str(company.home / "warehouse.duckdb"), read_only=True) as warehouse:
         for _, source_id in ids:
-            if len(warehouse.execute(f"from {IDS} where id = ?", [source_id]).fetchall()) == 1:
+            if len(warehouse.execute(f"from {ALL_IDS} where id = ?", [source_id]).fetchall()) == 1:
                 assert identify(warehouse, source_id) == several
 
 

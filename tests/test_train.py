@@ -9,7 +9,7 @@ import pytest
 from ml.cli import text
 from ml.evaluation.metrics import roc_auc
 from ml.evaluation.thresholds import Costs
-from ml.pages.report.facts import read_targets
+from ml.pages.report.target_report import read_targets
 from ml.registry import artifact
 from ml.registry.backtest_months import read_months
 from ml.serving.batch import score

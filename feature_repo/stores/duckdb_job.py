@@ -13,12 +13,12 @@ from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMeta
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import RepoConfig
 from feast.saved_dataset import SavedDatasetStorage
-from ml.workspace.sql import quoted
 
 from feature_repo.stores.duckdb_source import SavedDatasetDuckDBStorage, open_store
 from feature_repo.stores.relations import exists, split_name
 from feature_repo.stores.retrieval import FeatureMatrix, Retrieval
 from ml.workspace.errors import BadInput
+from ml.workspace.sql import quoted
 
 ROWS_AT_ONCE = 100_000
 

@@ -20,7 +20,6 @@ from feast.utils import (
     compute_non_entity_date_range,
     to_naive_utc,
 )
-from ml.workspace.sql import quoted
 
 from feature_repo.stores.duckdb_job import DuckDBRetrievalJob, HistoricalRetrievalJob, Query
 from feature_repo.stores.duckdb_source import DuckDBLoggingDestination, open_store
@@ -31,6 +30,7 @@ from feature_repo.stores.relations import Relation
 from feature_repo.stores.retrieval import Retrieval
 from feature_repo.stores.writing import append, append_log
 from ml.workspace.errors import BadInput
+from ml.workspace.sql import quoted
 
 
 class DuckDBOfflineStoreConfig(FeastConfigBaseModel):

@@ -14,7 +14,6 @@ from feast.protos.feast.core.SavedDataset_pb2 import SavedDatasetStorage as Stor
 from feast.repo_config import RepoConfig
 from feast.saved_dataset import SavedDatasetStorage
 from feast.value_type import ValueType
-from ml.workspace.sql import quoted
 
 from feature_repo.stores.duckdb_types import feast_type, is_moment
 from feature_repo.stores.relations import (
@@ -26,6 +25,7 @@ from feature_repo.stores.relations import (
 )
 from ml.workspace.errors import BadInput
 from ml.workspace.settings import workspace
+from ml.workspace.sql import quoted
 from ml.workspace.warehouse import open_warehouse
 
 

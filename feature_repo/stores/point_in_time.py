@@ -17,10 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from ml.workspace.sql import quoted
-
 from feature_repo.stores.relations import Relation
 from ml.workspace.errors import BadInput
+from ml.workspace.sql import quoted
 
 ENTITIES = "entity_rows"
 ROW = "__row"

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import duckdb
-from ml.workspace.sql import quoted
 
 from ml.workspace.errors import NotBuilt
+from ml.workspace.sql import quoted
 from ml.workspace.suggest import similar
 from ml.workspace.warehouse import VECTORS
 

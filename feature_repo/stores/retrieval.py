@@ -14,7 +14,6 @@ from typing import NamedTuple
 import duckdb
 import numpy as np
 import pyarrow as pa
-from ml.workspace.sql import quoted
 from numpy.typing import NDArray
 
 from feature_repo.stores.duckdb_types import is_number
@@ -31,6 +30,7 @@ from feature_repo.stores.point_in_time import (
 )
 from feature_repo.stores.relations import read_relation
 from ml.workspace.errors import BadInput, NotBuilt
+from ml.workspace.sql import quoted
 
 # Batches of this size are small enough for memory to be used again rather than asked for anew.
 FETCHED_AT_ONCE = 20_000

@@ -2,11 +2,11 @@
 
 import duckdb
 import pyarrow as pa
-from ml.workspace.sql import quoted
 
 from feature_repo.stores.duckdb_types import storable
 from feature_repo.stores.relations import exists, read_relation, split_name
 from ml.workspace.errors import BadInput
+from ml.workspace.sql import quoted
 
 NEW_ROWS = "new_rows"
 

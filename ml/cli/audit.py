@@ -1,4 +1,4 @@
-"""Commands that prove what a workspace promises: `ml audit`."""
+"""The command that proves that features use no later data: `ml audit`."""
 
 import sys
 from datetime import datetime
@@ -12,7 +12,7 @@ from ml.workspace.settings import workspace
 
 if TYPE_CHECKING:
     from ml.features.leakage import Proof
-    from ml.features.leakage.proof import Feature
+    from ml.features.leakage.proof import FeatureVerdict
 
 
 @click.group(epilog=examples("ml audit leakage"))
@@ -36,14 +36,14 @@ def leakage(at: datetime | None, keep: bool) -> None:
     as a fresh build. The exit code is 1 where anything differs.
     """
     from ml.features.leakage import audit_leakage
-    from ml.features.leakage.proof import path
+    from ml.features.leakage.proof import proof_path
 
     ws = workspace()
     proof = audit_leakage(ws, at, keep)
     click.echo(_table(proof))
     for line in _remarks(proof):
         click.echo(line)
-    click.echo(f"\nProof: {path(ws.home, proof.at)}")
+    click.echo(f"\nProof: {proof_path(ws.home, proof.at)}")
     if keep:
         click.echo(f"Corrupted copy: {ws.home / 'audit' / f'.leakage-{proof.at:%Y-%m-%d}'}")
     sys.exit(0 if proof.holds else 1)
@@ -86,7 +86,7 @@ def _remarks(proof: "Proof") -> list[str]:
     return lines
 
 
-def _example(feature: "Feature") -> str:
+def _example(feature: "FeatureVerdict") -> str:
     found = feature.difference
     shown = found.example or {}
     return (

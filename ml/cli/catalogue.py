@@ -14,7 +14,7 @@ from ml.workspace.settings import Workspace, workspace
 
 if TYPE_CHECKING:
     from ml.features.catalogue.lineage import Step
-    from ml.features.catalogue.lookup import Feature
+    from ml.features.catalogue.lookup import CatalogueFeature
     from ml.features.catalogue.stops import Stop
 
 LONGEST_CELL = 36
@@ -45,12 +45,12 @@ def features(pattern: tuple[str, ...], family: str | None, cost: bool) -> None:
     ws = workspace()
     every = lookup.read_features(ws)
     wanted = " ".join(pattern)
-    one = None if cost or not wanted else lookup.exact(every, wanted)
+    one = None if cost or not wanted else lookup.feature_named(every, wanted)
     if one:
-        click.echo(_about(ws, one))
+        click.echo(_feature_details(ws, one))
         return
     found = lookup.search(every, wanted, family)
-    click.echo(_costs(ws, found) if cost else _listed(found, len(every)))
+    click.echo(_costs(ws, found) if cost else _feature_table(found, len(every)))
 
 
 @click.command(
@@ -67,9 +67,9 @@ def trace(customer: str, as_of: datetime | None) -> None:
 
     CUSTOMER is the company-wide id or the id of any source. Nothing is written.
     """
-    from ml.features.catalogue.trace import trace as follow
+    from ml.features.catalogue.trace import trace as trace_customer
 
-    found = follow(workspace(), customer, as_of)
+    found = trace_customer(workspace(), customer, as_of)
     asked = "" if found.asked == found.customer else f" (asked for as {found.asked})"
     then = f", as of {found.as_of:%Y-%m-%d}" if found.as_of else ""
     click.echo(f"Customer {found.customer}{asked}{then}")
@@ -77,7 +77,7 @@ def trace(customer: str, as_of: datetime | None) -> None:
         click.echo(_stop(stop))
 
 
-def _listed(found: "Sequence[Feature]", every: int) -> str:
+def _feature_table(found: "Sequence[CatalogueFeature]", every: int) -> str:
     headers = ["feature", "family", "window", "null share", "mean", "drift", "description"]
     rows: list[list[text.Cell]] = [
         [
@@ -99,7 +99,7 @@ def _listed(found: "Sequence[Feature]", every: int) -> str:
     return f"{text.table(headers, rows)}\n{len(found)} of {every} features, {families} families."
 
 
-def _about(ws: Workspace, feature: "Feature") -> str:
+def _feature_details(ws: Workspace, feature: "CatalogueFeature") -> str:
     from ml.features.catalogue.lineage import lineage
 
     facts: list[list[text.Cell]] = [
@@ -111,15 +111,15 @@ def _about(ws: Workspace, feature: "Feature") -> str:
         *_statistics(feature),
     ]
     try:
-        made = _made(lineage(ws, feature.relation, feature.name))
+        way = _lineage(lineage(ws, feature.relation, feature.name))
     except AlmanacError as error:
         # Statistics are worth showing where the SQL is not at hand.
-        made = str(error)
+        way = str(error)
     table = "\n".join(text.table(["", ""], facts).split("\n")[2:])
-    return f"{feature.name}\n{feature.description}\n\n{table}\n\n{made}"
+    return f"{feature.name}\n{feature.description}\n\n{table}\n\n{way}"
 
 
-def _statistics(feature: "Feature") -> list[list[text.Cell]]:
+def _statistics(feature: "CatalogueFeature") -> list[list[text.Cell]]:
     if not feature.measured_rows:
         return [["statistics", "none: the family has no rows, or was not built since"]]
     return [
@@ -133,8 +133,8 @@ def _statistics(feature: "Feature") -> list[list[text.Cell]]:
     ]
 
 
-def _made(steps: "Sequence[Step]") -> str:
-    """Return the way down from the feature, one paragraph a relation, the raw files last."""
+def _lineage(steps: "Sequence[Step]") -> str:
+    """Return the lineage of the feature, one paragraph a relation, the raw files last."""
     blocks = ["How it is made, from the feature down to the raw files:"]
     for step in steps:
         columns = ", ".join(step.columns) or "rows, whatever their columns"
@@ -147,7 +147,7 @@ def _made(steps: "Sequence[Step]") -> str:
     return "\n".join(blocks)
 
 
-def _costs(ws: Workspace, found: "Sequence[Feature]") -> str:
+def _costs(ws: Workspace, found: "Sequence[CatalogueFeature]") -> str:
     from ml.features.catalogue.cost import costs
 
     headers = ["family", "features", "rows", "MB", "bytes a row", "seconds", "partial",

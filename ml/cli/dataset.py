@@ -32,18 +32,18 @@ def dataset() -> None:
 @click.option("--name", help="A name that means this training set from now on.")
 def make(target: str, name: str | None) -> None:
     """Keep the training set of TARGET as the warehouse gives it now."""
-    from ml import dataset as sets
+    from ml import dataset as training_sets
     from ml.workspace.targets import target as find
 
     ws = workspace()
-    made = sets.make(ws, find(ws, target), name)
+    made = training_sets.make(ws, find(ws, target), name)
     click.echo(f"{made.id}\n{made.folder}")
 
 
 @dataset.command("list", epilog=examples("ml dataset list"))
 def list_all() -> None:
     """List the training sets that are kept, and those that models recorded."""
-    from ml import dataset as sets
+    from ml import dataset as training_sets
 
     headers = ["dataset", "names", "target", "rows", "positives", "features", "MB"]
     rows: list[list[text.Cell]] = [
@@ -55,7 +55,7 @@ def list_all() -> None:
             len(each.manifest.features),
             f"{each.bytes / 1e6:.1f}" if each.folder else "not kept",
         ]
-        for each in sets.datasets(workspace())
+        for each in training_sets.datasets(workspace())
     ]
     click.echo(text.table(headers, rows))
 
@@ -64,14 +64,14 @@ def list_all() -> None:
 @click.argument("wanted", metavar="ID")
 def show(wanted: str) -> None:
     """Show what the training set ID (or name) is made of."""
-    from ml import dataset as sets
+    from ml import dataset as training_sets
 
-    found = sets.find(workspace(), wanted)
+    found = training_sets.find(workspace(), wanted)
     was = found.manifest
     rows, positives = _counts(found)
     click.echo(f"{found.id}  {was.target.name}: {rows} rows, {positives} positives")
     click.echo(f"label rows  {was.spine}\n")
-    click.echo(_read(found))
+    click.echo(_relations_read(found))
     models = sum(name.startswith("model.") for name in was.snapshot.code)
     click.echo(f"\n{len(was.features)} features, made by {models} models of dbt.")
     click.echo(", ".join(f"{name} {version}" for name, version in was.packages.items()))
@@ -83,16 +83,17 @@ def show(wanted: str) -> None:
 @click.option("--rows", is_flag=True, help="Compare the rows even where all they come from agrees.")
 def verify(wanted: str, rows: bool) -> None:
     """Say whether today's warehouse would still give the training set ID; fail where not."""
-    from ml import dataset as sets
+    from ml import dataset as training_sets
 
     ws = workspace()
-    found = sets.verify(ws, sets.find(ws, wanted), rows=rows)
+    found = training_sets.verify(ws, training_sets.find(ws, wanted), rows=rows)
     if found.holds:
         compared = "" if found.rows is None else ", row by row"
         click.echo(f"Today's warehouse gives {found.dataset.id}{compared}.")
         return
     raise AlmanacError(
-        _broken(found), f"Keep today's: ml dataset make {found.dataset.manifest.target.name}"
+        _difference_text(found),
+        f"Keep today's: ml dataset make {found.dataset.manifest.target.name}",
     )
 
 
@@ -100,9 +101,9 @@ def verify(wanted: str, rows: bool) -> None:
 @click.argument("wanted", metavar="ID")
 def remove(wanted: str) -> None:
     """Remove the kept rows of the training set ID, and its names."""
-    from ml import dataset as sets
+    from ml import dataset as training_sets
 
-    gone = sets.remove(workspace(), wanted)
+    gone = training_sets.remove(workspace(), wanted)
     click.echo(f"Removed {gone.folder}")
 
 
@@ -112,7 +113,7 @@ def _counts(found: "Dataset") -> tuple[int, int]:
     return (contents.rows, contents.positives) if contents else (target.rows, target.positives)
 
 
-def _read(found: "Dataset") -> str:
+def _relations_read(found: "Dataset") -> str:
     rows: list[list[text.Cell]] = [
         [name, len(months), min(months), max(months), sum(month.rows for month in months.values())]
         for name, months in found.manifest.snapshot.relations.items()
@@ -121,7 +122,7 @@ def _read(found: "Dataset") -> str:
     return text.table(["read from", "months", "first", "last", "rows"], rows)
 
 
-def _broken(found: "Verdict") -> str:
+def _difference_text(found: "Verdict") -> str:
     title = (
         f"Today's warehouse gives {found.today}, not {found.dataset.id}."
         if found.today != found.dataset.id

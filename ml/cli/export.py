@@ -20,11 +20,11 @@ def sql(targets: tuple[str, ...]) -> None:
     with values that training did not see; the tests that are written with it ask again at every
     build.
     """
-    from ml.cli.models import each
+    from ml.cli.models import for_each_target
     from ml.serving.export import export_sql
 
     ws = workspace()
-    for done in each(ws, targets, lambda target: export_sql(ws, target, dbt_project())):
+    for done in for_each_target(ws, targets, lambda target: export_sql(ws, target, dbt_project())):
         click.echo(
             f"{done.model_id}  {done.rows} rows compared, largest difference {done.distance:.1e}"
         )

@@ -103,7 +103,7 @@ def train(
         kept = find(ws, dataset)
         done = [training.train_on(ws, kept, kept.rows(), plan)]
     else:
-        done = each(ws, names, lambda target: training.train(ws, target, plan))
+        done = for_each_target(ws, names, lambda target: training.train(ws, target, plan))
     headers = ["target", "family", "rows", "positives", "cv roc_auc", "test roc_auc", "model"]
     rows: list[list[text.Cell]] = [
         [
@@ -186,11 +186,13 @@ def evaluate(  # noqa: PLR0913, PLR0917
         raise click.UsageError("--costs needs --criterion profit.")
     ws, table = workspace(), read_costs(costs) if costs else Costs()
     if not (names or repeats or months or criterion):
-        click.echo(text.summary(each(ws, names, lambda target: judge.evaluate(ws, target))))
+        click.echo(
+            text.summary(for_each_target(ws, names, lambda target: judge.evaluate(ws, target)))
+        )
         return
     protocol = Protocol(repeats or 0, holdout, months or 0, placebo)
 
-    def shown(target: "Target") -> str:
+    def evaluated(target: "Target") -> str:
         if repeats or months:
             plan = nested.plan_of(ws, target)
             plans = nested.by_family(plan, target.rows) if families else [(nested.AS_TRAINED, plan)]
@@ -202,7 +204,7 @@ def evaluate(  # noqa: PLR0913, PLR0917
             return text.decision(judge.decide(ws, target, criterion, table))
         return text.evaluation(judge.evaluate(ws, target))
 
-    each(ws, names, lambda target: click.echo(f"{shown(target)}\n"))
+    for_each_target(ws, names, lambda target: click.echo(f"{evaluated(target)}\n"))
 
 
 @click.command(
@@ -232,13 +234,13 @@ def score(names: tuple[str, ...], as_of: str | None, online: bool, reasons: int)
 
     def written(target: "Target") -> None:
         found = scoring.score(ws, target, at, online=online, explained=reasons)
-        whence = f" (scored {', '.join(found.earlier_from)})" if found.already else ""
+        earlier = f" (scored {', '.join(found.earlier_from)})" if found.already else ""
         click.echo(
             f"{target.name}  {found.as_of:%Y-%m-%d}  {found.model_id}  "
-            f"{found.new} new, {found.already} already there{whence}"
+            f"{found.new} new, {found.already} already there{earlier}"
         )
 
-    each(ws, names, written)
+    for_each_target(ws, names, written)
 
 
 def _chosen(ws: Workspace, names: Sequence[str]) -> "list[Target]":
@@ -254,8 +256,10 @@ def _chosen(ws: Workspace, names: Sequence[str]) -> "list[Target]":
     )
 
 
-def each(ws: Workspace, names: Sequence[str], do: "Callable[[Target], Result]") -> "list[Result]":
-    """Return what `do` gives for each target; one that is refused does not stop the others.
+def for_each_target(
+    ws: Workspace, names: Sequence[str], do: "Callable[[Target], Result]"
+) -> "list[Result]":
+    """Return the result of `do` for each target; one that is refused does not stop the others.
 
     Raises:
         AlmanacError: targets asked for by name were refused, or none was left.
@@ -275,8 +279,8 @@ def each(ws: Workspace, names: Sequence[str], do: "Callable[[Target], Result]") 
     return done
 
 
-def _auc(card: "Card", part: str) -> str:
-    measured = card.metrics.get(part)
+def _auc(card: "Card", split: str) -> str:
+    measured = card.metrics.get(split)
     if measured is None:
         return "-"
     return text.number(measured.value("roc_auc"), "one class only")

@@ -1,4 +1,4 @@
-"""Fitting anew what the warehouse computes with: `ml refit dialog`."""
+"""The command that refits components and clusters of dialogues: `ml refit dialog`."""
 
 from datetime import datetime
 

@@ -45,7 +45,7 @@ def show(model_id: str) -> None:
              for m in measured.metrics],
         ),
         "Drivers:",
-        *[f"  {said}" for said in drivers(meanings(found))],
+        *[f"  {reason}" for reason in drivers(meanings(found))],
         "History:",
         *[f"  {event.at}  {event.what}  {event.why}".rstrip()
           for event in events_of(ws, card.target) if event.model_id == model_id],
@@ -63,9 +63,9 @@ def promote(model_id: str, force: bool) -> None:
     It is compared with the champion on the same held-out rows, by DeLong's paired test of two
     ROC-AUCs. One that is worse (p below 0.05), or has no rows in common with it, is refused.
     """
-    from ml.registry.champions import promote as crown
+    from ml.registry.champions import promote as make_champion
 
-    found = crown(workspace(), model_id, force=force)
+    found = make_champion(workspace(), model_id, force=force)
     click.echo(f"{model_id} is the champion now: {found.why}.")
 
 
@@ -73,23 +73,23 @@ def promote(model_id: str, force: bool) -> None:
 @click.argument("target")
 def rollback(target: str) -> None:
     """Give the champion's place back to the champion before."""
-    from ml.registry.champions import rollback as back
+    from ml.registry.champions import rollback as restore_previous
 
-    before, now = back(workspace(), target)
+    before, now = restore_previous(workspace(), target)
     click.echo(f"{now} is the champion of {target} again, {before} no longer.")
 
 
 def _line(entry: "Entry") -> list[text.Cell]:
     card = entry.card
-    part = card.held_out
-    measured = card.metrics[part]
+    split = card.held_out
+    measured = card.metrics[split]
     return [
         card.target,
         card.model_id,
         card.family,
         entry.trained,
         card.dataset,
-        {"test": "newest month", "cv": "5 folds"}[part],
+        {"test": "newest month", "cv": "5 folds"}[split],
         text.number(measured.value("roc_auc")),
         text.number(measured.value("pr_auc")),
         "champion" if entry.is_champion else "",

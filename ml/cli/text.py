@@ -1,4 +1,4 @@
-"""Results as plain text: aligned tables, numbers, and what is undefined said so."""
+"""Results as plain text: aligned tables and numbers, with the reason where one is undefined."""
 
 from collections.abc import Sequence
 from statistics import stdev

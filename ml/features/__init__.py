@@ -1,1 +1,1 @@
-"""Features that exist: their catalogue, requests with raw records, new fits, the leakage audit."""
+"""Features in the warehouse: catalogue, computation on request, refits, the leakage audit."""

@@ -22,7 +22,7 @@ class Record:
     line: str
 
 
-class _Lines:
+class NumberedLines:
     """Numbered lines that can be looked at before they are taken."""
 
     def __init__(self, lines: Iterator[tuple[int, str]]) -> None:
@@ -30,10 +30,12 @@ class _Lines:
         self._seen: deque[tuple[int, str]] = deque()
 
     def look(self, size: int) -> list[tuple[int, str]]:
+        """Return the next lines, at most `size` of them, and leave them."""
         self._seen.extend(islice(self._rest, max(0, size - len(self._seen))))
         return list(islice(self._seen, size))
 
     def take(self, size: int) -> None:
+        """Pass over the next `size` lines, which were looked at before."""
         for _ in range(size):
             self._seen.popleft()
 
@@ -47,21 +49,39 @@ def read_records(path: Path, delimiter: str, width: int, header_row: int) -> Ite
         width: the number of columns of the header.
         header_row: the header's line number, from 1.
     """
-    lines = _Lines(islice(physical_lines(path), header_row, None))
+    lines = NumberedLines(islice(physical_lines(path), header_row, None))
     while next_line := lines.look(1):
-        lines.take(1)
-        row, line = next_line[0]
-        if not line.strip():
-            continue
-        record = _parse(row, line, delimiter, width)
-        if record.error and delimiter != WHITESPACE and line.count('"') % 2:
-            record = _joined(record, line, lines, delimiter, width) or record
-        yield record
+        if next_line[0][1].strip():
+            yield take_record(lines, delimiter, width)[0]
+        else:
+            lines.take(1)
 
 
-def physical_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (line number from 1, line with its end); bytes that are no UTF-8 as lone surrogates."""
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+def take_record(lines: NumberedLines, delimiter: str, width: int) -> tuple[Record, str]:
+    """Take the record that begins on the next line, and return it with its lines as they are.
+
+    Args:
+        lines: at least one line, the first of a record.
+        delimiter: one character, or `whitespace` for runs of blanks.
+        width: the number of columns of the header.
+    """
+    [(row, line)] = lines.look(1)
+    lines.take(1)
+    record = _parse(row, line, delimiter, width)
+    if record.error and delimiter != WHITESPACE and line.count('"') % 2:
+        return _joined(record, line, lines, delimiter, width) or (record, line)
+    return record, line
+
+
+def physical_lines(path: Path, *, keep_bom: bool = False) -> Iterator[tuple[int, str]]:
+    """Yield (line number from 1, line with its end); bytes that are no UTF-8 as lone surrogates.
+
+    Args:
+        path: the file.
+        keep_bom: whether a byte order mark stays in the first line.
+    """
+    encoding = "utf-8" if keep_bom else "utf-8-sig"
+    with path.open(encoding=encoding, errors="surrogateescape", newline="") as stream:
         yield from enumerate(stream, start=1)
 
 
@@ -76,7 +96,9 @@ def split_line(line: str, delimiter: str) -> list[str]:
     return next(csv.reader([line], delimiter=delimiter, strict=True))
 
 
-def _joined(first: Record, line: str, lines: _Lines, delimiter: str, width: int) -> Record | None:
+def _joined(
+    first: Record, line: str, lines: NumberedLines, delimiter: str, width: int
+) -> tuple[Record, str] | None:
     """Read on to the line that closes the quote; None leaves the lines after the first unread."""
     for taken, (_, following) in enumerate(lines.look(LONGEST_RECORD), start=1):
         line += following
@@ -84,7 +106,7 @@ def _joined(first: Record, line: str, lines: _Lines, delimiter: str, width: int)
             record = _parse(first.row, line, delimiter, width)
             if record.error is None:
                 lines.take(taken)
-                return record
+                return record, line
             return None
     return None
 

@@ -11,7 +11,7 @@ import duckdb
 from ml.landing.declarations import Table, digest, read_yaml
 from ml.landing.delimited import DELIMITERS, Header, load_file, new_table, read_header
 from ml.landing.raw_files import RawFile, find_files
-from ml.workspace.errors import AlmanacError, BadInput
+from ml.workspace.errors import AlmanacError, BadInput, NotBuilt
 from ml.workspace.settings import Workspace
 from ml.workspace.sql import literal, quoted
 from ml.workspace.suggest import did_you_mean
@@ -58,7 +58,7 @@ def choose_mapping(
         AlmanacError: no such mapping, or files are there that no mapping fits.
     """
     wanted = (workspace.settings.get(table.source) or {}).get("mapping")
-    known = sorted((project / "mappings").glob("*.yml"))
+    known = _mapping_files(project)
     if wanted is None:
         mappings = (_mapping(read_yaml(path), str(path), table) for path in known)
         return _first_that_fits(connection, table, mappings, workspace)
@@ -68,6 +68,27 @@ def choose_mapping(
         return Chosen(mapping, files)
     looked = ", ".join(mapping.files)
     return Chosen(None, (), (f"{table.source}: mapping {mapping.name} finds no {looked}.",))
+
+
+def mapping_named(name: str, source: str, project: Path, workspace: Workspace) -> ColumnMapping:
+    """Return the mapping called `name`, through which landing read `source`.
+
+    Raises:
+        AlmanacError: it is gone.
+    """
+    wanted = (workspace.settings.get(source) or {}).get("mapping")
+    if isinstance(wanted, dict):
+        return _column_mapping(*_named(wanted, [], workspace))
+    own = [workspace.home / str(wanted)] if wanted else []
+    for path in [*own, *_mapping_files(project)]:
+        node = read_yaml(path) if path.is_file() else {}
+        if node and name in (str(node.get("name") or path.stem), path.stem):
+            return _column_mapping(node, str(path))
+    raise NotBuilt(
+        f"{source} was read through the mapping {name}, which is not in {project / 'mappings'} "
+        "any more.",
+        "Build the workspace, then audit it: dbt build",
+    )
 
 
 def load_mapped(
@@ -123,6 +144,10 @@ def _first_that_fits(
     return Chosen(None, ())
 
 
+def _mapping_files(project: Path) -> list[Path]:
+    return sorted((project / "mappings").glob("*.yml"))
+
+
 def _named(wanted: object, known: list[Path], workspace: Workspace) -> tuple[dict[str, Any], str]:
     place = str(workspace.home / "workspace.yml")
     if isinstance(wanted, dict):
@@ -140,6 +165,10 @@ def _named(wanted: object, known: list[Path], workspace: Workspace) -> tuple[dic
 
 def _mapping(node: Mapping[str, Any], origin: str, table: Table) -> ColumnMapping:
     _check_mapping(node, origin, table)
+    return _column_mapping(node, origin)
+
+
+def _column_mapping(node: Mapping[str, Any], origin: str) -> ColumnMapping:
     files, formats = node["files"], node.get("time_format") or ()
     return ColumnMapping(
         name=str(node.get("name") or Path(origin).stem),

@@ -1,4 +1,4 @@
-"""What the pages share: one look, and words for numbers."""
+"""The HTML pages, and what they share: style and formatting of numbers."""
 
 from ml.pages.html import fill
 

@@ -19,7 +19,7 @@ PALE, INK, FAINT, EDGE, PAPER = "#6fb1d8", "#3a3f47", "#e6e8eb", "#b9bdc4", "#ff
 GROUPS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6b6f76")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 SMALL = (3.15, 2.6)
-# The page's style says what these are by day and by night.
+# Colours that the page's style sheet sets, for the light and the dark theme.
 THEMED = {
     MODEL: "model",
     BASELINE: "baseline",
@@ -31,7 +31,7 @@ THEMED = {
     EDGE: "edge",
     PAPER: "paper",
 }
-# Dots by the thousand are kept as pixels, so many an inch.
+# Dots per inch of what is rasterized, which is plots of thousands of dots.
 RESOLUTION = 220
 
 STYLE: dict[str, Any] = {
@@ -70,7 +70,7 @@ def draw(name: str, alt: str, paint: Callable[[Axes], None], size: tuple[float, 
 
     Args:
         name: salts the SVG's ids, so that two pictures of one page never share one.
-        alt: what a reader who cannot see the picture is told.
+        alt: the text for readers who cannot see the picture.
         paint: draws on the axes it is given.
         size: width and height in inches, which set the proportions and the size of the text.
     """
@@ -85,7 +85,7 @@ def draw(name: str, alt: str, paint: Callable[[Axes], None], size: tuple[float, 
 
 
 def _inline(svg: str, alt: str) -> Markup:
-    """Make a file an element: no prologue, size, fonts or group ids, two decimals, themed."""
+    """Return an SVG file as an element: no prologue, size, fonts or ids; two decimals; themed."""
     found = re.search(r'viewBox="([^"]+)"', svg)
     box = found.group(1) if found else "0 0 0 0"
     body = svg[svg.index(">", svg.index("<svg")) + 1 :]

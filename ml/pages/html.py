@@ -7,28 +7,28 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ml.pages import words
+from ml.pages import formatting
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
-    "slug": words.slug,
-    "plain": words.plain,
-    "count": words.count,
-    "money": words.money,
-    "small": words.small,
-    "share": words.share,
-    "month": words.month,
-    "day": words.day,
-    "breakable": words.breakable,
+    "slug": formatting.slug,
+    "plain": formatting.plain,
+    "count": formatting.count,
+    "money": formatting.money,
+    "small": formatting.small,
+    "share": formatting.share,
+    "month": formatting.month,
+    "day": formatting.day,
+    "breakable": formatting.breakable,
 }
 
 
 def fill(package: str, *, filters: Mapping[str, Callable[..., Any]], **values: object) -> str:
-    """Return the `page.html` of `package` with `values` filled in, in the look of all pages.
+    """Return the `page.html` of `package` with `values` filled in, with the style of all pages.
 
     Args:
-        package: where the template lies.
-        filters: what it uses beside the words of `ml.pages.words`.
-        values: what it names; `css`, the look, is given.
+        package: the package that holds the template.
+        filters: filters of the template beside FILTERS.
+        values: the template's variables; `css`, the style, is added.
     """
     environment = Environment(
         loader=PackageLoader(package, "."),

@@ -1,4 +1,7 @@
-"""A deterministic company in the genuine layouts: all sources' raw files, and the truth behind."""
+"""A simulated company: every source's raw files in the genuine layouts, and the true chances.
+
+The same arguments give the same bytes.
+"""
 
 from ml.simulate.company import Simulation, simulate
 

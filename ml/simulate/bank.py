@@ -1,4 +1,4 @@
-"""The bank's streams of events for one block of customers: transactions, places, dialogues."""
+"""The bank's events of one block of customers: transactions, places, dialogues."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +11,11 @@ from ml.simulate.codes import SLOTS, kind_table
 from ml.simulate.events import Events, draw_events
 from ml.simulate.latent import PRODUCTS, State
 from ml.simulate.places import geohashes, visited
-from ml.simulate.scenario import Block, Floats, Plan, standard_normal
+from ml.simulate.scenario import Block, Floats, Scenario, standard_normal
 
 TRX_A_MONTH, TRX_SPREAD, TRX_SEASON, TRX_DRIFT = 8.0, 1.0, 0.12, 0.05
-# Each product's kinds make this share of transactions on average, and grow with the need.
+# The event kinds of each product are this share of transactions on average; with the customer's
+# need for the product they grow in number (NEED_GROWTH) and in log amount (NEED_AMOUNT).
 NEEDFUL_SHARE, NEED_GROWTH, NEED_AMOUNT = 0.07, 1.0, 0.5
 AMOUNT_LEVEL, AMOUNT_AFFLUENCE, AMOUNT_SPREAD = 10.2, 0.9, 1.5
 GEO_A_MONTH, GEO_SPREAD = 4.0, 0.9
@@ -27,30 +28,30 @@ UNKNOWN_REGION, UNKNOWN_INDUSTRY = 0.06, 0.09
 
 @dataclass(frozen=True)
 class Stream:
-    """One modality of one block: its events, and its further columns in the files' order."""
+    """The events of one kind (trx, geo or dialog) of a block, and the columns beside their time."""
 
     events: Events
     columns: Mapping[str, pa.Array]
 
 
-def transactions(plan: Plan, block: Block, state: State) -> Stream:
-    """Return the transactions of `block`: amounts, and codes as the plan's form writes them."""
-    random = plan.random("trx", block.number)
-    base, needful = transaction_rates(plan, state)
-    events = draw_events(plan, random, base + needful.sum(axis=2))
+def transactions(scenario: Scenario, block: Block, state: State) -> Stream:
+    """Return the transactions of `block`: amounts, and codes as the scenario's form writes them."""
+    random = scenario.random("trx", block.number)
+    base, needful = transaction_rates(scenario, state)
+    events = draw_events(scenario, random, base + needful.sum(axis=2))
     group = _groups(random, events, base, needful)
     kind = group * np.uint16(SLOTS) + random.integers(0, SLOTS, group.size, dtype=np.uint8)
-    table = kind_table(plan.form)
+    table = kind_table(scenario.form)
     amount = np.exp(_log_amounts(random, events, state, group) + table.amount[kind])
     columns: dict[str, pa.Array] = {"amount": pa.array(amount)}
     columns |= {name: pa.array(codes[kind]) for name, codes in table.codes.items()}
     return Stream(events, columns | _sender(random, events))
 
 
-def transaction_rates(plan: Plan, state: State) -> tuple[Floats, Floats]:
-    """Return everyday (n, months) and needful (n, months, products) transactions a month."""
-    months = np.arange(plan.months)
-    swing = TRX_SEASON * plan.season[months] + TRX_DRIFT * plan.drift[months]
+def transaction_rates(scenario: Scenario, state: State) -> tuple[Floats, Floats]:
+    """Return expected transactions: everyday (n, months) and by need (n, months, products)."""
+    months = np.arange(scenario.months)
+    swing = TRX_SEASON * scenario.season[months] + TRX_DRIFT * scenario.drift[months]
     log_rate = (TRX_SPREAD * state.activity - TRX_SPREAD**2 / 2)[:, None] + swing[None, :]
     here = ~state.silent[:, None] & (state.joined[:, None] <= months)
     rate = (TRX_A_MONTH * np.exp(log_rate) * here).astype(np.float32)
@@ -62,13 +63,13 @@ def transaction_rates(plan: Plan, state: State) -> tuple[Floats, Floats]:
 def _groups(
     random: np.random.Generator, events: Events, base: Floats, needful: Floats
 ) -> NDArray[np.uint16]:
-    """Return each event's group of kinds: 0 everyday, p for product p, by the cell's shares."""
+    """Return each event's group of kinds: 0 everyday, p for product p, drawn by expected counts."""
     total = np.maximum(base + needful.sum(axis=2), np.float32(1e-12))
-    lot = random.random(events.cell.size, dtype=np.float32)
+    draw = random.random(events.cell.size, dtype=np.float32)
     group = np.zeros(events.cell.size, dtype=np.uint16)
     below = base
     for product in range(PRODUCTS):
-        group += lot > np.repeat((below / total).ravel(), events.per_cell)
+        group += draw > np.repeat((below / total).ravel(), events.per_cell)
         below = below + needful[:, :, product]
     return group
 
@@ -101,46 +102,49 @@ def _sender(random: np.random.Generator, events: Events) -> dict[str, pa.Array]:
     }
 
 
-def places(plan: Plan, block: Block, state: State) -> Stream:
-    """Return the places of `block`'s customers: the busy and the mobile are seen farther afield."""
-    random = plan.random("geo", block.number)
-    months = np.arange(plan.months)
+def places(scenario: Scenario, block: Block, state: State) -> Stream:
+    """Return the places of `block`'s customers; active and mobile customers are away more often."""
+    random = scenario.random("geo", block.number)
+    months = np.arange(scenario.months)
     log_rate = np.float32(GEO_SPREAD) * (
         np.float32(0.5) * state.activity + standard_normal(random, block.size)
     )
     here = ~state.silent[:, None] & (state.joined[:, None] <= months)
     level = GEO_A_MONTH * np.exp(-1.25 * GEO_SPREAD**2 / 2)
     events = draw_events(
-        plan, random, (level * np.exp(log_rate)[:, None] * here).astype(np.float32)
+        scenario, random, (level * np.exp(log_rate)[:, None] * here).astype(np.float32)
     )
     wander = state.mobility[:, None] * np.float32(0.7) + state.needs[:, 1:, 3] * np.float32(0.5)
     away = (1 / (1 + np.exp(np.float32(0.9) - wander))).astype(np.float32)
     return Stream(
         events,
         geohashes(
-            visited(plan, random, events, np.repeat(away.ravel(), events.per_cell)), plan.form
+            visited(scenario, random, events, np.repeat(away.ravel(), events.per_cell)),
+            scenario.form,
         ),
     )
 
 
-def dialogs(plan: Plan, block: Block, state: State) -> Stream:
-    """Return the dialogues of `block` as embeddings (768 values) that lean towards the needs."""
-    random = plan.random("dialog", block.number)
-    months = np.arange(plan.months)
+def dialogs(scenario: Scenario, block: Block, state: State) -> Stream:
+    """Return the dialogues of `block` as embeddings (n, 768) that depend on the needs."""
+    random = scenario.random("dialog", block.number)
+    months = np.arange(scenario.months)
     pull = DIALOG_NEED * state.needs[:, 1:].sum(axis=2) - PRODUCTS * DIALOG_NEED**2 / 2
     here = state.joined[:, None] <= months
-    events = draw_events(plan, random, (DIALOGS_A_MONTH * np.exp(pull) * here).astype(np.float32))
+    events = draw_events(
+        scenario, random, (DIALOGS_A_MONTH * np.exp(pull) * here).astype(np.float32)
+    )
     topics = state.needs[:, 1:].reshape(-1, PRODUCTS)[events.cell]
     topics = np.column_stack([topics, state.affluence[events.customer]])
-    return Stream(events, {"embedding": _vectors(_embed(plan, random, topics))})
+    return Stream(events, {"embedding": _vectors(_embed(scenario, random, topics))})
 
 
-def _embed(plan: Plan, random: np.random.Generator, topics: Floats) -> Floats:
-    """Return noise of 256 normal levels, and each topic along a few axes of its own."""
-    levels = np.sort(standard_normal(plan.random("levels"), 256)) * np.float32(NOISE)
+def _embed(scenario: Scenario, random: np.random.Generator, topics: Floats) -> Floats:
+    """Return embeddings: normal noise in 256 levels, plus each topic along AXES_A_SIGNAL axes."""
+    levels = np.sort(standard_normal(scenario.random("levels"), 256)) * np.float32(NOISE)
     levels = (np.round(levels * GRID) / GRID).astype(np.float32)
     embedding = levels[random.integers(0, 256, (len(topics), EMBEDDING), dtype=np.uint8)]
-    axes = plan.random("axes").permutation(EMBEDDING)
+    axes = scenario.random("axes").permutation(EMBEDDING)
     for topic in range(topics.shape[1]):
         chosen = axes[topic * AXES_A_SIGNAL : (topic + 1) * AXES_A_SIGNAL]
         lean = np.round(np.float32(SIGNAL * GRID) * topics[:, topic]) / np.float32(GRID)

@@ -1,4 +1,4 @@
-"""The bank's codes: which event kinds there are, and how either form of the files writes them."""
+"""The bank's codes: the kinds of events, and how each form of the files writes them."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ COLUMNS = (
     "dst_type11",
     "dst_type12",
 )
-# Weight, log amount above the customer's own, then the codes in the order of COLUMNS.
+# Weight, log amount relative to the customer's level, then the codes in the order of COLUMNS.
 # The pairings of type with subtype and of *11 with *12 are those of the genuine records.
 EVERYDAY = (
     (150, 0.0, 1, 1, 1, 1, 1, 1, 1),
@@ -51,7 +51,10 @@ NEEDFUL = (
 
 @dataclass(frozen=True)
 class KindTable:
-    """Looked up at `group * SLOTS + slot`; a uniform slot gives kinds their weights."""
+    """Log amounts and codes by event kind, at index `group * SLOTS + slot`.
+
+    A kind takes as many slots as its weight, so a uniformly drawn slot draws kinds by weight.
+    """
 
     amount: NDArray[np.float32]
     codes: dict[str, Codes]
@@ -68,6 +71,6 @@ def kind_table(form: str) -> KindTable:
 def as_written(codes: Codes, form: str) -> Codes:
     """Return codes as `form` writes them: `detail` swaps each odd code with the next even one.
 
-    The genuine forms do not share their codes either; reading one with the other's must show.
+    The genuine forms differ in their codes too; reading one with the codes of the other must show.
     """
     return codes if form == "ptls" else ((codes - 1) ^ 1) + 1

@@ -1,4 +1,4 @@
-"""Writing one simulated company: every source, the identities that join them, and the truth."""
+"""Writing one simulated company: every source, the identities that join them, the true chances."""
 
 import time
 from collections.abc import Mapping
@@ -12,22 +12,30 @@ from tqdm import tqdm
 
 from ml.simulate import folder
 from ml.simulate.bank import Stream, dialogs, places, transactions
-from ml.simulate.bank_files import PART, Files, client_ids, stream_table, target_table
+from ml.simulate.bank_files import PART, ParquetFiles, client_ids, stream_table, target_table
 from ml.simulate.identities import write_identities
 from ml.simulate.latent import PRODUCTS, State, draw_state, purchase_probability
 from ml.simulate.market import Market, draw_market, write_market
 from ml.simulate.orders import FIRST_ORDER, draw_orders, write_month
-from ml.simulate.scenario import UNLABELLED_FOLD, Block, Doubles, Plan, company_ids, make_plan
+from ml.simulate.scenario import (
+    UNLABELLED_FOLD,
+    Block,
+    Doubles,
+    Scenario,
+    company_ids,
+    make_scenario,
+)
 from ml.simulate.sessions import Sessions, draw_sessions, write_sessions
-from ml.simulate.shop import Members, Shoppers, draw_members, join_shoppers, shoppers
+from ml.simulate.shop import Shoppers, SourceMembers, draw_members, join_shoppers, shoppers
 from ml.simulate.truth import TRUTH, truth_table
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """What was written: `rows` of each file by its path below the workspace, and how fast.
+    """What a run wrote and how long it took.
 
-    `transactions` counts the bank's; `seconds` is the time of the whole run, all sources included.
+    `rows` has each file's rows by its path below the workspace; `transactions` counts the bank's;
+    `seconds` is the time of the whole run, all sources included.
     """
 
     home: Path
@@ -41,7 +49,7 @@ class Simulation:
 
     @property
     def transactions_per_second(self) -> float:
-        """Return bank transactions a second, the time of every other source counted in."""
+        """Return bank transactions per second of the whole run."""
         return self.transactions / self.seconds
 
 
@@ -51,11 +59,11 @@ def simulate(
     """Write a company of `customers` and `months` months of events below `home`; return its counts.
 
     The events end with 2022-12, the labels with 2023-01, as in the genuine bank data. Written are
-    `raw/`, the settings in `workspace.yml` and, kept aside, `truth/probabilities.parquet`: the
-    chance from which each label was drawn. The truth names purchase_any, purchase_product_1..4,
-    activity_decline, session_purchase and spend_next_month; it leaves out spend_decline, whose
-    chance over three months of changing order rates has no closed form. The same arguments give
-    the same bytes.
+    `raw/`, the settings in `workspace.yml` and, separately, `truth/probabilities.parquet`: the
+    probability from which each label was drawn. It has purchase_any, purchase_product_1..4,
+    activity_decline, session_purchase and spend_next_month, but not spend_decline, whose
+    probability over three months of changing order rates has no closed form. The same arguments
+    give the same bytes.
 
     Args:
         home: the workspace's folder; made if absent.
@@ -68,94 +76,102 @@ def simulate(
         AlmanacError: an argument is out of range, or the folder holds files of someone else.
     """
     began = time.perf_counter()
-    plan = make_plan(customers, months, seed, form)
-    work = folder.start(home)
-    with closing(Files(work)) as files:
-        everyone, count = _write_bank(plan, files)
-        rows = _write_shop(plan, files, everyone) | files.rows
-    folder.finish(home, work, plan)
+    scenario = make_scenario(customers, months, seed, form)
+    work = folder.make_work_folder(home)
+    with closing(ParquetFiles(work)) as files:
+        everyone, count = _write_bank(scenario, files)
+        rows = _write_shop(scenario, files, everyone) | files.rows
+    folder.move_into_place(home, work, scenario)
     seconds = time.perf_counter() - began
     return Simulation(home, customers, months, seed, form, rows, count, seconds)
 
 
-def _write_bank(plan: Plan, files: Files) -> tuple[Shoppers, int]:
-    """Write the bank's files block by block; return what the shop needs, and the transactions."""
-    parts, count = [], 0
-    for block in tqdm(plan.blocks, desc="Simulating the bank", unit="block", disable=None):
-        state = draw_state(plan, block)
-        parts.append(shoppers(plan, state))
-        count += _write_block(plan, files, block, state)
-    return join_shoppers(parts), count
+def _write_bank(scenario: Scenario, files: ParquetFiles) -> tuple[Shoppers, int]:
+    """Write the bank's files block by block; return the shoppers and the number of transactions."""
+    blocks, count = [], 0
+    for block in tqdm(scenario.blocks, desc="Simulating the bank", unit="block", disable=None):
+        state = draw_state(scenario, block)
+        blocks.append(shoppers(scenario, state))
+        count += _write_block(scenario, files, block, state)
+    return join_shoppers(blocks), count
 
 
-def _write_block(plan: Plan, files: Files, block: Block, state: State) -> int:
-    clients = client_ids(plan, block)
-    trx = transactions(plan, block, state)
+def _write_block(scenario: Scenario, files: ParquetFiles, block: Block, state: State) -> int:
+    clients = client_ids(scenario, block)
+    trx = transactions(scenario, block, state)
     streams = {
         "trx": trx,
-        "geo": places(plan, block, state),
-        "dialog": dialogs(plan, block, state),
+        "geo": places(scenario, block, state),
+        "dialog": dialogs(scenario, block, state),
     }
     for name, stream in streams.items():
-        path = f"raw/{plan.form}/{name}/fold={block.fold}/{PART}"
-        files.append(path, stream_table(plan, clients, stream))
+        path = f"raw/{scenario.form}/{name}/fold={block.fold}/{PART}"
+        files.append(path, stream_table(scenario, clients, stream))
     split = pa.table({"client_id": pa.array(clients)})
     files.append(f"raw/client_split/fold={block.fold}/{PART}", split)
     if block.fold != UNLABELLED_FOLD:
-        _write_targets(plan, files, block, state, trx)
+        _write_targets(scenario, files, block, state, trx)
     return int(trx.events.cell.size)
 
 
-def _write_targets(plan: Plan, files: Files, block: Block, state: State, trx: Stream) -> None:
-    """Draw the purchases of `block` and write them, and their probabilities to the truth."""
-    chance = purchase_probability(plan, state)
-    labels = plan.random("purchases", block.number).random(chance.shape) < chance
-    table = target_table(plan, client_ids(plan, block), labels.astype(np.int64), trx)
+def _write_targets(
+    scenario: Scenario, files: ParquetFiles, block: Block, state: State, trx: Stream
+) -> None:
+    """Draw the purchases of `block`, and write the labels and their probabilities."""
+    chance = purchase_probability(scenario, state)
+    labels = scenario.random("purchases", block.number).random(chance.shape) < chance
+    table = target_table(scenario, client_ids(scenario, block), labels.astype(np.int64), trx)
     files.append(f"raw/targets/fold={block.fold}/{PART}", table)
     customers = company_ids(np.arange(block.first, block.first + block.size))
     chances: dict[str, Doubles] = {"purchase_any": 1 - np.prod(1 - chance, axis=2)}
     chances |= {f"purchase_product_{i + 1}": chance[:, :, i] for i in range(PRODUCTS)}
     for target, values in chances.items():
-        files.append(TRUTH, truth_table(plan, target, customers, plan.label_months, values))
+        files.append(TRUTH, truth_table(scenario, target, customers, scenario.label_months, values))
 
 
-def _write_shop(plan: Plan, files: Files, everyone: Shoppers) -> dict[str, int]:
-    """Write the shop's sources and who is who; return the rows of those files."""
-    members = draw_members(plan)
-    market = draw_market(plan, everyone, members.market)
-    sessions = draw_sessions(plan, everyone, members)
+def _write_shop(scenario: Scenario, files: ParquetFiles, everyone: Shoppers) -> dict[str, int]:
+    """Write the shop's sources and the identities; return the rows of those files by path."""
+    members = draw_members(scenario)
+    market = draw_market(scenario, everyone, members.market)
+    sessions = draw_sessions(scenario, everyone, members)
     raw = files.root / "raw"
-    named = write_market(plan, raw, market)
-    named |= write_sessions(raw, sessions, members.raw_sessions.size)
-    named |= write_identities(plan, raw, members, market, sessions)
-    _tell_snapshots(plan, files, market, sessions)
-    named |= _write_orders(plan, files, everyone, members)
-    return {f"raw/{name}": rows for name, rows in named.items()}
+    rows = write_market(scenario, raw, market)
+    rows |= write_sessions(raw, sessions, members.raw_sessions.size)
+    rows |= write_identities(scenario, raw, members, market, sessions)
+    _write_snapshot_truth(scenario, files, market, sessions)
+    rows |= _write_orders(scenario, files, everyone, members)
+    return {f"raw/{name}": count for name, count in rows.items()}
 
 
-def _tell_snapshots(plan: Plan, files: Files, market: Market, sessions: Sessions) -> None:
-    """Write the truth of the two undated sources: they are known when the last month ends."""
+def _write_snapshot_truth(
+    scenario: Scenario, files: ParquetFiles, market: Market, sessions: Sessions
+) -> None:
+    """Write the probabilities of the two undated sources, at the end of the last month."""
     known = {
         "activity_decline": (market.customers, market.probability),
         "session_purchase": (sessions.customers, sessions.probability),
     }
     for target, (customers, chance) in known.items():
         names = company_ids(customers)
-        files.append(TRUTH, truth_table(plan, target, names, [plan.months], chance[:, None]))
+        files.append(
+            TRUTH, truth_table(scenario, target, names, [scenario.months], chance[:, None])
+        )
 
 
-def _write_orders(plan: Plan, files: Files, everyone: Shoppers, members: Members) -> dict[str, int]:
-    """Write a file of orders a month, and for earlier buyers the chance to order in the next."""
+def _write_orders(
+    scenario: Scenario, files: ParquetFiles, everyone: Shoppers, members: SourceMembers
+) -> dict[str, int]:
+    """Write a file of orders a month, and earlier buyers' chance to order in the next month."""
     names = company_ids(members.ordering)
     bought = np.zeros(members.ordering.size, dtype=np.bool_)
     rows, first = {}, FIRST_ORDER
-    for orders in draw_orders(plan, everyone, members.ordering):
-        name = f"transactions/{plan.calendar[orders.month]}.csv"
-        rows[name] = write_month(plan, files.root / "raw" / name, orders, first)
+    for orders in draw_orders(scenario, everyone, members.ordering):
+        name = f"transactions/{scenario.calendar[orders.month]}.csv"
+        rows[name] = write_month(scenario, files.root / "raw" / name, orders, first)
         first += orders.buyer.size
         bought[orders.buyer] = True
         rate = everyone.order_rates[members.ordering, orders.month + 1].astype(np.float64)
         chance = np.where(bought, 1 - np.exp(-rate), np.nan)[:, None]
-        table = truth_table(plan, "spend_next_month", names, [orders.month + 1], chance)
+        table = truth_table(scenario, "spend_next_month", names, [orders.month + 1], chance)
         files.append(TRUTH, table)
     return rows

@@ -1,4 +1,4 @@
-"""Putting a company in its place: whole or not at all, and never over someone's own files."""
+"""The folders of a run: written aside, moved in when complete, never over a person's own files."""
 
 import json
 import shutil
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from ml.simulate.scenario import Plan
+from ml.simulate.scenario import Scenario
 from ml.simulate.truth import TRUTH
 from ml.workspace.errors import BadInput
 from ml.workspace.files import put, write_text
@@ -39,20 +39,20 @@ def refuse_foreign(home: Path) -> None:
         )
 
 
-def start(home: Path) -> Path:
-    """Return an empty folder beside the final ones."""
+def make_work_folder(home: Path) -> Path:
+    """Return an empty folder in `home` to write the run's files to."""
     refuse_foreign(home)
     work = home / UNFINISHED
     shutil.rmtree(work, ignore_errors=True)
-    for part in ("raw/transactions", "truth"):
-        (work / part).mkdir(parents=True)
+    for folder in ("raw/transactions", "truth"):
+        (work / folder).mkdir(parents=True)
     return work
 
 
-def finish(home: Path, work: Path, plan: Plan) -> None:
-    """Swap the finished folders in and set the snapshot months; other settings stay."""
+def move_into_place(home: Path, work: Path, scenario: Scenario) -> None:
+    """Replace `raw/` and the truth by those in `work`; set the snapshot months in the settings."""
     refuse_foreign(home)
-    _mark(work / "raw", plan)
+    _mark(work / "raw", scenario)
     old = home / REPLACED
     shutil.rmtree(old, ignore_errors=True)
     if (home / "raw").exists():
@@ -60,7 +60,7 @@ def finish(home: Path, work: Path, plan: Plan) -> None:
     put(work / "raw", home / "raw")
     (home / TRUTH).parent.mkdir(exist_ok=True)
     put(work / TRUTH, home / TRUTH)
-    _settle(home / SETTINGS, plan)
+    _set_snapshot_months(home / SETTINGS, scenario)
     shutil.rmtree(old, ignore_errors=True)
     shutil.rmtree(work)
 
@@ -69,9 +69,9 @@ def _files(folder: Path) -> set[str]:
     return {str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file()}
 
 
-def _mark(raw: Path, plan: Plan) -> None:
-    """Leave in `raw` the arguments it was made with and the names of its files."""
-    marks = {name: getattr(plan, name) for name in ("customers", "months", "seed", "form")}
+def _mark(raw: Path, scenario: Scenario) -> None:
+    """Write the marker file: the run's arguments and the names of all files in `raw`."""
+    marks = {name: getattr(scenario, name) for name in ("customers", "months", "seed", "form")}
     marks["files"] = [*sorted(_files(raw)), MARKER]
     (raw / MARKER).write_text(json.dumps(marks, indent=1) + "\n", encoding="utf-8")
 
@@ -84,10 +84,10 @@ def _own_files(raw: Path) -> set[str]:
         return set()
 
 
-def _settle(path: Path, plan: Plan) -> None:
+def _set_snapshot_months(path: Path, scenario: Scenario) -> None:
     before = read_settings(path)
-    snapshot = plan.calendar[plan.months - 1].astype("datetime64[D]")
-    # A date of its own each: YAML would write a shared one as an alias.
+    snapshot = scenario.calendar[scenario.months - 1].astype("datetime64[D]")
+    # Each source gets a date object of its own: YAML would write a shared one as an alias.
     dated = {
         source: {**(before.get(source) or {}), "snapshot_month": snapshot.item()}
         for source in ("one_click", "retailtech")

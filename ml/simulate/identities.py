@@ -1,4 +1,4 @@
-"""Who is who: the ids of every source with the company-wide customer they belong to."""
+"""The identities file: every source's ids with the company-wide customer they belong to."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,33 +8,35 @@ import numpy as np
 from ml.simulate.bank_files import client_ids
 from ml.simulate.market import Market
 from ml.simulate.orders import buyer_ids
-from ml.simulate.scenario import Plan, company_ids
+from ml.simulate.scenario import Scenario, company_ids
 from ml.simulate.sessions import Sessions
-from ml.simulate.shop import Members
+from ml.simulate.shop import SourceMembers
 
 IDENTITIES = "identities.csv"
 HEADER = "source,source_id,customer_id\n"
-Known = tuple[str, list[str], list[str]]
+SourceIds = tuple[str, list[str], list[str]]
 
 
 def write_identities(
-    plan: Plan, root: Path, members: Members, market: Market, sessions: Sessions
+    scenario: Scenario, root: Path, members: SourceMembers, market: Market, sessions: Sessions
 ) -> dict[str, int]:
-    """Write `identities.csv` below `root`; return its rows by name."""
+    """Write `identities.csv` below `root`; return its number of rows by name."""
     rows = 0
     with (root / IDENTITIES).open("w", encoding="utf-8", newline="\n") as file:
         file.write(HEADER)
-        for source, ids, customers in _known(plan, members, market, sessions):
+        for source, ids, customers in _ids_by_source(scenario, members, market, sessions):
             pairs = zip(ids, customers, strict=True)
             file.writelines(f"{source},{own},{customer}\n" for own, customer in pairs)
             rows += len(ids)
     return {IDENTITIES: rows}
 
 
-def _known(plan: Plan, members: Members, market: Market, sessions: Sessions) -> Iterator[Known]:
-    for block in plan.blocks:
+def _ids_by_source(
+    scenario: Scenario, members: SourceMembers, market: Market, sessions: Sessions
+) -> Iterator[SourceIds]:
+    for block in scenario.blocks:
         customers = np.arange(block.first, block.first + block.size)
-        yield "mbd", client_ids(plan, block), company_ids(customers)
+        yield "mbd", client_ids(scenario, block), company_ids(customers)
     yield "one_click", [str(i) for i in market.ids.tolist()], company_ids(market.customers)
     own = [str(i) for i in sessions.ids.tolist()]
     yield "retailtech", own, company_ids(sessions.customers)

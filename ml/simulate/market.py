@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from ml.simulate.latent import decline_probability
 from ml.simulate.market_values import Traits, draw_traits
-from ml.simulate.scenario import Doubles, Flags, Integers, Plan
+from ml.simulate.scenario import Doubles, Flags, Integers, Scenario
 from ml.simulate.shop import Shoppers
 
 FIRST_ID = 215_348
 GENUINE_ROWS = 1_300
-# The genuine file's order: runs of decliners and of others in turn, as shares of all of the kind.
+# The genuine file's order: runs of decliners and of others alternate; lengths are shares of each
+# class.
 DECLINED_RUNS, STEADY_RUNS = (400 / 498, 50 / 498, 48 / 498), (48 / 802, 48 / 802, 706 / 802)
 COPIED, COPIED_FROM, COPIED_TO = 11, 337, 547
 MISSPELT, MISSPELT_FROM = 10, 2
@@ -39,7 +40,7 @@ TIME_ORDERS: Orders = (((NOW, BEFORE_MISSPELT), 677), ((BEFORE_MISSPELT, NOW), 6
 
 @dataclass(frozen=True)
 class Market:
-    """Customers (company-wide indices) in the file's order, ids ascending with it."""
+    """The shop's customers (company-wide indices) in the order of the file; ids ascend."""
 
     customers: Integers
     ids: Integers
@@ -48,9 +49,9 @@ class Market:
     traits: Traits
 
 
-def draw_market(plan: Plan, shoppers: Shoppers, members: Integers) -> Market:
-    """Return the shop's customers in the genuine order, a few rows copied over others."""
-    random = plan.random("market")
+def draw_market(scenario: Scenario, shoppers: Shoppers, members: Integers) -> Market:
+    """Return the shop's customers in the genuine order; a few rows repeat earlier ones."""
+    random = scenario.random("market")
     probability = decline_probability(shoppers.decline[members])
     declined = random.random(members.size) < probability
     order = genuine_order(declined)
@@ -63,7 +64,7 @@ def draw_market(plan: Plan, shoppers: Shoppers, members: Integers) -> Market:
 
 
 def genuine_order(declined: Flags) -> Integers:
-    """Return rows in runs of decliners and others, so that row number and id betray the label."""
+    """Return rows in alternating runs of decliners and others, which leaks the label."""
     runs = []
     for kind, shares in ((declined, DECLINED_RUNS), (~declined, STEADY_RUNS)):
         rows = np.flatnonzero(kind)
@@ -73,7 +74,7 @@ def genuine_order(declined: Flags) -> Integers:
 
 
 def copied_rows(rows: int) -> Integers:
-    """Return whose values each row shows: its own, but for the few that repeat an earlier row."""
+    """Return for each row the row whose values it shows: itself, or for a few an earlier one."""
     source = np.arange(rows)
     size = max(1, _scaled(COPIED, rows))
     begin, copy = _scaled(COPIED_FROM, rows), _scaled(COPIED_TO, rows)
@@ -82,7 +83,7 @@ def copied_rows(rows: int) -> Integers:
 
 
 def _oddities(market: Market) -> None:
-    """Put in the misspelt service, the customers without earlier revenue and the one outlier."""
+    """Add the misspelt service, customers without earlier revenue, and one outlier."""
     rows = market.ids.size
     service, revenue = market.traits.service, market.traits.revenue
     standard = np.flatnonzero(service == "стандарт")
@@ -97,9 +98,9 @@ def _scaled(genuine: int, rows: int) -> int:
     return round(genuine * rows / GENUINE_ROWS)
 
 
-def write_market(plan: Plan, root: Path, market: Market) -> dict[str, int]:
+def write_market(scenario: Scenario, root: Path, market: Market) -> dict[str, int]:
     """Write the four files below `root`; return their rows by name."""
-    random = plan.random("market_files")
+    random = scenario.random("market_files")
     traits = market.traits
     revenue = _periods(random, market.ids, MONEY_ORDERS, traits.revenue, "Выручка")
     minutes = _periods(random, market.ids, TIME_ORDERS, traits.minutes, "минут")
@@ -145,7 +146,7 @@ def _periods(
     values: NDArray[np.float64] | NDArray[np.int64],
     heading: str,
 ) -> pd.DataFrame:
-    """Return one row a customer and period; the periods come in no fixed order, as they do."""
+    """Return a row a customer and period; periods are in no fixed order, as in genuine files."""
     weights = np.array([weight for _, weight in orders], dtype=np.float64)
     chosen = random.choice(len(orders), ids.size, p=weights / weights.sum())
     names = np.array([periods for periods, _ in orders])[chosen]

@@ -1,4 +1,4 @@
-"""The shop's orders: a CSV a month, in order of time, with a few rows that no one should trust."""
+"""The shop's orders: a CSV file a month, in order of time, with a few deliberately bad rows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ml.simulate.events import seconds_of
-from ml.simulate.scenario import Doubles, Floats, Integers, Plan
+from ml.simulate.scenario import Doubles, Floats, Integers, Scenario
 from ml.simulate.shop import Shoppers
 
 HEADER = "customer_id,event_time,amount,quantity,order_id,item_id,category\n"
 CATEGORIES = ("groceries", "clothing", "home", "beauty", "toys", "electronics", "garden", "books")
 ITEMS = 2_000
-DIRT_RATE = 0.001
+BAD_LINE_RATE = 0.001
 FIRST_ORDER, FIRST_BUYER = 1_000_001, 500_001
 
 
@@ -38,39 +38,39 @@ def buyer_ids(buyers: NDArray[Any]) -> list[str]:
     return [f"u{FIRST_BUYER + buyer}" for buyer in buyers.tolist()]
 
 
-def draw_orders(plan: Plan, shoppers: Shoppers, ordering: Integers) -> Iterator[OrderMonth]:
-    """Yield the months of orders: Poisson at each customer's rate, dearer for the affluent."""
-    for month in range(plan.months):
-        random = plan.random("orders", month)
+def draw_orders(scenario: Scenario, shoppers: Shoppers, ordering: Integers) -> Iterator[OrderMonth]:
+    """Yield the months of orders: Poisson counts; prices grow with affluence."""
+    for month in range(scenario.months):
+        random = scenario.random("orders", month)
         rates = shoppers.order_rates[ordering, month]
-        yield _draw_month(plan, random, month, rates, shoppers.affluence[ordering])
+        yield _draw_month(scenario, random, month, rates, shoppers.affluence[ordering])
 
 
 def _draw_month(
-    plan: Plan, random: np.random.Generator, month: int, rates: Floats, affluence: Floats
+    scenario: Scenario, random: np.random.Generator, month: int, rates: Floats, affluence: Floats
 ) -> OrderMonth:
     counts = random.poisson(rates)
     buyer = np.repeat(np.arange(counts.size), counts)
-    days = random.random(buyer.size) * plan.days[month]
+    days = random.random(buyer.size) * scenario.days[month]
     order = np.argsort(days, kind="stable")
     buyer = buyer[order]
     quantity = 1 + random.poisson(0.8, buyer.size)
     item = (ITEMS * random.random(buyer.size) ** 2).astype(np.int64)
     price = np.exp(2.6 + 0.35 * affluence[buyer] + 0.7 * random.standard_normal(buyer.size))
-    seconds = plan.starts[month] + seconds_of(days[order])
+    seconds = scenario.starts[month] + seconds_of(days[order])
     return OrderMonth(month, buyer, seconds, np.round(price * quantity, 2), quantity, item)
 
 
-def write_month(plan: Plan, path: Path, orders: OrderMonth, first_order: int) -> int:
-    """Write one month's file, dirt and all; return its lines without the header."""
+def write_month(scenario: Scenario, path: Path, orders: OrderMonth, first_order: int) -> int:
+    """Write one month's file, bad lines included; return its number of lines without the header."""
     lines = _lines(orders, first_order)
-    dirt, places = _dirt(plan, orders, lines)
-    order = np.argsort(np.concatenate([np.arange(len(lines)), places]), kind="stable")
-    everything = pa.concat_arrays([lines, pa.array(dirt, pa.string())]).take(pa.array(order))
+    bad_lines, positions = _bad_lines(scenario, orders, lines)
+    order = np.argsort(np.concatenate([np.arange(len(lines)), positions]), kind="stable")
+    all_lines = pa.concat_arrays([lines, pa.array(bad_lines, pa.string())]).take(pa.array(order))
     with path.open("wb") as file:
         file.write(HEADER.encode())
-        file.write(everything.buffers()[2] or b"")
-    return len(everything)
+        file.write(all_lines.buffers()[2] or b"")
+    return len(all_lines)
 
 
 def _lines(orders: OrderMonth, first_order: int) -> pa.StringArray:
@@ -91,25 +91,27 @@ def _iso(seconds: Integers) -> pa.StringArray:
     return pc.binary_replace_slice(spaced, 10, 11, "T")
 
 
-def _dirt(plan: Plan, orders: OrderMonth, lines: pa.StringArray) -> tuple[list[str], Doubles]:
-    """Return extra lines to be rejected or noticed, and after which rows they stand.
+def _bad_lines(
+    scenario: Scenario, orders: OrderMonth, lines: pa.StringArray
+) -> tuple[list[str], Doubles]:
+    """Return extra lines that staging must reject, and their positions among the rows.
 
-    They come on top of the true orders, so that rejecting them leaves every label as it was drawn.
+    They are added to the true orders, so that rejecting them leaves every label as it was drawn.
     """
     if len(lines) == 0:
         return [], np.empty(0)
-    random = plan.random("dirt", orders.month)
-    chosen = random.integers(0, len(lines), (4, max(1, round(DIRT_RATE * len(lines)))))
-    spoilt = [
+    random = scenario.random("dirt", orders.month)
+    chosen = random.integers(0, len(lines), (4, max(1, round(BAD_LINE_RATE * len(lines)))))
+    spoiled = [
         spoil(lines[row].as_py(), f"x{orders.month}-{kind}-{i}", kind)
         for kind in range(4)
         for i, row in enumerate(chosen[kind].tolist())
     ]
-    return spoilt, (chosen.ravel() + 0.5).astype(np.float64)
+    return spoiled, (chosen.ravel() + 0.5).astype(np.float64)
 
 
 def spoil(line: str, order_id: str, kind: int) -> str:
-    """Return `line` without customer (0) or a readable amount (1), broken (2), or again (3)."""
+    """Return `line` without customer (0), with a bad amount (1), broken (2), or repeated (3)."""
     if kind == 3:
         return line
     fields = line.rstrip("\n").split(",")

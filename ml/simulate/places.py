@@ -1,11 +1,11 @@
-"""Places as 30-bit geohash numbers: six base-32 letters, whose first ones are the wider cells."""
+"""Places as 30-bit geohash numbers: six base-32 letters; the first letters name the wider cells."""
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from ml.simulate.events import Events
-from ml.simulate.scenario import Floats, Plan
+from ml.simulate.scenario import Floats, Scenario
 
 LETTERS = np.frombuffer(b"0123456789bcdefghjkmnpqrstuvwxyz", dtype=np.uint8)
 LENGTHS = (4, 5, 6)
@@ -14,17 +14,17 @@ TOWNS = 60
 Cells = NDArray[np.int32]
 
 
-def visited(plan: Plan, random: np.random.Generator, events: Events, away: Floats) -> Cells:
-    """Return each event's place: the home, or with chance `away` elsewhere in town or far off."""
-    towns = plan.random("towns").integers(0, 1 << 20, TOWNS, dtype=np.int32)
+def visited(scenario: Scenario, random: np.random.Generator, events: Events, away: Floats) -> Cells:
+    """Return each event's place: home, or with probability `away` elsewhere in town or far away."""
+    towns = scenario.random("towns").integers(0, 1 << 20, TOWNS, dtype=np.int32)
     size = len(events.counts)
     town = towns[np.minimum(random.zipf(1.4, size) - 1, TOWNS - 1)]
     home = (town << 10) | random.integers(0, 1 << 10, size, dtype=np.int32)
-    lot = random.random(events.cell.size, dtype=np.float32)
+    draw = random.random(events.cell.size, dtype=np.float32)
     place = np.repeat(home, events.per_customer)
     near = random.integers(0, 1 << 10, events.cell.size, dtype=np.int32)
-    place = np.where(lot < away, (place & ~np.int32(1023)) | near, place)
-    far = np.flatnonzero(lot < away * np.float32(0.2))
+    place = np.where(draw < away, (place & ~np.int32(1023)) | near, place)
+    far = np.flatnonzero(draw < away * np.float32(0.2))
     other = towns[random.integers(0, TOWNS, far.size)]
     place[far] = (other << 10) | near[far]
     return np.asarray(place, dtype=np.int32)

@@ -1,4 +1,4 @@
-"""What one run is to write: its size, months, random streams and blocks of customers."""
+"""The scenario of one run: its size, months, random streams and blocks of customers."""
 
 import zlib
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ LAST_LABEL_MONTH = np.datetime64("2023-01", "M")
 FORMS = ("detail", "ptls")
 FEWEST_CUSTOMERS = 100
 FEWEST_MONTHS, MOST_MONTHS = 4, 240
-# About this many customer-months are held at once; it bounds memory whatever the company's size.
+# Customer-months per block: bounds memory whatever the company's size.
 CELLS_A_BLOCK = 180_000
 UNLABELLED_FOLD = -1
 FOLD_SHARES = {0: 0.19, 1: 0.19, 2: 0.19, 3: 0.19, 4: 0.19, UNLABELLED_FOLD: 0.05}
@@ -37,7 +37,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Scenario:
     """The arguments of one run and what follows from them alone."""
 
     customers: int
@@ -45,9 +45,9 @@ class Plan:
     seed: int
     form: str
 
-    def random(self, purpose: str, part: int = 0) -> np.random.Generator:
-        """Return the random stream of `purpose` and `part`: the same for the same seed."""
-        entropy = [self.seed, zlib.crc32(purpose.encode()), part]
+    def random(self, purpose: str, index: int = 0) -> np.random.Generator:
+        """Return the random stream of `purpose` and `index`: the same for the same seed."""
+        entropy = [self.seed, zlib.crc32(purpose.encode()), index]
         return np.random.Generator(np.random.SFC64(np.random.SeedSequence(entropy)))
 
     @cached_property
@@ -72,7 +72,7 @@ class Plan:
 
     @cached_property
     def season(self) -> Doubles:
-        """A yearly wave with its top in December, one value a calendar month, between -1 and 1."""
+        """A yearly wave from -1 to 1 with its maximum in December, one value a calendar month."""
         month_of_year = self.calendar.astype(np.int64) % 12
         return np.asarray(np.cos(2 * np.pi * (month_of_year - 11) / 12), dtype=np.float64)
 
@@ -83,7 +83,7 @@ class Plan:
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
-        """The company cut into blocks that fit in memory, fold after fold."""
+        """The customers in blocks that fit in memory, fold after fold."""
         largest = max(1, CELLS_A_BLOCK // self.months)
         bounds = np.round(np.cumsum([0.0, *FOLD_SHARES.values()]) * self.customers).astype(int)
         cuts = [
@@ -94,8 +94,8 @@ class Plan:
         return tuple(Block(i, fold, a, b - a) for i, (fold, a, b) in enumerate(cuts))
 
 
-def make_plan(customers: int, months: int, seed: int, form: str) -> Plan:
-    """Return the plan of a run.
+def make_scenario(customers: int, months: int, seed: int, form: str) -> Scenario:
+    """Return the scenario of a run.
 
     Raises:
         AlmanacError: an argument is out of its range.
@@ -110,7 +110,7 @@ def make_plan(customers: int, months: int, seed: int, form: str) -> Plan:
     )
     _require(seed >= 0, f"seed is {seed}", "0 or more")
     _require(form in FORMS, f"form is {form!r}", " or ".join(FORMS))
-    return Plan(customers, months, seed, form)
+    return Scenario(customers, months, seed, form)
 
 
 def _require(holds: bool, fault: str, wanted: str) -> None:

@@ -1,32 +1,36 @@
-"""The truth kept aside: the probability from which each label was drawn, and so the best AUC."""
+"""The true probabilities, from which each label was drawn; they give the best reachable AUC."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 
-from ml.simulate.bank_files import coded
-from ml.simulate.scenario import Doubles, Plan
+from ml.simulate.bank_files import dictionary_array
+from ml.simulate.scenario import Doubles, Scenario
 
 TRUTH = "truth/probabilities.parquet"
 
 
 def truth_table(
-    plan: Plan, target: str, customers: Sequence[str], months: Sequence[int], values: Doubles
+    scenario: Scenario,
+    target: str,
+    customers: Sequence[str],
+    months: Sequence[int],
+    values: Doubles,
 ) -> pa.Table:
-    """Return truth rows of `target` from `values` (customers, months); nan makes no row.
+    """Return truth rows of `target` from `values` (customers, months); NaN gives no row.
 
     Columns: customer_id (company-wide), event_timestamp (first instant of the label month),
     target, probability.
     """
     kept = ~np.isnan(values)
-    who, when = np.nonzero(kept)
-    stamps = pa.array(plan.starts[np.array(months)] * 1_000_000).cast(pa.timestamp("us"))
+    rows, columns = np.nonzero(kept)
+    stamps = pa.array(scenario.starts[np.array(months)] * 1_000_000).cast(pa.timestamp("us"))
     return pa.table(
         {
-            "customer_id": coded(who, customers),
-            "event_timestamp": stamps.take(pa.array(when)),
-            "target": coded(np.zeros(who.size), [target]),
+            "customer_id": dictionary_array(rows, customers),
+            "event_timestamp": stamps.take(pa.array(columns)),
+            "target": dictionary_array(np.zeros(rows.size), [target]),
             "probability": pa.array(values[kept]),
         }
     )

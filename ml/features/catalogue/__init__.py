@@ -1,1 +1,1 @@
-"""What is known of features and customers: catalogue, lineage, costs, one customer's way."""
+"""Looks up features and customers: catalogue, lineage, costs, the trace of one customer."""

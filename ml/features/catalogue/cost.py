@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ml.features.catalogue.lookup import Feature
+from ml.features.catalogue.lookup import CatalogueFeature
 from ml.workspace.manifest import Node, meta, parents, relations
 from ml.workspace.settings import Workspace
 from ml.workspace.sql import literal, quoted
@@ -15,8 +15,8 @@ from ml.workspace.warehouse import VECTORS, open_warehouse
 
 
 @dataclass(frozen=True)
-class Cost:
-    """One family; seconds are None where the last dbt command did not build it.
+class FamilyCost:
+    """The cost of one family; seconds are None where the last dbt command did not build it.
 
     Bytes are whole blocks of the warehouse file that hold its columns, so small tables look larger
     than they are.
@@ -36,7 +36,7 @@ class Cost:
         return self.bytes / self.rows if self.rows else None
 
 
-def costs(ws: Workspace, features: Sequence[Feature]) -> tuple[Cost, ...]:
+def costs(ws: Workspace, features: Sequence[CatalogueFeature]) -> tuple[FamilyCost, ...]:
     """Return what each family of `features` costs, by name.
 
     Raises:
@@ -50,16 +50,16 @@ def costs(ws: Workspace, features: Sequence[Feature]) -> tuple[Cost, ...]:
         for (family, relation), count in sorted(counts.items()):
             node = nodes.get(relation)
             partial = _partial(nodes, node) if node else None
-            rows, size = _stored(connection, relation)
+            rows, size = _rows_and_bytes(connection, relation)
             spent = seconds.get(node["unique_id"]) if node else None
             before = seconds.get(partial["unique_id"]) if partial else None
             alias = str(partial["alias"]) if partial else None
-            found.append(Cost(family, count, rows, size, spent, alias, before))
+            found.append(FamilyCost(family, count, rows, size, spent, alias, before))
     return tuple(found)
 
 
-def _stored(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[int, int]:
-    """Return rows and bytes of a family's table, which below a view of names holds vectors."""
+def _rows_and_bytes(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[int, int]:
+    """Return rows and bytes of a family's table, or of the table of vectors below its view."""
     schema, family = relation.split(".")
     found = connection.execute(
         "select table_name from duckdb_tables() where database_name = current_database() "
@@ -69,24 +69,24 @@ def _stored(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[int, 
     rows, blocks = 0, 0
     for (table,) in found:
         name = f"{quoted(schema)}.{quoted(table)}"
-        rows += _one(connection, f"select count(*) from {name}")
-        # A column's segment lies in one block and, where it is long, in further ones.
-        blocks += _one(
+        rows += _scalar(connection, f"select count(*) from {name}")
+        # A column's segment lies in one block and, where it is long, in additional blocks.
+        blocks += _scalar(
             connection,
             "select count(distinct block) from (select unnest([block_id] || additional_block_ids) "
             f"as block from pragma_storage_info({literal(name)})) where block >= 0",
         )
-    size = _one(connection, "select any_value(block_size) from pragma_database_size()")
+    size = _scalar(connection, "select any_value(block_size) from pragma_database_size()")
     return rows, blocks * size
 
 
-def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+def _scalar(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
     row = connection.execute(sql).fetchone()
     return int(row[0]) if row and row[0] is not None else 0
 
 
 def _partial(nodes: Mapping[str, Node], family: Node) -> Node | None:
-    """Return the model of the months that a family is made from: named, or its source's own."""
+    """Return the partial aggregate that a family is built from: the named one, or its source's."""
     named = str(meta(family).get("partial") or f"int_{meta(family).get('source')}_")
     known = (nodes[each] for each in parents(nodes, family))
     return next((node for node in known if str(node["name"]).startswith(named)), None)

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from ml.features.catalogue.queries import ALL, Item, Query, Select, parse, read_columns
+from ml.features.catalogue.queries import ALL, ParsedQuery, Select, SelectItem, parse, read_columns
 from ml.workspace.manifest import Node, compiled, meta, parents, relations
 from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
 
 Columns = Mapping[str, Collection[str]]
 # A query that names a column only through itself would not end.
-DEEPEST = 200
-# They say whose row and which month's it is; what a feature is made of are the other columns.
+MAX_DEPTH = 200
+# Keys of a row; a feature is computed from the other columns.
 KEYS = frozenset({"customer_id", "feature_month", "event_timestamp"})
 
 
@@ -27,7 +27,7 @@ class Expression:
 
 @dataclass(frozen=True)
 class Step:
-    """What one relation contributes: the columns read from it and what they are made of.
+    """One relation of a lineage: the columns read from it and the expressions that compute them.
 
     `layer` is feature, intermediate, staging, landed, …; `columns` is empty where rows are only
     counted; `files` are the raw files of a landed relation.
@@ -41,14 +41,14 @@ class Step:
 
 
 @dataclass
-class _Reading:
+class _ColumnsRead:
     columns: dict[str, None] = field(default_factory=dict)
     expressions: dict[str, Expression] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What a column of a query leads to: expressions on the way, columns of other relations."""
+class _Origins:
+    """Where a column of a query comes from: expressions, and columns of other relations."""
 
     expressions: tuple[Expression, ...]
     columns: tuple[tuple[str, str], ...]
@@ -58,7 +58,7 @@ def lineage(ws: Workspace, relation: str, column: str) -> tuple[Step, ...]:
     """Return the steps from a column of `relation` (`schema.name`) to the raw files, in this order.
 
     What an expression reads is followed; keys, conditions and joins, which choose rows, are not.
-    A model in Python reads its parents as wholes.
+    A Python model reads all columns of its parents.
 
     Raises:
         AlmanacError: there is no manifest or warehouse, or a model is not compiled.
@@ -72,7 +72,7 @@ def lineage(ws: Workspace, relation: str, column: str) -> tuple[Step, ...]:
         )
 
 
-def columns_read(query: Query, column: str, tables: Columns) -> tuple[tuple[str, str], ...]:
+def columns_read(query: ParsedQuery, column: str, tables: Columns) -> tuple[tuple[str, str], ...]:
     """Return the columns of other relations, each (relation, name), that a query's column reads.
 
     Args:
@@ -93,14 +93,14 @@ def _follow(
     nodes: Mapping[str, Node],
     relation: str,
     column: str,
-) -> dict[str, _Reading]:
+) -> dict[str, _ColumnsRead]:
     tables = _lower(read_columns(connection))
-    readings: dict[str, _Reading] = {}
-    queries: dict[str, Query] = {}
+    readings: dict[str, _ColumnsRead] = {}
+    queries: dict[str, ParsedQuery] = {}
     waiting = [(relation, column)]
     while waiting:
         name, wanted = waiting.pop(0)
-        reading = readings.setdefault(name, _Reading())
+        reading = readings.setdefault(name, _ColumnsRead())
         if wanted in reading.columns:
             continue
         reading.columns[wanted] = None
@@ -118,25 +118,25 @@ def _follow(
     return readings
 
 
-def _resolve(query: Query, column: str, tables: Columns, depth: int) -> _Found:
-    parts = [_in_select(each, column, tables, depth) for each in query.selects]
-    return _joined(parts if depth < DEEPEST else [])
+def _resolve(query: ParsedQuery, column: str, tables: Columns, depth: int) -> _Origins:
+    origins = [_in_select(each, column, tables, depth) for each in query.selects]
+    return _merged(origins if depth < MAX_DEPTH else [])
 
 
-def _in_select(select: Select, column: str, tables: Columns, depth: int) -> _Found:
+def _in_select(select: Select, column: str, tables: Columns, depth: int) -> _Origins:
     if column == ALL:
         # Rows are counted: those of the leftmost source, which the others are joined to.
         leftmost = next(iter(select.sources.values()), None)
-        return _Found((), ()) if leftmost is None else _from(leftmost, ALL, tables, depth)
+        return _Origins((), ()) if leftmost is None else _from(leftmost, ALL, tables, depth)
     item = select.named.get(column.lower())
     if item is None:
         owner = _owner(select, "", column, tables)
-        return _from(owner, column, tables, depth) if owner is not None else _Found((), ())
+        return _from(owner, column, tables, depth) if owner is not None else _Origins((), ())
     own = () if item.is_plain else (Expression(item.name, item.text),)
-    return _joined([_Found(own, ()), *_read_by(select, item, tables, depth)])
+    return _merged([_Origins(own, ()), *_read_by(select, item, tables, depth)])
 
 
-def _read_by(select: Select, item: Item, tables: Columns, depth: int) -> Iterator[_Found]:
+def _read_by(select: Select, item: SelectItem, tables: Columns, depth: int) -> Iterator[_Origins]:
     if item.counts_rows:
         yield _in_select(select, ALL, tables, depth + 1)
     for alias, name in item.reads:
@@ -147,7 +147,7 @@ def _read_by(select: Select, item: Item, tables: Columns, depth: int) -> Iterato
             yield _in_select(select, name, tables, depth + 1)
 
 
-def _owner(select: Select, alias: str, column: str, tables: Columns) -> Query | str | None:
+def _owner(select: Select, alias: str, column: str, tables: Columns) -> ParsedQuery | str | None:
     """Return the source that a reference means; none where it is not one of this select's."""
     if alias:
         return select.sources.get(alias)
@@ -155,7 +155,7 @@ def _owner(select: Select, alias: str, column: str, tables: Columns) -> Query | 
     return next(having, None)
 
 
-def _has(source: Query | str, column: str, tables: Columns) -> bool:
+def _has(source: ParsedQuery | str, column: str, tables: Columns) -> bool:
     if isinstance(source, str):
         return column in tables.get(source, ())
     return any(
@@ -173,16 +173,16 @@ def _has(source: Query | str, column: str, tables: Columns) -> bool:
     )
 
 
-def _from(source: Query | str, column: str, tables: Columns, depth: int) -> _Found:
+def _from(source: ParsedQuery | str, column: str, tables: Columns, depth: int) -> _Origins:
     if isinstance(source, str):
-        return _Found((), ((source, column),))
+        return _Origins((), ((source, column),))
     return _resolve(source, column, tables, depth + 1)
 
 
-def _joined(parts: list[_Found]) -> _Found:
-    return _Found(
-        tuple(dict.fromkeys(each for part in parts for each in part.expressions)),
-        tuple(dict.fromkeys(each for part in parts for each in part.columns)),
+def _merged(origins: list[_Origins]) -> _Origins:
+    return _Origins(
+        tuple(dict.fromkeys(each for one in origins for each in one.expressions)),
+        tuple(dict.fromkeys(each for one in origins for each in one.columns)),
     )
 
 
@@ -206,7 +206,7 @@ def _step(
     connection: duckdb.DuckDBPyConnection,
     nodes: Mapping[str, Node],
     relation: str,
-    reading: _Reading,
+    reading: _ColumnsRead,
 ) -> Step:
     node = nodes.get(relation)
     return Step(

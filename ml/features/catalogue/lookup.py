@@ -1,4 +1,4 @@
-"""The catalogue of features that exist here: finding them by name, by words and by likeness."""
+"""The catalogue of features: reading it, and finding features by name, by words, by similarity."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ NEAREST = 5
 
 
 @dataclass(frozen=True)
-class Feature:
+class CatalogueFeature:
     """A row of `marts.dim_features`; statistics are None where the family has no rows."""
 
     name: str
@@ -38,13 +38,13 @@ class Feature:
     measured_rows: int | None
 
 
-def read_features(ws: Workspace) -> tuple[Feature, ...]:
-    """Return every feature that exists in the workspace, by family and place in it.
+def read_features(ws: Workspace) -> tuple[CatalogueFeature, ...]:
+    """Return every feature that exists in the workspace, by family and position in it.
 
     Raises:
         AlmanacError: there is no warehouse, or no catalogue in it, or it is empty.
     """
-    columns = ", ".join(quoted(each.name) for each in fields(Feature))
+    columns = ", ".join(quoted(each.name) for each in fields(CatalogueFeature))
     with open_warehouse(ws.warehouse) as connection:
         known = connection.execute(
             "select count(*) from information_schema.columns "
@@ -61,11 +61,13 @@ def read_features(ws: Workspace) -> tuple[Feature, ...]:
             f"No feature exists in {ws.home}: no source has rows.",
             f"Put raw files into {ws.raw} (or: ml simulate), then: dbt build",
         )
-    return tuple(Feature(*row) for row in rows)
+    return tuple(CatalogueFeature(*row) for row in rows)
 
 
-def search(features: Iterable[Feature], pattern: str, family: str | None) -> tuple[Feature, ...]:
-    """Return the features that match, in their order; upper and lower case are one.
+def search(
+    features: Iterable[CatalogueFeature], pattern: str, family: str | None
+) -> tuple[CatalogueFeature, ...]:
+    """Return the features that match, in their order; case does not matter.
 
     Args:
         features: where to look.
@@ -74,45 +76,47 @@ def search(features: Iterable[Feature], pattern: str, family: str | None) -> tup
         family: only those of this family.
 
     Raises:
-        AlmanacError: no feature is of that family, or none matches; the nearest names are named.
+        AlmanacError: no feature is of that family, or none matches; the message names the nearest.
     """
     every = tuple(features)
-    chosen = _of_family(every, family) if family else every
+    chosen = _features_of_family(every, family) if family else every
     found = tuple(each for each in chosen if _matches(each, pattern.lower()))
     if found:
         return found
     where = f" in family {family}" if family else ""
     raise BadInput(
         f"No feature matches {pattern!r}{where}. "
-        f"Nearest: {', '.join(nearest(pattern, [each.name for each in chosen]))}.",
+        f"Nearest: {', '.join(nearest_names(pattern, [each.name for each in chosen]))}.",
         "See them all: ml features",
     )
 
 
-def exact(features: Iterable[Feature], name: str) -> Feature | None:
-    """Return the feature of this name, upper and lower case being one."""
+def feature_named(features: Iterable[CatalogueFeature], name: str) -> CatalogueFeature | None:
+    """Return the feature of this name in whatever case, if there is one."""
     return next((each for each in features if each.name.lower() == name.lower()), None)
 
 
-def nearest(name: str, known: Sequence[str], count: int = NEAREST) -> list[str]:
-    """Return the names most like `name`, the nearest first; a glob's marks do not count."""
+def nearest_names(name: str, known: Sequence[str], count: int = NEAREST) -> list[str]:
+    """Return the names most like `name`, the most similar first; wildcards are ignored."""
     bare = re.sub(r"[*?\[\]\s]+", "_", name.lower()).strip("_")
     lower = {each.lower(): each for each in known}
     close = similar(bare, lower, count)
     return [lower[each] for each in close]
 
 
-def _of_family(features: Sequence[Feature], family: str) -> tuple[Feature, ...]:
+def _features_of_family(
+    features: Sequence[CatalogueFeature], family: str
+) -> tuple[CatalogueFeature, ...]:
     known = dict.fromkeys(each.family for each in features)
     if family.lower() not in known:
-        here = ", ".join(nearest(family, list(known), len(known)))
+        here = ", ".join(nearest_names(family, list(known), len(known)))
         raise BadInput(
             f"There is no family {family} here. Here are: {here}.", "See them: ml features --cost"
         )
     return tuple(each for each in features if each.family == family.lower())
 
 
-def _matches(feature: Feature, pattern: str) -> bool:
+def _matches(feature: CatalogueFeature, pattern: str) -> bool:
     if any(mark in pattern for mark in "*?["):
         return fnmatchcase(feature.name.lower(), pattern) or fnmatchcase(
             feature.description.lower(), pattern

@@ -1,10 +1,10 @@
-"""The last three stops: Feast, scores, marts."""
+"""The last three stops of a trace: Feast, scores, marts."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ml.features.catalogue.stops import Found, Scope, Stop, of_customer
+from ml.features.catalogue.stops import CustomerRows, Scope, Stop, customer_rows
 from ml.workspace.errors import AlmanacError, NotBuilt
 from ml.workspace.settings import Workspace
 
@@ -13,7 +13,7 @@ OFFERS = "marts.mart_offers"
 
 @dataclass(frozen=True)
 class _Retrieved:
-    """What Feast gave of the customer at the moment: rows by view, and what was missing."""
+    """What Feast returned for the customer at a moment: a table row by view, and what is absent."""
 
     customer: str
     moment: datetime
@@ -33,16 +33,16 @@ def feast_stop(ws: Workspace, customer: str, moment: datetime | None, is_dated: 
     """
     if moment is None:
         return Stop(6, "Feast", (), ("no family has rows: nothing can be retrieved",))
-    got = _Retrieved(customer, moment, is_dated)
+    retrieved = _Retrieved(customer, moment, is_dated)
     try:
         for service in _services(ws):
-            _retrieve(ws, service, got)
+            _retrieve(ws, service, retrieved)
     except AlmanacError as error:
-        got.absent[_one_line(error)] = None
+        retrieved.absent[_one_line(error)] = None
     columns = ("view", "features", "offline", "online", "service")
     title = f"feature views at {moment:%Y-%m-%d %H:%M}"
-    found = Found(title, len(got.views), columns, tuple(got.views.values()))
-    return Stop(6, "Feast", (found,) if got.views else (), tuple(got.absent))
+    found = CustomerRows(title, len(retrieved.views), columns, tuple(retrieved.views.values()))
+    return Stop(6, "Feast", (found,) if retrieved.views else (), tuple(retrieved.absent))
 
 
 def _services(ws: Workspace) -> list[str]:
@@ -55,7 +55,7 @@ def _services(ws: Workspace) -> list[str]:
     return sorted(alike.values())
 
 
-def _retrieve(ws: Workspace, service: str, got: _Retrieved) -> None:
+def _retrieve(ws: Workspace, service: str, retrieved: _Retrieved) -> None:
     """Add a row for every view of the service that is not there yet."""
     from ml.serving.batch_inputs import rows_at
     from ml.store import feature_names, training_set
@@ -64,44 +64,48 @@ def _retrieve(ws: Workspace, service: str, got: _Retrieved) -> None:
     names: dict[str, list[str]] = {}
     for feature in features:
         names.setdefault(feature.view, []).append(feature.name)
-    if names.keys() <= got.views.keys():
+    if names.keys() <= retrieved.views.keys():
         return
-    offline = training_set(ws, service, rows_at([got.customer], got.moment)).to_pylist()[0]
-    online = _online(ws, service, got)
+    offline = training_set(
+        ws, service, rows_at([retrieved.customer], retrieved.moment)
+    ).to_pylist()[0]
+    online = _online(ws, service, retrieved)
     for view, wanted in names.items():
         counts = [
             sum(each.get(name) is not None for name in wanted) if each else None
             for each in (offline, online)
         ]
-        got.views.setdefault(view, (view, len(wanted), *counts, service))
+        retrieved.views.setdefault(view, (view, len(wanted), *counts, service))
         if not counts[0]:
-            got.absent[f"{view}: no row was known at the moment and still alive"] = None
+            retrieved.absent[f"{view}: no row was known at the moment and still alive"] = None
 
 
-def _online(ws: Workspace, service: str, got: _Retrieved) -> dict[str, Any]:
+def _online(ws: Workspace, service: str, retrieved: _Retrieved) -> dict[str, Any]:
     from ml.store import online_rows
 
     try:
-        answer = online_rows(ws, service, [got.customer], got.moment if got.is_dated else None)
+        answer = online_rows(
+            ws, service, [retrieved.customer], retrieved.moment if retrieved.is_dated else None
+        )
     except AlmanacError as error:
-        got.absent[f"online: {_one_line(error)}"] = None
+        retrieved.absent[f"online: {_one_line(error)}"] = None
         return {}
     row: dict[str, Any] = answer.to_pylist()[0]
     if not row["found"]:
-        got.absent[f"online: nothing of the customer is published for {service}"] = None
+        retrieved.absent[f"online: nothing of the customer is published for {service}"] = None
     return row
 
 
 def scores_stop(scope: Scope) -> Stop:
     """Return the customer's scores, the newest first."""
     relation = "scores.scores"
-    known = scope.known(["as_of"], None)
+    known = scope.as_of_filter(["as_of"], None)
     columns = ["as_of", "target", "score", "percentile", "scored_from", "model_id"]
     if not scope.columns(relation) or not scope.query(f"select count(*) from {relation}")[0][0]:
         return Stop(
             7, "Model and score", (), ("no customer is scored yet; run: ml train && ml score",)
         )
-    found = of_customer(scope, relation, known, columns)
+    found = customer_rows(scope, relation, known, columns)
     if found.rows:
         return Stop(7, "Model and score", (found,))
     then = f" as of {scope.as_of:%Y-%m-%d} or before" if scope.as_of else ""
@@ -109,17 +113,17 @@ def scores_stop(scope: Scope) -> Stop:
 
 
 def marts_stop(scope: Scope) -> Stop:
-    """Return what the marts say of the customer, and why there is no offer."""
+    """Return the customer's rows in the marts, and why there are none."""
     found, absent = [], []
     for relation in scope.relations("marts", "customer_id"):
         columns = scope.columns(relation)
-        known = scope.known(columns, None)
+        known = scope.as_of_filter(columns, None)
         if scope.as_of is not None and not known.column:
             absent.append(
                 f"{relation}: tells today's state and no date, so not what was known then"
             )
             continue
-        each = of_customer(scope, relation, known)
+        each = customer_rows(scope, relation, known)
         if each.rows:
             found.append(each)
         else:

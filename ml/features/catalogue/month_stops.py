@@ -1,21 +1,21 @@
-"""The fourth and fifth stop: customer-months and features."""
+"""The fourth and fifth stop of a trace: customer-months and features."""
 
 from collections.abc import Mapping, Sequence
 
-from ml.features.catalogue.lookup import Feature
-from ml.features.catalogue.stops import Found, Scope, Stop, of_customer
+from ml.features.catalogue.lookup import CatalogueFeature
+from ml.features.catalogue.stops import CustomerRows, Scope, Stop, customer_rows
 from ml.workspace.manifest import Node, meta, parents
 
 
 def months_stop(scope: Scope) -> Stop:
-    """Return the customer's months in the spine and in every table of months."""
+    """Return the customer's rows in the spine and in every intermediate table of customers."""
     found, absent = [], []
     for relation in scope.relations("intermediate", "customer_id"):
         node = scope.nodes.get(relation)
         if node is None or node["name"] == "int_customer_sources":
             continue
-        known = scope.known(scope.columns(relation), _only_source(scope, node))
-        each = of_customer(scope, relation, known)
+        known = scope.as_of_filter(scope.columns(relation), _only_source(scope, node))
+        each = customer_rows(scope, relation, known)
         if each.rows:
             found.append(each)
         else:
@@ -26,23 +26,23 @@ def months_stop(scope: Scope) -> Stop:
     return Stop(4, "Customer-months", tuple(spine_first), tuple(absent))
 
 
-def features_stop(scope: Scope, catalogue: Sequence[Feature]) -> Stop:
-    """Return the customer's feature rows; of each family what is most unusual about the newest."""
+def features_stop(scope: Scope, catalogue: Sequence[CatalogueFeature]) -> Stop:
+    """Return the customer's feature rows, with the most unusual features of each family."""
     found, absent = [], []
     for relation, node in sorted(scope.nodes.items()):
         if "family" not in meta(node):
             continue
         columns = scope.columns(relation)
-        known = scope.known(columns, None)
+        known = scope.as_of_filter(columns, None)
         if not columns:
             absent.append(f"{relation}: not built; run: dbt build")
             continue
         keys = [each for each in ("feature_month", "event_timestamp") if each in columns]
         features = [each for each in catalogue if each.relation == relation]
         unusual = _unusual(
-            of_customer(scope, relation, known, [each.name for each in features]), features
+            customer_rows(scope, relation, known, [each.name for each in features]), features
         )
-        each = of_customer(scope, relation, known, [*keys, *unusual])
+        each = customer_rows(scope, relation, known, [*keys, *unusual])
         if each.rows:
             found.append(each)
         else:
@@ -50,13 +50,15 @@ def features_stop(scope: Scope, catalogue: Sequence[Feature]) -> Stop:
     return Stop(5, "Features", tuple(found), tuple(absent))
 
 
-def _unusual(found: Found, features: Sequence[Feature], count: int = 4) -> list[str]:
+def _unusual(
+    found: CustomerRows, features: Sequence[CatalogueFeature], count: int = 4
+) -> list[str]:
     """Return the features whose newest value is farthest from the mean, in units of the range."""
     if not found.values:
         return []
     values = dict(zip(found.columns, found.values[0], strict=True))
 
-    def distance(feature: Feature) -> float:
+    def distance(feature: CatalogueFeature) -> float:
         value = values[feature.name]
         spread = (feature.maximum or 0.0) - (feature.minimum or 0.0)
         if value is None or feature.mean is None or not spread:
@@ -67,7 +69,7 @@ def _unusual(found: Found, features: Sequence[Feature], count: int = 4) -> list[
 
 
 def _why(scope: Scope, node: Node) -> str:
-    """Return why a relation has nothing of the customer."""
+    """Return why a relation has no row of the customer."""
     source = meta(node).get("source") or _only_source(scope, node)
     if source and source not in scope.sources:
         return f"source {source} does not know the customer"

@@ -1,4 +1,4 @@
-"""SQL as DuckDB itself reads it: what each column of a query is made of, and from where."""
+"""SQL as DuckDB parses it: the expression of each column of a query, and the columns it reads."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,13 +10,13 @@ import duckdb
 
 from ml.workspace.errors import NotBuilt
 
-Node = Mapping[str, Any]
+SqlNode = Mapping[str, Any]
 ALL = "*"
 MOST_BRACKETS = 20
 
 
 @dataclass(frozen=True)
-class Item:
+class SelectItem:
     """A column that a select names: its text and the columns it reads, each (alias or '', name)."""
 
     name: str
@@ -36,15 +36,15 @@ class Star:
 
 @dataclass(frozen=True)
 class Select:
-    """One select: what it gives, and its sources by alias, the leftmost first."""
+    """One select: its columns, and its sources by alias, the leftmost first."""
 
-    items: tuple[Item | Star, ...]
-    sources: Mapping[str, "Query | str"]
+    items: tuple[SelectItem | Star, ...]
+    sources: Mapping[str, "ParsedQuery | str"]
 
     @cached_property
-    def named(self) -> Mapping[str, Item]:
+    def named(self) -> Mapping[str, SelectItem]:
         """Its named columns."""
-        return {item.name.lower(): item for item in self.items if isinstance(item, Item)}
+        return {item.name.lower(): item for item in self.items if isinstance(item, SelectItem)}
 
     @property
     def stars(self) -> Iterator[Star]:
@@ -53,8 +53,8 @@ class Select:
 
 
 @dataclass(frozen=True)
-class Query:
-    """A query: its selects, several where they are united."""
+class ParsedQuery:
+    """A query: its selects, several for a union."""
 
     selects: tuple[Select, ...]
 
@@ -71,8 +71,8 @@ def read_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, s
     return found
 
 
-def parse(connection: duckdb.DuckDBPyConnection, sql: str) -> Query:
-    """Return what `sql`, a select with whatever common table expressions, is made of.
+def parse(connection: duckdb.DuckDBPyConnection, sql: str) -> ParsedQuery:
+    """Return what `sql`, a select with or without CTEs, is made of.
 
     A source is a query, or for a table of the warehouse its `schema.name`.
 
@@ -88,31 +88,31 @@ def parse(connection: duckdb.DuckDBPyConnection, sql: str) -> Query:
 
 
 class _Reader:
-    """Holds the text, in which DuckDB counts places by bytes."""
+    """Reads the syntax tree; positions in it are bytes of the text."""
 
     def __init__(self, text: bytes) -> None:
         self._text = text
 
-    def query(self, node: Node, known: Mapping[str, Query]) -> Query:
+    def query(self, node: SqlNode, known: Mapping[str, ParsedQuery]) -> ParsedQuery:
         known = dict(known)
         for entry in node.get("cte_map", {}).get("map", []):
             known[entry["key"].lower()] = self.query(_query_node(entry["value"]), known)
         if node["type"] == "SELECT_NODE":
-            return Query((self._select(node, known),))
-        parts = [part for part in _operands(node) if part]
-        return Query(tuple(s for part in parts for s in self.query(part, known).selects))
+            return ParsedQuery((self._select(node, known),))
+        operands = [each for each in _operands(node) if each]
+        return ParsedQuery(tuple(s for each in operands for s in self.query(each, known).selects))
 
-    def _select(self, node: Node, known: Mapping[str, Query]) -> Select:
+    def _select(self, node: SqlNode, known: Mapping[str, ParsedQuery]) -> Select:
         items = tuple(self._item(each) for each in node["select_list"])
         return Select(items, dict(self._sources(node.get("from_table") or {}, known)))
 
-    def _item(self, node: Node) -> Item | Star:
+    def _item(self, node: SqlNode) -> SelectItem | Star:
         if node["class"] == "STAR":
             excluded = frozenset(str(name).lower() for name in node["exclude_list"])
             return Star(str(node["relation_name"]).lower(), excluded)
         text = self._excerpt(node)
         names = node.get("column_names", [])
-        return Item(
+        return SelectItem(
             name=node["alias"] or (names[-1] if names else text),
             text=text,
             reads=tuple(dict.fromkeys(_reads(node))),
@@ -120,12 +120,12 @@ class _Reader:
             counts_rows=any(each.get("function_name") == "count_star" for each in _walk(node)),
         )
 
-    def _excerpt(self, node: Node) -> str:
+    def _excerpt(self, node: SqlNode) -> str:
         places = list(_places(node))
         if not places:
             return ""
         start, end = min(each[0] for each in places), max(each[1] for each in places)
-        # A bracket around the first or the last operand belongs to no node.
+        # A bracket around the first or the last operand belongs to no node of the syntax tree.
         for _ in range(MOST_BRACKETS):
             missing = _unclosed(self._text[start:end])
             if missing < 0:
@@ -135,8 +135,8 @@ class _Reader:
         return self._text[start:end].decode()
 
     def _sources(
-        self, table: Node, known: Mapping[str, Query]
-    ) -> Iterator[tuple[str, "Query | str"]]:
+        self, table: SqlNode, known: Mapping[str, ParsedQuery]
+    ) -> Iterator[tuple[str, "ParsedQuery | str"]]:
         alias = str(table.get("alias") or "").lower()
         match table.get("type"):
             case "BASE_TABLE":
@@ -147,14 +147,14 @@ class _Reader:
                 inner = _query_node(table["subquery"])
                 yield alias or "subquery", self.query(inner, known)
             case _:
-                # Joins, pivots and whatever else: the tables that they are made from.
+                # Joins, pivots and the like: the tables that they are made from.
                 for key in ("left", "right", "source", "children"):
                     for part in _listed(table.get(key)):
                         yield from self._sources(part, known)
 
 
 def _places(node: object) -> Iterator[tuple[int, int]]:
-    """Yield the places of an expression: its own, or of an operator, which has none, its parts'."""
+    """Yield the positions of an expression: its own or, for operators, those of the operands."""
     if isinstance(node, dict):
         if node.get("query_location_length"):
             yield node["query_location"], node["query_location"] + node["query_location_length"]
@@ -170,15 +170,15 @@ def _unclosed(text: bytes) -> int:
     return text.count(b"(") - text.count(b")")
 
 
-def _query_node(value: Node) -> Node:
+def _query_node(value: SqlNode) -> SqlNode:
     for key in ("query_node", "query", "node"):
         if isinstance(value.get(key), dict):
-            inner: Node = value[key]
+            inner: SqlNode = value[key]
             return _query_node(inner)
     return value
 
 
-def _operands(node: Node) -> list[Node]:
+def _operands(node: SqlNode) -> list[SqlNode]:
     return [
         _query_node(part)
         for key in ("left", "right", "left_query", "right_query", "children")
@@ -186,21 +186,21 @@ def _operands(node: Node) -> list[Node]:
     ]
 
 
-def _listed(value: object) -> list[Node]:
+def _listed(value: object) -> list[SqlNode]:
     if isinstance(value, list):
         return [each for each in value if isinstance(each, dict)]
     return [value] if isinstance(value, dict) else []
 
 
-def _reads(node: Node) -> Iterator[tuple[str, str]]:
-    # How a window is divided and ordered says which rows are read, not what of them.
+def _reads(node: SqlNode) -> Iterator[tuple[str, str]]:
+    # The partitions and the order of a window choose rows; the value does not come from them.
     for each in _walk(node, without=("partitions", "orders")):
         if each.get("class") == "COLUMN_REF":
             *aliases, name = each["column_names"]
             yield (aliases[-1].lower() if aliases else "", name)
 
 
-def _walk(node: object, without: tuple[str, ...] = ()) -> Iterator[Node]:
+def _walk(node: object, without: tuple[str, ...] = ()) -> Iterator[SqlNode]:
     if isinstance(node, dict):
         yield node
         for key, value in node.items():

@@ -1,4 +1,4 @@
-"""A stop on a customer's way: relations, how many rows they have of the customer, the newest."""
+"""A stop of a trace: for each relation the number of the customer's rows, and the newest rows."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from ml.workspace.manifest import Node
 from ml.workspace.sql import quoted, quoted_relation
 
 SHOWN = 3
-TELLING = 5
+LEADING_COLUMNS = 5
 MOMENTS = ("event_time", "event_timestamp", "as_of")
 MONTHS = ("feature_month", "snapshot_month", "label_month")
 KEYS = ("customer_id", *MOMENTS, *MONTHS, "month_version")
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a relation has of the customer: the number of rows, and a few, the newest first."""
+class CustomerRows:
+    """The customer's rows in a relation: how many, and the values of a few, the newest first."""
 
     relation: str
     rows: int
@@ -29,17 +29,17 @@ class Found:
 
 @dataclass(frozen=True)
 class Stop:
-    """One of the eight stops: what is found there, and what is absent, and why."""
+    """One of the eight stops: the relations with rows of the customer, and why others have none."""
 
     number: int
     title: str
-    found: tuple[Found, ...]
+    found: tuple[CustomerRows, ...]
     absent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Scope:
-    """The warehouse, the project's nodes by relation, the customer and the moment of knowledge.
+    """What a trace reads: the warehouse, the dbt nodes by relation, the customer, the moment.
 
     `catalog` holds the columns of each relation of the warehouse.
     `ids` are the customer's own ids in each source, `lags` the days after which a source's records
@@ -68,10 +68,10 @@ class Scope:
             if name.startswith(f"{schema}.") and needed in columns
         )
 
-    def known(self, columns: Sequence[str], source: str | None) -> "Known":
-        """Return how a relation with these columns is limited to what was known."""
+    def as_of_filter(self, columns: Sequence[str], source: str | None) -> "AsOfFilter":
+        """Return the limit to rows known at `as_of`, for a relation with these columns."""
         column = next((each for each in (*MOMENTS, *MONTHS) if each in columns), "")
-        return Known(column, self.lags.get(source or "", 0), self.as_of)
+        return AsOfFilter(column, self.lags.get(source or "", 0), self.as_of)
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
@@ -79,8 +79,8 @@ class Scope:
 
 
 @dataclass(frozen=True)
-class Known:
-    """When rows of a relation became known: by a moment, by the end of a month, or unknown."""
+class AsOfFilter:
+    """Limits rows to those known at `as_of` by a column of moments or months, if there is one."""
 
     column: str
     lag_days: int
@@ -94,53 +94,57 @@ class Known:
         moment = f"timestamp '{self.as_of:%Y-%m-%d %H:%M:%S}' - to_days({self.lag_days})"
         if self.column in MONTHS:
             return f"{quoted(self.column)} + interval 1 month <= {moment}"
-        # What happens at the very moment is not known yet; what is said to be known at it, is.
+        # An event at `as_of` itself is not known yet; a row with an as-of moment equal to it is.
         return f"{quoted(self.column)} {'<' if self.column == 'event_time' else '<='} {_at(self)}"
 
     @property
     def order(self) -> str:
-        """SQL that puts the newest row first."""
+        """SQL that orders the newest row first."""
         return f"{quoted(self.column)} desc" if self.column else "all"
 
 
-def _at(known: Known) -> str:
+def _at(known: AsOfFilter) -> str:
     lag = known.lag_days if known.column == "event_time" else 0
     return f"timestamp '{known.as_of:%Y-%m-%d %H:%M:%S}' - to_days({lag})"
 
 
 @dataclass(frozen=True)
-class Which:
-    """Which rows of a relation, and in what order: SQL, with the values of its parameters."""
+class RowSelection:
+    """A condition on rows and their order, as SQL with the values of its parameters."""
 
     where: str
     values: tuple[object, ...]
     order: str
 
 
-def of_customer(
-    scope: Scope, relation: str, known: Known, columns: Sequence[str] | None = None
-) -> Found:
-    """Return the customer's rows in a relation that has `customer_id`, with telling columns."""
+def customer_rows(
+    scope: Scope, relation: str, known: AsOfFilter, columns: Sequence[str] | None = None
+) -> CustomerRows:
+    """Return the customer's rows in a relation; without `columns`, times and leading columns."""
     shown = columns if columns is not None else _shown(scope.columns(relation))
     where = f"where customer_id = ? and {known.condition}"
-    return newest(scope, relation, shown, Which(where, (scope.customer,), known.order))
+    return newest_rows(scope, relation, shown, RowSelection(where, (scope.customer,), known.order))
 
 
-def newest(scope: Scope, relation: str, columns: Sequence[str], which: Which) -> Found:
+def newest_rows(
+    scope: Scope, relation: str, columns: Sequence[str], selection: RowSelection
+) -> CustomerRows:
     """Return how many rows there are, and the first few of them, in these columns."""
     name = quoted_relation(relation)
-    count = int(scope.query(f"select count(*) from {name} {which.where}", *which.values)[0][0])
+    count = int(
+        scope.query(f"select count(*) from {name} {selection.where}", *selection.values)[0][0]
+    )
     listed = ", ".join(quoted(column) for column in columns) or "*"
-    sql = f"select {listed} from {name} {which.where} order by {which.order} limit {SHOWN}"
-    rows = scope.query(sql, *which.values) if count else []
-    return Found(relation, count, tuple(columns), tuple(rows))
+    sql = f"select {listed} from {name} {selection.where} order by {selection.order} limit {SHOWN}"
+    rows = scope.query(sql, *selection.values) if count else []
+    return CustomerRows(relation, count, tuple(columns), tuple(rows))
 
 
-def telling(columns: Sequence[str], count: int = TELLING) -> list[str]:
-    """Return the columns that say most by themselves: no keys, the whole before its slices."""
+def leading_columns(columns: Sequence[str], count: int = LEADING_COLUMNS) -> list[str]:
+    """Return the first columns without keys, totals before their slices (fewest `__` first)."""
     useful = [each for each in columns if each not in KEYS and not each.startswith("_")]
     return sorted(useful, key=lambda each: each.count("__"))[:count]
 
 
 def _shown(columns: Sequence[str]) -> list[str]:
-    return [each for each in (*MONTHS, *MOMENTS) if each in columns] + telling(columns)
+    return [each for each in (*MONTHS, *MOMENTS) if each in columns] + leading_columns(columns)

@@ -1,4 +1,4 @@
-"""One customer's way from raw files to marts, in the eight stops of `docs/walkthrough.md`."""
+"""Traces one customer from raw files to marts, in the eight stops of `docs/walkthrough.md`."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,8 +15,8 @@ from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
 
 NEAREST = 5
-# Every id by which somebody may be asked for, with the customer that it means.
-IDS = (
+# Every id of every source with its customer; source is null for company-wide ids.
+ALL_IDS = (
     "(select source, source_id as id, customer_id from landed.workspace__identities "
     "union select null, customer_id, customer_id from intermediate.int_customer_sources)"
 )
@@ -82,7 +82,7 @@ def identify(connection: duckdb.DuckDBPyConnection, asked: str) -> str:
         AlmanacError: nobody has this id (the nearest are named), or several customers have it.
     """
     found = connection.execute(
-        f"select source, customer_id from {IDS} where id = ? order by all", [asked.strip()]
+        f"select source, customer_id from {ALL_IDS} where id = ? order by all", [asked.strip()]
     ).fetchall()
     if any(source is None for source, _ in found):
         return asked.strip()
@@ -96,7 +96,7 @@ def identify(connection: duckdb.DuckDBPyConnection, asked: str) -> str:
             f"Ask for one of them: ml trace {found[0][1]}",
         )
     near = connection.execute(
-        f"select id from {IDS} group by id "
+        f"select id from {ALL_IDS} group by id "
         f"order by jaro_winkler_similarity(id, ?) desc, id limit {NEAREST}",
         [asked.strip()],
     ).fetchall()
@@ -109,7 +109,7 @@ def identify(connection: duckdb.DuckDBPyConnection, asked: str) -> str:
 
 def _ids(connection: duckdb.DuckDBPyConnection, customer: str) -> dict[str, tuple[str, ...]]:
     """Return the ids under which each source may know the customer."""
-    # Without a line in identities.csv a source's own id is the company's.
+    # Without a row in identities.csv, a source's own id is the company-wide id.
     rows = connection.execute(
         "select source, list(source_id order by source_id) from ("
         "select source, source_id from landed.workspace__identities where customer_id = $1 "

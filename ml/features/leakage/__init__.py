@@ -1,4 +1,4 @@
-"""Proofs about a workspace that anyone can repeat: `ml audit`."""
+"""The leakage audit: a repeatable proof that features do not use later data (`ml audit`)."""
 
 from ml.features.leakage.leakage_audit import audit_leakage
 from ml.features.leakage.proof import Proof

@@ -1,4 +1,4 @@
-"""A copy of a workspace's settings and raw files, other from an instant on."""
+"""A copy of a workspace's settings and raw files, with rows from an instant on corrupted."""
 
 import hashlib
 import os
@@ -22,8 +22,8 @@ CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Job:
-    """A workspace with its warehouse open, the instant (UTC), and the folder of the copy."""
+class CorruptionJob:
+    """What to corrupt: a workspace, its open warehouse, the instant (UTC), the copy's folder."""
 
     connection: duckdb.DuckDBPyConnection
     ws: Workspace
@@ -33,7 +33,7 @@ class Job:
 
 @dataclass(frozen=True)
 class RawProof:
-    """What was done to a raw file: its rows, how many were corrupted, its hashes, and why so."""
+    """What was done to a raw file: rows, corrupted rows, hashes before and after, the reason."""
 
     file: str
     source: str
@@ -46,7 +46,7 @@ class RawProof:
 
 
 def refuse_changed(connection: duckdb.DuckDBPyConnection, ws: Workspace) -> None:
-    """Return quietly where the warehouse was built from the raw files as they are now.
+    """Refuse to go on unless the warehouse was built from the raw files as they are now.
 
     Raises:
         AlmanacError: a file was changed or taken away after the last build.
@@ -62,7 +62,7 @@ def refuse_changed(connection: duckdb.DuckDBPyConnection, ws: Workspace) -> None
             )
 
 
-def corrupted_copy(job: Job, tables: Sequence[RawTable]) -> list[RawProof]:
+def corrupted_copy(job: CorruptionJob, tables: Sequence[RawTable]) -> list[RawProof]:
     """Write a workspace that equals the job's before its instant and differs from then on.
 
     Files without anything to corrupt are links to the originals.
@@ -86,7 +86,7 @@ def corrupted_copy(job: Job, tables: Sequence[RawTable]) -> list[RawProof]:
     return proofs
 
 
-def _file(job: Job, table: RawTable, file: str, counts: tuple[int, int]) -> RawProof:
+def _file(job: CorruptionJob, table: RawTable, file: str, counts: tuple[int, int]) -> RawProof:
     rows, corrupted = counts
     if not corrupted:
         key = (table.source, table.name, file)
@@ -111,7 +111,7 @@ def _file(job: Job, table: RawTable, file: str, counts: tuple[int, int]) -> RawP
     )
 
 
-def _linked(job: Job, key: tuple[str, str, str], rows: int, treatment: str) -> RawProof:
+def _linked(job: CorruptionJob, key: tuple[str, str, str], rows: int, treatment: str) -> RawProof:
     source, target = job.ws.raw / key[2], job.home / "raw" / key[2]
     target.parent.mkdir(parents=True, exist_ok=True)
     os.symlink(source, target)
@@ -134,7 +134,7 @@ def _after(table: RawTable, at: datetime) -> str:
     return "_error is null" if table.snapshot and table.snapshot >= at else "false"
 
 
-def _counts(job: Job, table: RawTable) -> dict[str, tuple[int, int]]:
+def _counts(job: CorruptionJob, table: RawTable) -> dict[str, tuple[int, int]]:
     """Each file's rows, and how many of them are to be corrupted."""
     rows = job.connection.execute(
         f"select _file, count(*), count(*) filter ({_after(table, job.at)}) "
@@ -143,7 +143,7 @@ def _counts(job: Job, table: RawTable) -> dict[str, tuple[int, int]]:
     return {file: (total, after) for file, total, after in rows}
 
 
-def _lines(job: Job, table: RawTable, file: str) -> set[int]:
+def _lines(job: CorruptionJob, table: RawTable, file: str) -> set[int]:
     """The lines on which the rows to be corrupted begin."""
     found = job.connection.execute(
         f"select _row from {table.landed} "
@@ -153,7 +153,7 @@ def _lines(job: Job, table: RawTable, file: str) -> set[int]:
     return set(found["_row"].tolist())
 
 
-def _write_settings(job: Job) -> None:
+def _write_settings(job: CorruptionJob) -> None:
     settings = {name: each for name, each in job.ws.settings.items() if name != "raw"}
     for name, each in settings.items():
         # A mapping's path is relative to the workspace.

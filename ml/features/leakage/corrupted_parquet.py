@@ -1,6 +1,6 @@
-"""Parquet files with every row, or array element, at or after an instant made into another one.
+"""Corrupts Parquet files: every row, or array element, at or after an instant gets other values.
 
-DuckDB rewrites a file as a stream: what is earlier passes through, in its order.
+DuckDB rewrites a file as a stream; earlier rows are copied in their order.
 """
 
 from collections.abc import Mapping
@@ -15,16 +15,17 @@ from ml.features.leakage.time_sql import WHOLE, as_file_time, file_time, is_numb
 from ml.workspace.sql import literal, quoted
 
 NUMBER, AFTER, COPY, PLACES = "_audit_number", "_audit_after", "_audit_copy", "_audit_places"
-# More values than these are amounts, not codes.
-CODES = 256
+# A column with more distinct values holds amounts, not codes.
+MOST_CODES = 256
 POOL_ROWS = 100_000
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of a file and the type of one of its values.
+class ParquetColumn:
+    """A column to corrupt.
 
-    `pooled` values to choose from are in the variable `pool`. A flag is 0 or 1.
+    `kind` is the DuckDB type of a value (of an element in the array form). The SQL variable `pool`
+    holds `pooled` values to replace others with; a flag has only the values 0 and 1.
     """
 
     name: str
@@ -35,15 +36,15 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Job:
-    """A file of a table, the instant (UTC), the column of its time, and the columns to change."""
+class ParquetRewrite:
+    """A file to corrupt: table, instant (UTC), scan, column of the time, columns to change."""
 
     table: RawTable
     at: datetime
     scan: str
     time: str | None
     time_kind: str
-    columns: tuple[Column, ...]
+    columns: tuple[ParquetColumn, ...]
 
     def after(self, value: str) -> str:
         """SQL of whether a time is at or after the instant."""
@@ -68,51 +69,53 @@ def rewrite(
     kind = kinds[time] if time else ""
     arrays = table.arrays and kind.endswith("[]")
     columns = tuple(_columns(connection, table, scan, kinds, arrays))
-    job = Job(table, at, scan, time, kind.removesuffix("[]") if arrays else kind, columns)
-    query = _arrays(job) if arrays else _rows(job)
+    task = ParquetRewrite(
+        table, at, scan, time, kind.removesuffix("[]") if arrays else kind, columns
+    )
+    query = _arrays(task) if arrays else _rows(task)
     connection.execute(f"copy ({query}) to {literal(target)} (format parquet)")
 
 
-def _rows(job: Job) -> str:
+def _rows(task: ParquetRewrite) -> str:
     """SQL of a file with one row an event."""
-    after = job.after(quoted(job.time)) if job.time else "true"
+    after = task.after(quoted(task.time)) if task.time else "true"
     changed = [
-        f"case when {AFTER} then {_other(job, column, quoted(column.name), NUMBER)} "
+        f"case when {AFTER} then {_corrupted_value(task, column, quoted(column.name), NUMBER)} "
         f"else {quoted(column.name)} end as {quoted(column.name)}"
-        for column in job.columns
+        for column in task.columns
     ]
     copies = "1"
-    if job.table.is_dated:
-        copies = f"case when {AFTER} then coalesce([0, 2][{_pick(NUMBER, 10)}], 1) else 1 end"
+    if task.table.is_dated:
+        copies = f"case when {AFTER} then coalesce([0, 2][{_hash_pick(NUMBER, 10)}], 1) else 1 end"
     return (
         f"select * exclude ({NUMBER}, {AFTER}, {COPY}){_replace(changed)} "
         f"from (select *, unnest(range({copies})) as {COPY} "
         f"from (select * exclude (file_row_number), file_row_number as {NUMBER}, "
-        f"{after} as {AFTER} from {job.scan}))"
+        f"{after} as {AFTER} from {task.scan}))"
     )
 
 
-def _arrays(job: Job) -> str:
+def _arrays(task: ParquetRewrite) -> str:
     """SQL of a file with one row a customer and one element an event in each of its columns."""
-    times = quoted(str(job.time))
-    after = job.after(f"{times}[i]")
+    times = quoted(str(task.time))
+    after = task.after(f"{times}[i]")
     seed = f"({NUMBER} * 1000003 + i)"
     changed = []
-    for column in job.columns:
+    for column in task.columns:
         name = quoted(column.name)
-        other = _other(job, column, f"{name}[i]", seed)
+        other = _corrupted_value(task, column, f"{name}[i]", seed)
         changed.append(
             f"case when {times} is null then {name} else list_transform({PLACES}, "
             f"lambda i: case when {after} then {other} else {name}[i] end) end as {name}"
         )
     places = (
         f"flatten(list_transform(range(1, coalesce(len({times}), 0) + 1), lambda i: "
-        f"case when {after} then coalesce([[], [i, i]][{_pick(seed, 10)}], [i]) else [i] end))"
+        f"case when {after} then coalesce([[], [i, i]][{_hash_pick(seed, 10)}], [i]) else [i] end))"
     )
     return (
         f"select * exclude ({NUMBER}, {PLACES}){_replace(changed)} "
         f"from (select * exclude (file_row_number), file_row_number as {NUMBER}, "
-        f"{places} as {PLACES} from {job.scan})"
+        f"{places} as {PLACES} from {task.scan})"
     )
 
 
@@ -120,27 +123,27 @@ def _replace(changed: list[str]) -> str:
     return f" replace ({', '.join(changed)})" if changed else ""
 
 
-def _other(job: Job, column: Column, value: str, seed: str) -> str:
+def _corrupted_value(task: ParquetRewrite, column: ParquetColumn, value: str, seed: str) -> str:
     """SQL of another value of the same kind."""
     salted = f"{seed}, {literal(column.name)}"
-    if column.name != job.time:
-        return f"cast({_altered(value, column, salted)} as {column.kind})"
-    if job.table.is_period or job.table.span is None:
+    if column.name != task.time:
+        return f"cast({_other_value(value, column, salted)} as {column.kind})"
+    if task.table.is_period or task.table.span is None:
         return value
-    end = f"epoch_us({timestamp(job.table.span[1])})"
-    start = f"epoch_us({timestamp(job.at)})"
+    end = f"epoch_us({timestamp(task.table.span[1])})"
+    start = f"epoch_us({timestamp(task.at)})"
     now = f"epoch_us({file_time(value, column.kind)})"
-    # The earliest become the latest; an eighth falls on the very first instant.
-    moved = f"case when {_pick(salted, 8)} = 1 then {start} else {start} + {end} - {now} end"
+    # Times are mirrored within the span; an eighth falls on the instant itself.
+    moved = f"case when {_hash_pick(salted, 8)} = 1 then {start} else {start} + {end} - {now} end"
     return as_file_time(f"make_timestamp({moved})", column.kind)
 
 
-def _altered(value: str, column: Column, seed: str) -> str:
+def _other_value(value: str, column: ParquetColumn, seed: str) -> str:
     """SQL of a value of the column's type that is not `value`; null where nothing else is known."""
     kind = column.kind
     if kind.endswith("[]"):
         each = f"e{kind.count('[]')}"
-        inner = _altered(each, Column(column.name, kind[:-2], "", 0, False), seed)
+        inner = _other_value(each, ParquetColumn(column.name, kind[:-2], "", 0, False), seed)
         return f"list_transform({value}, lambda {each}: {inner})"
     if column.is_flag:
         return f"1 - coalesce({value}, 0)"
@@ -148,27 +151,28 @@ def _altered(value: str, column: Column, seed: str) -> str:
         one, following = (_pooled(column, seed, step) for step in (0, 1))
         return f"case when {one} is distinct from {value} then {one} else {following} end"
     if is_number(kind):
-        return _altered_number(f"coalesce({value}, 1)", kind, seed)
+        return _other_number(f"coalesce({value}, 1)", kind, seed)
     if kind.startswith(("DATE", "TIMESTAMP")):
-        return f"{value} + to_days(cast({_pick(seed, 28)} as integer))"
+        return f"{value} + to_days(cast({_hash_pick(seed, 28)} as integer))"
     others = {"BOOLEAN": f"not coalesce({value}, true)", "VARCHAR": f"coalesce({value}, '') || '~'"}
     return others.get(kind, "null")
 
 
-def _altered_number(value: str, kind: str, seed: str) -> str:
-    # Narrow and unsigned types may have no room for the first.
+def _other_number(value: str, kind: str, seed: str) -> str:
+    # The first may be out of range for narrow and unsigned types.
+    negated = f"try_cast(-3.0 * {value} - 7 as {kind})"
     return (
-        f"coalesce(case when {_pick(seed, 2)} = 1 then try_cast(-3.0 * {value} - 7 as {kind}) end, "
+        f"coalesce(case when {_hash_pick(seed, 2)} = 1 then {negated} end, "
         f"try_cast(2.0 * {value} + 11 as {kind}), {value} // 2)"
     )
 
 
-def _pooled(column: Column, seed: str, step: int) -> str:
+def _pooled(column: ParquetColumn, seed: str, step: int) -> str:
     place = f"1 + (hash({seed}) % {column.pooled} + {step}) % {column.pooled}"
     return f"getvariable({literal(column.pool)})[cast({place} as bigint)]"
 
 
-def _pick(seed: str, sides: int) -> str:
+def _hash_pick(seed: str, sides: int) -> str:
     """SQL of a number from 1 to `sides`, the same for the same seed."""
     return f"cast(1 + hash({seed}) % {sides} as bigint)"
 
@@ -179,11 +183,11 @@ def _columns(
     scan: str,
     kinds: Mapping[str, str],
     arrays: bool,
-) -> list[Column]:
+) -> list[ParquetColumn]:
     """The columns to change: in the array form, those that hold an element an event."""
-    places = {_name_in_file(table, place, kinds) for place in table.places}
+    places = {_name_in_file(table, place, kinds) for place in table.kept_columns}
     declared = {name for names in table.names.values() for name in names}
-    found: list[Column] = []
+    found: list[ParquetColumn] = []
     for name, kind in kinds.items():
         if name in places or (arrays and not (kind.endswith("[]") and name in declared)):
             continue
@@ -193,17 +197,17 @@ def _columns(
         if element in WHOLE or element == "VARCHAR":
             size = _fill_pool(connection, pool, value, scan)
             is_flag = element in WHOLE and _holds_flags(connection, pool)
-        found.append(Column(name, element, pool, 0 if size > CODES else size, is_flag))
+        found.append(ParquetColumn(name, element, pool, 0 if size > MOST_CODES else size, is_flag))
     return found
 
 
 def _fill_pool(connection: duckdb.DuckDBPyConnection, pool: str, value: str, scan: str) -> int:
-    """Keep a column's values, where they are few, in a variable; return how many they are."""
+    """Set a variable to at most MOST_CODES + 1 distinct values of a column; return their number."""
     values = f"select {value} as value from {scan} limit {POOL_ROWS}"
     distinct = f"select distinct value from ({values}) where value is not null"
     connection.execute(
         f"set variable {pool} = (select list(value order by value) from "
-        f"(select value from ({distinct}) order by hash(value) limit {CODES + 1}))"
+        f"(select value from ({distinct}) order by hash(value) limit {MOST_CODES + 1}))"
     )
     [(size,)] = connection.execute(f"select len(getvariable({literal(pool)}))").fetchall()
     return int(size or 0)
@@ -223,7 +227,7 @@ def _name_in_file(table: RawTable, name: str | None, kinds: Mapping[str, str]) -
 
 
 def _scan(path: Path) -> str:
-    # DuckDB reads globs: a path is taken for itself.
+    # DuckDB reads globs: their characters are escaped.
     exact = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
     return (
         f"read_parquet({literal(exact)}, hive_partitioning = false, file_row_number = true, "

@@ -1,4 +1,4 @@
-"""Feature rows of two warehouses side by side: those known at an instant, and those of later."""
+"""Compares the feature rows of two warehouses: those known at an instant, and later ones."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,17 +15,17 @@ from ml.workspace.sql import literal, quoted, quoted_relation
 from ml.workspace.warehouse import open_warehouse
 
 KEYS = ("customer_id", "feature_month", "event_timestamp")
-# What a build leaves beside the features: a hash of all that a month was built from.
-MARKS = ("month_version",)
+# Columns that are no features: the hash of all that a month was built from.
+NOT_FEATURES = ("month_version",)
 COLUMNS_AT_ONCE = 50
-# Sums of other rows are added up in another order: the last bits of a value say nothing.
+# Floating-point sums depend on the order of the rows: the last bits of a value mean nothing.
 RELATIVE = 1e-6
 OF_LARGEST = 1e-9
 
 
 @dataclass(frozen=True)
-class Family:
-    """A relation of features as the catalogue has it, and the dbt model and source behind it."""
+class AuditedFamily:
+    """A feature family in the catalogue: its relation, its dbt model and its source."""
 
     name: str
     relation: str
@@ -34,8 +34,12 @@ class Family:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """How many rows differ: known at the instant (beyond or within rounding), and of later."""
+class FeatureDifference:
+    """How many rows of a feature differ: `before` and `rounded` among those known at the instant.
+
+    `before` differ by more than rounding, `rounded` by no more; `after` counts the later rows that
+    differ. `example` is the first row of `before`.
+    """
 
     before: int
     rounded: int
@@ -44,8 +48,8 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Sides:
-    """A relation in an open warehouse, the same exported from another one, and the instant."""
+class ComparedRelation:
+    """A relation in an open warehouse, the same relation exported from another, and the instant."""
 
     connection: duckdb.DuckDBPyConnection
     here: str
@@ -58,7 +62,7 @@ class Sides:
         return f"event_timestamp <= {timestamp(self.at)}"
 
     def joined(self, names: Sequence[str]) -> str:
-        """SQL of the rows that both sides have, known since the same instant."""
+        """SQL that joins the rows of both sides on all keys."""
         columns = ", ".join(quoted(name) for name in (*KEYS, *names))
         return (
             f"(select {columns} from {self.here}) as a "
@@ -72,7 +76,7 @@ class Sides:
 class RelationProof:
     """A relation's rows known at the instant: counts and hashes in both warehouses.
 
-    Hashes take numbers down to a millionth of their feature's largest: the last bits are rounding.
+    Hashes round numbers to a millionth of the feature's largest value.
     """
 
     relation: str
@@ -84,10 +88,10 @@ class RelationProof:
     hash: str
     hash_in_copy: str
     rows_after: int
-    differences: dict[str, Difference] = field(repr=False)
+    differences: dict[str, FeatureDifference] = field(repr=False)
 
 
-def export(warehouse: Path, families: Sequence[Family], folder: Path) -> None:
+def export(warehouse: Path, families: Sequence[AuditedFamily], folder: Path) -> None:
     """Write the families' relations in `warehouse` to `folder`, one Parquet file each.
 
     Views name their warehouse by its file's name, which is the same for both: attached beside the
@@ -103,7 +107,7 @@ def export(warehouse: Path, families: Sequence[Family], folder: Path) -> None:
 
 
 def compare(
-    warehouse: Path, families: Sequence[Family], folder: Path, at: datetime
+    warehouse: Path, families: Sequence[AuditedFamily], folder: Path, at: datetime
 ) -> Iterator[RelationProof]:
     """Yield each family's rows in `warehouse` compared with those exported to `folder`.
 
@@ -120,15 +124,15 @@ def compare(
 
 
 def _relation(
-    connection: duckdb.DuckDBPyConnection, family: Family, exported: Path, at: datetime
+    connection: duckdb.DuckDBPyConnection, family: AuditedFamily, exported: Path, at: datetime
 ) -> RelationProof:
     here, there = quoted_relation(family.relation), f"read_parquet({literal(exported)})"
-    sides = Sides(connection, here, there, at)
-    kinds = _common_kinds(sides, family.relation)
-    features = {name: kinds[name] for name in kinds if name not in (*KEYS, *MARKS)}
-    rows = _rows(sides)
+    compared = ComparedRelation(connection, here, there, at)
+    kinds = _common_kinds(compared, family.relation)
+    features = {name: kinds[name] for name in kinds if name not in (*KEYS, *NOT_FEATURES)}
+    rows = _rows(compared)
     names = [name for name, kind in features.items() if is_number(kind)]
-    digits = _digits(sides, names) if names else []
+    digits = _digits(compared, names) if names else []
     return RelationProof(
         relation=family.relation,
         family=family.name,
@@ -136,16 +140,16 @@ def _relation(
         rows_in_copy=rows[1],
         only_here=rows[2],
         only_in_copy=rows[3],
-        hash=_hash(sides, here, names, digits),
-        hash_in_copy=_hash(sides, there, names, digits),
+        hash=_hash(compared, here, names, digits),
+        hash_in_copy=_hash(compared, there, names, digits),
         rows_after=rows[4],
-        differences=_differences(sides, features),
+        differences=_differences(compared, features),
     )
 
 
-def _common_kinds(sides: Sides, name: str) -> dict[str, str]:
+def _common_kinds(compared: ComparedRelation, name: str) -> dict[str, str]:
     """Columns and types, where both sides have the same columns and the keys are among them."""
-    kinds, there = (_kinds(sides.connection, each) for each in (sides.here, sides.there))
+    kinds, there = (_kinds(compared.connection, each) for each in (compared.here, compared.there))
     lacking = sorted((set(KEYS) | kinds.keys() | there.keys()) - (kinds.keys() & there.keys()))
     if lacking:
         raise NotBuilt(
@@ -155,47 +159,51 @@ def _common_kinds(sides: Sides, name: str) -> dict[str, str]:
     return kinds
 
 
-def _differences(sides: Sides, features: Mapping[str, str]) -> dict[str, Difference]:
-    """Count the unequal values of every feature; look closer at features that have any."""
+def _differences(
+    compared: ComparedRelation, features: Mapping[str, str]
+) -> dict[str, FeatureDifference]:
+    """Count the unequal values of every feature, and those beyond rounding where there are any."""
     names = list(features)
     result = {}
     for start in range(0, len(names), COLUMNS_AT_ONCE):
         some = names[start : start + COLUMNS_AT_ONCE]
-        for name, before, after in _counts(sides, some):
-            found = _closer(sides, name, features[name]) if before else (0, None)
-            result[name] = Difference(found[0], before - found[0], after, found[1])
+        for name, before, after in _counts(compared, some):
+            found = _beyond_rounding(compared, name, features[name]) if before else (0, None)
+            result[name] = FeatureDifference(found[0], before - found[0], after, found[1])
     return result
 
 
-def _counts(sides: Sides, names: Sequence[str]) -> list[tuple[str, int, int]]:
+def _counts(compared: ComparedRelation, names: Sequence[str]) -> list[tuple[str, int, int]]:
     """Return (feature, unequal values known at the instant, unequal values of later)."""
     counts = []
     for name in names:
         unequal = f"a.{quoted(name)} is distinct from b.{quoted(name)}"
         counts += [
-            f"count(*) filter (a.{sides.known} and {unequal})",
-            f"count(*) filter (not (a.{sides.known}) and {unequal})",
+            f"count(*) filter (a.{compared.known} and {unequal})",
+            f"count(*) filter (not (a.{compared.known}) and {unequal})",
         ]
-    query = f"select {', '.join(counts)} from {sides.joined(names)}"
-    found = sides.connection.execute(query).fetchall()[0]
+    query = f"select {', '.join(counts)} from {compared.joined(names)}"
+    found = compared.connection.execute(query).fetchall()[0]
     return list(zip(names, found[::2], found[1::2], strict=True))
 
 
-def _closer(sides: Sides, name: str, kind: str) -> tuple[int, dict[str, Any] | None]:
-    """Count what is no rounding, and take the first customer and month of it as an example."""
+def _beyond_rounding(
+    compared: ComparedRelation, name: str, kind: str
+) -> tuple[int, dict[str, Any] | None]:
+    """Count the values that differ by more than rounding, with the first of them as an example."""
     mine, other = f"a.{quoted(name)}", f"b.{quoted(name)}"
     unequal = f"{mine} is distinct from {other}"
     if is_number(kind):
         largest = (
-            f"(select max(abs({quoted(name)})) from {sides.here} where isfinite({quoted(name)}))"
+            f"(select max(abs({quoted(name)})) from {compared.here} where isfinite({quoted(name)}))"
         )
         close = (
             f"greatest({RELATIVE} * greatest(abs({mine}), abs({other})), {OF_LARGEST} * {largest})"
         )
         unequal += f" and not coalesce(abs({mine} - {other}) <= {close}, false)"
-    rows = sides.connection.execute(
+    rows = compared.connection.execute(
         f"select a.customer_id, a.feature_month, {mine}, {other}, count(*) over () "
-        f"from {sides.joined([name])} where a.{sides.known} and {unequal} "
+        f"from {compared.joined([name])} where a.{compared.known} and {unequal} "
         "order by a.feature_month, a.customer_id limit 1"
     ).fetchall()
     for customer, month, value, other_value, count in rows:
@@ -204,36 +212,39 @@ def _closer(sides: Sides, name: str, kind: str) -> tuple[int, dict[str, Any] | N
     return 0, None
 
 
-def _rows(sides: Sides) -> tuple[int, ...]:
+def _rows(compared: ComparedRelation) -> tuple[int, ...]:
     """Count the rows known at the instant on either side and on it only, and those of later."""
     keys = ", ".join(KEYS)
-    here = f"select {keys} from {sides.here} where {sides.known}"
-    there = f"select {keys} from {sides.there} where {sides.known}"
+    here = f"select {keys} from {compared.here} where {compared.known}"
+    there = f"select {keys} from {compared.there} where {compared.known}"
     only = (f"{here} except all {there}", f"{there} except all {here}")
-    later = f"select {keys} from {sides.here} where not ({sides.known})"
+    later = f"select {keys} from {compared.here} where not ({compared.known})"
     counts = ", ".join(f"(select count(*) from ({q}))" for q in (here, there, *only, later))
-    return tuple(sides.connection.execute(f"select {counts}").fetchall()[0])
+    return tuple(compared.connection.execute(f"select {counts}").fetchall()[0])
 
 
-def _hash(sides: Sides, name: str, features: Sequence[str], digits: Sequence[int]) -> str:
+def _hash(
+    compared: ComparedRelation, name: str, features: Sequence[str], digits: Sequence[int]
+) -> str:
     """Hash the rows known at the instant; neither their order nor rounding changes the hash."""
     values = [
         f"round(cast({quoted(each)} as double), {places}) + 0.0"
         for each, places in zip(features, digits, strict=True)
     ]
     columns = ", ".join([*KEYS, *values])
-    [(value,)] = sides.connection.execute(
-        f"select coalesce(sum(cast(hash({columns}) as hugeint)), 0) from {name} where {sides.known}"
+    [(value,)] = compared.connection.execute(
+        f"select coalesce(sum(cast(hash({columns}) as hugeint)), 0) from {name} "
+        f"where {compared.known}"
     ).fetchall()
     return f"{value:x}"
 
 
-def _digits(sides: Sides, features: Sequence[str]) -> list[int]:
+def _digits(compared: ComparedRelation, features: Sequence[str]) -> list[int]:
     """How many decimals of each feature are hashed: down to a millionth of its largest value."""
     values = [f"cast({quoted(each)} as double)" for each in features]
     largest = ", ".join(f"max(abs({value})) filter (isfinite({value}))" for value in values)
-    query = f"select {largest} from {sides.here} where {sides.known}"
-    found = sides.connection.execute(query).fetchall()[0]
+    query = f"select {largest} from {compared.here} where {compared.known}"
+    found = compared.connection.execute(query).fetchall()[0]
     return [6 - floor(log10(value)) if value else 0 for value in found]
 
 

@@ -1,4 +1,4 @@
-"""The instant of an audit: one with feature rows on both sides and raw rows after it."""
+"""The instant of an audit, with feature rows before and after it and raw rows after it."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from ml.workspace.errors import BadInput
 TOLERANCE_DAYS = 3
 
 
-def choose(tables: Sequence[RawTable], known: Sequence[datetime]) -> datetime:
+def default_instant(tables: Sequence[RawTable], known: Sequence[datetime]) -> datetime:
     """Return the first instant of the last complete month that has feature rows on both sides.
 
     Args:
@@ -21,11 +21,15 @@ def choose(tables: Sequence[RawTable], known: Sequence[datetime]) -> datetime:
         AlmanacError: no raw table carries times, or no such month exists.
     """
     first, last = _span(tables)
-    at = _month(last if (last + timedelta(TOLERANCE_DAYS + 1)).month != last.month else _back(last))
+    at = _month_start(
+        last
+        if (last + timedelta(TOLERANCE_DAYS + 1)).month != last.month
+        else _previous_month(last)
+    )
     while at > first:
         if min(known) <= at < max(known):
             return at
-        at = _back(at)
+        at = _previous_month(at)
     raise BadInput(
         f"The raw rows run from {first:%Y-%m-%d} to {last:%Y-%m-%d}: no month lies in them with "
         "feature rows known before it and after it, so nothing can be compared.",
@@ -33,7 +37,9 @@ def choose(tables: Sequence[RawTable], known: Sequence[datetime]) -> datetime:
     )
 
 
-def check(at: datetime, tables: Sequence[RawTable], known: Sequence[datetime]) -> datetime:
+def checked_instant(
+    at: datetime, tables: Sequence[RawTable], known: Sequence[datetime]
+) -> datetime:
     """Return `at` where feature rows were known by then and later, and raw rows follow it.
 
     Raises:
@@ -63,9 +69,9 @@ def _span(tables: Sequence[RawTable]) -> tuple[datetime, datetime]:
     return min(first for first, _ in spans), max(last for _, last in spans)
 
 
-def _month(at: datetime) -> datetime:
+def _month_start(at: datetime) -> datetime:
     return datetime(at.year, at.month, 1)
 
 
-def _back(at: datetime) -> datetime:
-    return _month(_month(at) - timedelta(days=1))
+def _previous_month(at: datetime) -> datetime:
+    return _month_start(_month_start(at) - timedelta(days=1))

@@ -1,4 +1,4 @@
-"""Proving that no feature looks ahead: change what comes later; nothing known earlier may move.
+"""Proves that no feature uses later data: later rows are changed, and no earlier value may differ.
 
 A workspace's raw files are copied with every row at or after an instant corrupted, features are
 built from the copy in a fresh warehouse, and every value known at the instant is compared with the
@@ -17,12 +17,23 @@ from typing import Any
 import duckdb
 from tqdm import tqdm
 
-from ml.features.leakage.corrupted_copy import Job, RawProof, corrupted_copy, refuse_changed
-from ml.features.leakage.differences import Difference, Family, RelationProof, compare, export
-from ml.features.leakage.instants import check, choose
-from ml.features.leakage.proof import Feature, Proof, write
+from ml.features.leakage.corrupted_copy import (
+    CorruptionJob,
+    RawProof,
+    corrupted_copy,
+    refuse_changed,
+)
+from ml.features.leakage.differences import (
+    AuditedFamily,
+    FeatureDifference,
+    RelationProof,
+    compare,
+    export,
+)
+from ml.features.leakage.instants import checked_instant, default_instant
+from ml.features.leakage.proof import FeatureVerdict, Proof, write_proof
 from ml.features.leakage.raw_tables import RawTable, read_tables
-from ml.features.leakage.rebuild import build
+from ml.features.leakage.rebuild import build_models
 from ml.workspace.errors import NotBuilt
 from ml.workspace.manifest import models, read_manifest, relation
 from ml.workspace.settings import Workspace, dbt_project
@@ -51,13 +62,13 @@ def audit_leakage(ws: Workspace, at: datetime | None = None, keep: bool = False)
         refuse_changed(connection, ws)
         families = _families(connection, ws)
         tables = read_tables(connection, manifest, ws, project)
-        known = _known(connection, families)
-        instant = check(at, tables, known) if at else choose(tables, known)
+        known = _feature_instants(connection, families)
+        instant = checked_instant(at, tables, known) if at else default_instant(tables, known)
         copy = emptied_folder(ws.home / "audit" / f".leakage-{instant:%Y-%m-%d}")
         try:
-            raw = corrupted_copy(Job(connection, ws, instant, copy), tables)
+            raw = corrupted_copy(CorruptionJob(connection, ws, instant, copy), tables)
             connection.close()
-            relations, stale = _compared(ws, project, families, instant, copy)
+            relations, stale = _compare_with_copy(ws, project, families, instant, copy)
         finally:
             if not keep:
                 shutil.rmtree(copy, ignore_errors=True)
@@ -70,7 +81,7 @@ def audit_leakage(ws: Workspace, at: datetime | None = None, keep: bool = False)
         features=tuple(_features(relations, stale)),
         blind_sources=tuple(_blind_sources(tables, raw, families, relations)),
     )
-    write(proof, ws.home)
+    write_proof(proof, ws.home)
     return proof
 
 
@@ -81,21 +92,24 @@ def emptied_folder(path: Path) -> Path:
     return path
 
 
-def _compared(
-    ws: Workspace, project: Path, families: Sequence[Family], at: datetime, copy: Path
+def _compare_with_copy(
+    ws: Workspace, project: Path, families: Sequence[AuditedFamily], at: datetime, copy: Path
 ) -> tuple[list[RelationProof], set[str]]:
     """The relations of the workspace beside those of the copy, and which features are stale."""
     models = sorted({family.model for family in families})
-    warehouse = build(project, copy, copy / "raw", models, "features of the corrupted copy")
+    warehouse = build_models(project, copy, copy / "raw", models, "features of the corrupted copy")
     export(warehouse, families, copy / "features")
-    relations = _all(ws.warehouse, families, copy / "features", at)
+    relations = _compare_families(ws.warehouse, families, copy / "features", at)
     if not any(_differs(each) for each in relations):
         return relations, set()
     fresh = emptied_folder(copy / "uncorrupted")
     settings = copy / "workspace.yml"
     shutil.copyfile(settings, fresh / settings.name)
-    warehouse = build(project, fresh, ws.raw, models, "features of the uncorrupted files")
-    clean = {each.relation: each for each in _all(warehouse, families, copy / "features", at)}
+    warehouse = build_models(project, fresh, ws.raw, models, "features of the uncorrupted files")
+    clean = {
+        each.relation: each
+        for each in _compare_families(warehouse, families, copy / "features", at)
+    }
     stale = {
         name
         for each in relations
@@ -103,16 +117,16 @@ def _compared(
         if found.before and not clean[each.relation].differences[name].before
     }
     # Rows that are there on one side only, and what leaks, are those of fresh builds.
-    return [_settled(each, clean[each.relation], stale) for each in relations], stale
+    return [_merge_stale(each, clean[each.relation], stale) for each in relations], stale
 
 
-def _settled(own: RelationProof, clean: RelationProof, stale: set[str]) -> RelationProof:
+def _merge_stale(own: RelationProof, clean: RelationProof, stale: set[str]) -> RelationProof:
     found = {n: own.differences[n] if n in stale else each for n, each in clean.differences.items()}
     return RelationProof(**{**vars(clean), "differences": found})
 
 
-def _all(
-    warehouse: Path, families: Sequence[Family], folder: Path, at: datetime
+def _compare_families(
+    warehouse: Path, families: Sequence[AuditedFamily], folder: Path, at: datetime
 ) -> list[RelationProof]:
     comparison = compare(warehouse, families, folder, at)
     return list(tqdm(comparison, total=len(families), desc="comparing features", leave=False))
@@ -123,7 +137,7 @@ def _differs(found: RelationProof) -> bool:
     return bool(rows) or any(each.before for each in found.differences.values())
 
 
-def _families(connection: duckdb.DuckDBPyConnection, ws: Workspace) -> list[Family]:
+def _families(connection: duckdb.DuckDBPyConnection, ws: Workspace) -> list[AuditedFamily]:
     """The relations that the catalogue lists.
 
     Raises:
@@ -141,7 +155,8 @@ def _families(connection: duckdb.DuckDBPyConnection, ws: Workspace) -> list[Fami
         what = f"No model makes {unknown[0]}" if unknown else "The workspace has no features"
         raise NotBuilt(f"{what}.", "Build the workspace: dbt build")
     return [
-        Family(family, name, known[name]["name"], _source(known[name])) for name, family in rows
+        AuditedFamily(family, name, known[name]["name"], _source(known[name]))
+        for name, family in rows
     ]
 
 
@@ -149,7 +164,9 @@ def _source(node: Mapping[str, Any]) -> str:
     return str((node["config"].get("meta") or {}).get("source") or "")
 
 
-def _known(connection: duckdb.DuckDBPyConnection, families: Sequence[Family]) -> list[datetime]:
+def _feature_instants(
+    connection: duckdb.DuckDBPyConnection, families: Sequence[AuditedFamily]
+) -> list[datetime]:
     """When feature rows became known: every distinct instant.
 
     Raises:
@@ -164,15 +181,15 @@ def _known(connection: duckdb.DuckDBPyConnection, families: Sequence[Family]) ->
     return sorted(found)
 
 
-def _features(relations: Sequence[RelationProof], stale: set[str]) -> list[Feature]:
+def _features(relations: Sequence[RelationProof], stale: set[str]) -> list[FeatureVerdict]:
     return [
-        Feature(name, each.family, each.relation, _verdict(name, found, stale), found)
+        FeatureVerdict(name, each.family, each.relation, _verdict(name, found, stale), found)
         for each in relations
         for name, found in each.differences.items()
     ]
 
 
-def _verdict(name: str, found: Difference, stale: set[str]) -> str:
+def _verdict(name: str, found: FeatureDifference, stale: set[str]) -> str:
     if found.before:
         return "stale" if name in stale else "leaks"
     return "clean" if found.after else "blind"
@@ -181,7 +198,7 @@ def _verdict(name: str, found: Difference, stale: set[str]) -> str:
 def _blind_sources(
     tables: Sequence[RawTable],
     raw: Sequence[RawProof],
-    families: Sequence[Family],
+    families: Sequence[AuditedFamily],
     relations: Sequence[RelationProof],
 ) -> list[str]:
     """The sources with features, none of which shows that later rows were corrupted."""

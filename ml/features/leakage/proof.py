@@ -1,4 +1,4 @@
-"""The proof of an audit: verdicts, what they rest on, and the file that keeps them."""
+"""The proof of an audit: a verdict for each feature, its evidence, and the file that keeps it."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -6,26 +6,26 @@ from datetime import date, datetime
 from pathlib import Path
 
 from ml.features.leakage.corrupted_copy import RawProof
-from ml.features.leakage.differences import Difference, RelationProof
+from ml.features.leakage.differences import FeatureDifference, RelationProof
 from ml.workspace.files import write_text
 
 VERDICTS = ("clean", "blind", "stale", "leaks")
 
 
 @dataclass(frozen=True)
-class Feature:
+class FeatureVerdict:
     """A feature's verdict.
 
-    clean: the same at the instant, other afterwards. blind: never other, so nothing is proved.
-    stale: other at the instant, but only because the workspace's own rows are not what its raw
-    files give. leaks: other at the instant.
+    clean: equal at the instant, different afterwards. blind: equal everywhere, so nothing is
+    proved. stale: different at the instant, but only because the workspace's own rows are not what
+    its raw files give. leaks: different at the instant.
     """
 
     name: str
     family: str
     relation: str
     verdict: str
-    difference: Difference
+    difference: FeatureDifference
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class Proof:
     versions: dict[str, str]
     raw_files: tuple[RawProof, ...]
     relations: tuple[RelationProof, ...]
-    features: tuple[Feature, ...]
+    features: tuple[FeatureVerdict, ...]
     blind_sources: tuple[str, ...]
 
-    def of(self, verdict: str) -> list[Feature]:
+    def of(self, verdict: str) -> list[FeatureVerdict]:
         """Return the features with this verdict."""
         return [feature for feature in self.features if feature.verdict == verdict]
 
@@ -58,14 +58,14 @@ class Proof:
         return not (self.of("leaks") or self.of("stale") or self.uneven)
 
 
-def path(home: Path, at: datetime) -> Path:
+def proof_path(home: Path, at: datetime) -> Path:
     """Return where a workspace keeps the proof for an instant."""
     return home / "audit" / f"leakage-{at:%Y-%m-%d}.json"
 
 
-def write(proof: Proof, home: Path) -> Path:
+def write_proof(proof: Proof, home: Path) -> Path:
     """Write the proof into the workspace, whole or not at all; return its file."""
-    target = path(home, proof.at)
+    target = proof_path(home, proof.at)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_text(target, json.dumps(_content(proof), indent=1, default=_text) + "\n")
     return target

@@ -1,7 +1,7 @@
 """The raw tables of a workspace: which column is the time, which the customer, which files.
 
-Nothing is known of any source by name. What a table declares (`_<source>.yml`, by way of dbt's
-manifest) says its types; what landed and what staging made of it says which column is which.
+No source is treated by name. The declaration of a table (`_<source>.yml`, in dbt's manifest) gives
+its types; landed and staged values show which column is the time and which the customer.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,25 +12,38 @@ from typing import Any
 
 import duckdb
 
-from ml.features.leakage.landed_mapping import mapping_named
 from ml.features.leakage.time_sql import is_time, landed_time
+from ml.landing.delimited import META
+from ml.landing.mappings import ColumnMapping, mapping_named
 from ml.workspace.errors import NotBuilt
 from ml.workspace.manifest import Manifest
 from ml.workspace.settings import Workspace
 from ml.workspace.sql import literal, quoted, quoted_relation
 
-META = ("_file", "_row", "_error", "_line")
 SAMPLE_ROWS, SAMPLE_VALUES = 5000, 500
 TIME, CUSTOMER = "event_time", "customer_id"
 
 
 @dataclass(frozen=True)
 class RawTable:
-    """One table of schema `landed` with files.
+    """One table of schema `landed` that has raw files.
 
-    `time` is None where rows carry none; then `snapshot` may say of when all of them are. A table
-    whose time is a date lists something for a period: its rows stay, only their values change.
-    `places` are columns that say whose or which row it is. `names` are a column's names in files.
+    Attributes:
+        source: its source.
+        name: its name within the source.
+        identifier: its name in schema `landed`.
+        format: how its files are written: csv, parquet, mapping.
+        arrays: whether a file has one row a customer, with arrays of events.
+        names: each declared column's names in files.
+        time: the column of the time of a row; None where there is none.
+        instant: SQL of that time in UTC.
+        is_period: whether the time is a date that stands for a period: the audit changes the values
+            of such rows, but neither removes nor moves them.
+        kept_columns: columns that identify a row or its customer, which the audit never changes.
+        snapshot: for tables without time, the first instant of the month that all rows describe.
+        span: the first and the last time.
+        files: its files below the raw folder.
+        mapping: the mapping that the files were read through, if any.
     """
 
     source: str
@@ -42,11 +55,11 @@ class RawTable:
     time: str | None
     instant: str
     is_period: bool
-    places: tuple[str, ...]
+    kept_columns: tuple[str, ...]
     snapshot: datetime | None
     span: tuple[datetime, datetime] | None
     files: tuple[str, ...]
-    mapping: Mapping[str, Any] | None
+    mapping: ColumnMapping | None
 
     @property
     def landed(self) -> str:
@@ -60,8 +73,8 @@ class RawTable:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What tables are read from: a warehouse, the manifest, settings, and each source's form."""
+class WarehouseReader:
+    """What raw tables are read from: the warehouse, the manifest, the settings, the forms."""
 
     connection: duckdb.DuckDBPyConnection
     manifest: Manifest
@@ -88,19 +101,19 @@ def read_tables(
     for source, name, file in rows:
         files.setdefault((source, name), []).append(file)
     nodes = {(node["source_name"], node["name"]): node for node in manifest["sources"].values()}
-    reading = Reading(connection, manifest, ws, project, dict(forms))
+    reader = WarehouseReader(connection, manifest, ws, project, dict(forms))
     return [
-        _table(reading, nodes[key], tuple(found))
+        _table(reader, nodes[key], tuple(found))
         for key, found in files.items()
         if key in nodes and "format" in nodes[key]["config"]["meta"]
     ]
 
 
-def _table(reading: Reading, node: Mapping[str, Any], files: tuple[str, ...]) -> RawTable:
-    connection, meta, source = reading.connection, node["config"]["meta"], node["source_name"]
-    landed, form = f"landed.{quoted(node['identifier'])}", reading.forms.get(source)
+def _table(reader: WarehouseReader, node: Mapping[str, Any], files: tuple[str, ...]) -> RawTable:
+    connection, meta, source = reader.connection, node["config"]["meta"], node["source_name"]
+    landed, form = f"landed.{quoted(node['identifier'])}", reader.forms.get(source)
     kinds = _kinds(connection, landed)
-    staged = _staged(reading, node["unique_id"])
+    staged = _staged(reader, node["unique_id"])
     time = _time(connection, landed, kinds, staged)
     instant = landed_time(quoted(time), kinds[time]) if time else ""
     customer = _customer(connection, landed, kinds, staged, source)
@@ -117,13 +130,11 @@ def _table(reading: Reading, node: Mapping[str, Any], files: tuple[str, ...]) ->
         time=time,
         instant=instant,
         is_period=bool(time) and kinds[str(time)] == "DATE",
-        places=tuple(dict.fromkeys([*customer, *keys, *fixed])),
+        kept_columns=tuple(dict.fromkeys([*customer, *keys, *fixed])),
         snapshot=_snapshot(connection, source),
         span=_span(connection, landed, instant) if time else None,
         files=files,
-        mapping=mapping_named(str(form), source, reading.ws, reading.project)
-        if is_mapped
-        else None,
+        mapping=mapping_named(str(form), source, reader.project, reader.ws) if is_mapped else None,
     )
 
 
@@ -137,15 +148,15 @@ def _kinds(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:
     return {row[0]: row[1] for row in rows if row[0] not in META}
 
 
-def _staged(reading: Reading, unique_id: str) -> tuple[str, dict[str, str]] | None:
+def _staged(reader: WarehouseReader, unique_id: str) -> tuple[str, dict[str, str]] | None:
     """The staging model that reads a source's table, with its columns."""
-    for node in reading.manifest["nodes"].values():
+    for node in reader.manifest["nodes"].values():
         reads = (node.get("depends_on") or {}).get("nodes") or []
         staging = str(node.get("path", "")).replace("\\", "/").startswith("staging/")
         if node["resource_type"] == "model" and staging and unique_id in reads:
             name = quoted_relation(f"{node['schema']}.{node['alias']}")
             try:
-                return name, _kinds(reading.connection, name)
+                return name, _kinds(reader.connection, name)
             except duckdb.CatalogException:
                 return None
     return None
@@ -157,7 +168,7 @@ def _time(
     kinds: Mapping[str, str],
     staged: tuple[str, dict[str, str]] | None,
 ) -> str | None:
-    """The column that staging takes the time of a row from; by its type, else by its texts."""
+    """The column that staging takes a row's time from: one of a time type, else one of texts."""
     typed = [name for name, kind in kinds.items() if is_time(kind)]
     texts = [name for name, kind in kinds.items() if kind == "VARCHAR"]
     found = typed or [name for name in texts if _reads_as_time(connection, landed, name)]
@@ -168,7 +179,7 @@ def _time(
     times = f"select {TIME} from {staged[0]}"
     return max(
         found,
-        key=lambda name: _share(
+        key=lambda name: _share_in(
             connection, landed, landed_time(quoted(name), kinds[name]), f"({times})"
         ),
     )
@@ -200,13 +211,13 @@ def _customer(
         f"(select {CUSTOMER} from {staged[0]} union all select source_id "
         f"from landed.workspace__identities where source = {literal(source)})"
     )
-    shares = {name: _share(connection, landed, f"trim({quoted(name)})", known) for name in texts}
+    shares = {name: _share_in(connection, landed, f"trim({quoted(name)})", known) for name in texts}
     best = max(texts, key=lambda name: shares[name])
     return [best] if shares[best] > 0 else []
 
 
-def _share(connection: duckdb.DuckDBPyConnection, landed: str, value: str, known: str) -> float:
-    """How many of a sample's values are among those that `known` selects, as a share."""
+def _share_in(connection: duckdb.DuckDBPyConnection, landed: str, value: str, known: str) -> float:
+    """The share of a sample's values that are among those that `known` selects."""
     row = connection.execute(
         f"select coalesce(avg(cast(value in {known} as integer)), 0) from (select distinct value "
         f"from (select {value} as value from {landed} limit {SAMPLE_ROWS}) "
@@ -221,18 +232,24 @@ def _keys(
     kinds: Mapping[str, str],
     customer: Iterable[str],
 ) -> list[str]:
-    """Texts that tell apart the rows of one customer, such as a period; they stay as they are."""
-    who = next(iter(customer), None)
-    texts = [name for name, kind in kinds.items() if kind == "VARCHAR" and name != who]
-    if who is None:
+    """Columns of text that distinguish the rows of one customer, such as a period."""
+    customer_column = next(iter(customer), None)
+    texts = [name for name, kind in kinds.items() if kind == "VARCHAR" and name != customer_column]
+    if customer_column is None:
         return []
-    return [name for name in texts if _tells_apart(connection, landed, quoted(who), quoted(name))]
+    return [
+        name
+        for name in texts
+        if _distinguishes_rows(connection, landed, quoted(customer_column), quoted(name))
+    ]
 
 
-def _tells_apart(connection: duckdb.DuckDBPyConnection, landed: str, who: str, column: str) -> bool:
+def _distinguishes_rows(
+    connection: duckdb.DuckDBPyConnection, landed: str, customer_column: str, column: str
+) -> bool:
     row = connection.execute(
-        f"select count(*) > 1.5 * count(distinct {who}) "
-        f"and count(distinct ({who}, {column})) > 0.95 * count(*) "
+        f"select count(*) > 1.5 * count(distinct {customer_column}) "
+        f"and count(distinct ({customer_column}, {column})) > 0.95 * count(*) "
         f"and count(distinct {column}) * 10 < count(*) from {landed} where _error is null"
     ).fetchone()
     return bool(row and row[0])

@@ -1,4 +1,4 @@
-"""Building a warehouse from a folder of raw files with dbt, as far as the features go."""
+"""Builds a warehouse from a folder of raw files with dbt, up to the feature models."""
 
 import re
 import subprocess
@@ -17,7 +17,7 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 KEPT_LINES = 60
 
 
-def build(project: Path, home: Path, raw: Path, models: Sequence[str], what: str) -> Path:
+def build_models(project: Path, home: Path, raw: Path, models: Sequence[str], what: str) -> Path:
     """Build `models`, and all that they are made from, in a fresh warehouse; tests are left out.
 
     Args:
@@ -47,7 +47,7 @@ def build(project: Path, home: Path, raw: Path, models: Sequence[str], what: str
     code, lines = _run(command, home, variables, f"building {what}")
     if code:
         raise NotBuilt(
-            f"dbt cannot build {what}:\n{_complaint(lines)}",
+            f"dbt cannot build {what}:\n{_error_text(lines)}",
             "See whether the workspace itself still builds: dbt build --full-refresh",
         )
     return home / "warehouse.duckdb"
@@ -77,8 +77,8 @@ def _run(
     return process.returncode, list(lines)
 
 
-def _complaint(lines: Sequence[str]) -> str:
-    """What dbt says from its first error on, without the times."""
+def _error_text(lines: Sequence[str]) -> str:
+    """The output of dbt from its first error on, without the times."""
     plain = [re.sub(r"^\d\d:\d\d:\d\d\s*", "", line) for line in lines]
     first = next((n for n, line in enumerate(plain) if "Error" in line), max(0, len(plain) - 15))
     return "\n".join(line for line in plain[first:] if line.strip())

@@ -1,4 +1,4 @@
-"""Pieces of SQL that the audit writes: names, texts, and times whatever their type."""
+"""Pieces of SQL that the audit writes: identifiers, literals, and times of any type."""
 
 from datetime import datetime
 

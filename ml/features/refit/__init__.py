@@ -1,4 +1,4 @@
-"""Fitting anew what the warehouse computes with: components and clusters of dialogues."""
+"""Refits of the components and clusters that features of dialogues are computed with."""
 
 from ml.features.refit.dialogs import Size, first_fit, refit_dialogs
 from ml.features.refit.version import Version

@@ -50,8 +50,8 @@ def first_fit(dialogs: duckdb.DuckDBPyRelation, until: str, size: Size) -> pa.Ta
     Raises:
         AlmanacError: `until` is no date.
     """
-    cut = _setting(dialogs, until) if until else _first_cut(dialogs)
-    return rows(_fitted(dialogs, cut, size) if cut else None)
+    cutoff = _configured_cutoff(dialogs, until) if until else _first_cutoff(dialogs)
+    return rows(_fit_before(dialogs, cutoff, size) if cutoff else None)
 
 
 def refit_dialogs(ws: Workspace, until: date | None) -> Version:
@@ -67,41 +67,41 @@ def refit_dialogs(ws: Workspace, until: date | None) -> Version:
         AlmanacError: nothing was built yet, the cut-off is not later than the last version's or
             lies beyond the data, or there are too few dialogues before it.
     """
-    size = _declared(ws)
+    size = _declared_size(ws)
     with open_warehouse(ws.warehouse) as connection:
         connection.execute(LIMITS)
         last = newest_version(connection)
-        cut = _midnight(until) if until else _newest_month(connection)
+        cutoff = _midnight(until) if until else _newest_month(connection)
         dialogs = connection.sql("select event_time, embedding from staging.stg_mbd__dialog")
-        _check_later(cut, last)
+        _check_later(cutoff, last)
         if until:
-            _check_known(cut, dialogs)
-        found = _fitted(dialogs, cut, size, last, progress=True)
+            _check_known(cutoff, dialogs)
+        found = _fit_before(dialogs, cutoff, size, last, progress=True)
     if found is None:
         raise BadInput(
-            f"Fewer than {FEWEST} whole dialogues lie before {cut:%Y-%m-%d}: too few for a fit.",
+            f"Fewer than {FEWEST} whole dialogues lie before {cutoff:%Y-%m-%d}: too few for a fit.",
             "Choose a later day: ml refit dialog --until YYYY-MM-DD",
         )
     append(ws, found)
     return found
 
 
-def _setting(dialogs: duckdb.DuckDBPyRelation, until: str) -> datetime | None:
+def _configured_cutoff(dialogs: duckdb.DuckDBPyRelation, until: str) -> datetime | None:
     """Return the cut-off that the workspace sets, or none before the data reach it."""
     try:
-        cut = _midnight(date.fromisoformat(until))
+        cutoff = _midnight(date.fromisoformat(until))
     except ValueError as error:
         raise BadInput(
             f"workspace.yml: {SETTING} is `{until}`, which is no date (like 2024-01-31).",
             "Correct it, then: dbt build",
         ) from error
     newest = _newest(dialogs)
-    return cut if newest and newest >= cut else None
+    return cutoff if newest and newest >= cutoff else None
 
 
-def _first_cut(dialogs: duckdb.DuckDBPyRelation) -> datetime | None:
+def _first_cutoff(dialogs: duckdb.DuckDBPyRelation) -> datetime | None:
     counted = (
-        _whole(dialogs)
+        _complete(dialogs)
         .aggregate(
             "cast(date_trunc('month', event_time) as timestamp) as month, "
             "len(embedding) as size, count(*) as n",
@@ -120,15 +120,15 @@ def _first_cut(dialogs: duckdb.DuckDBPyRelation) -> datetime | None:
     return None
 
 
-def _fitted(
+def _fit_before(
     dialogs: duckdb.DuckDBPyRelation,
-    cut: datetime,
+    cutoff: datetime,
     size: Size,
     last: Version | None = None,
     progress: bool = False,
 ) -> Version | None:
-    """Return the version after `last`, or none where too few dialogues lie before `cut`."""
-    before = _whole(dialogs).filter(f"event_time < timestamp '{cut}'")
+    """Return the version after `last`, or none where too few dialogues lie before `cutoff`."""
+    before = _complete(dialogs).filter(f"event_time < timestamp '{cutoff}'")
     found = (
         before.aggregate(
             "len(embedding) as size, count(*) as n, min(event_time) as first", "len(embedding)"
@@ -146,10 +146,10 @@ def _fitted(
     with tqdm(total=2 * count, desc="dialogues", unit="", disable=not progress) as bar:
         batches = _batches(before.filter(f"len(embedding) = {length}"), length, bar)
         done = fit(batches, size.components, size.clusters, last.fit if last else None)
-    return Version(last.number + 1 if last else 1, first, cut, done)
+    return Version(last.number + 1 if last else 1, first, cutoff, done)
 
 
-def _whole(dialogs: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+def _complete(dialogs: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
     """Return the dialogues whose embedding has a value, and a finite one, at every position."""
     return dialogs.filter(
         "len(embedding) > 0 and list_count(embedding) = len(embedding) "
@@ -158,13 +158,13 @@ def _whole(dialogs: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
 
 
 def _batches(dialogs: duckdb.DuckDBPyRelation, length: int, bar: "tqdm[Any]") -> "Batches":
-    """Return what streams the embeddings in an order of their own, whatever files they lie in."""
+    """Return a function that streams the embeddings in an order independent of their files."""
     ordered = dialogs.order("event_time, hash(embedding)").project("embedding")
 
     def stream() -> Iterator[NDArray[np.float32]]:
         waiting: list[NDArray[np.float32]] = []
-        for part in ordered.to_arrow_reader(BATCH):
-            values = part.column(0).flatten().to_numpy(zero_copy_only=False)
+        for batch in ordered.to_arrow_reader(BATCH):
+            values = batch.column(0).flatten().to_numpy(zero_copy_only=False)
             waiting.append(values.reshape(-1, length))
             while sum(map(len, waiting)) >= BATCH:
                 held = np.concatenate(waiting)
@@ -179,21 +179,21 @@ def _batches(dialogs: duckdb.DuckDBPyRelation, length: int, bar: "tqdm[Any]") ->
     return stream
 
 
-def _check_later(cut: datetime, last: Version | None) -> None:
-    if last and cut <= last.fitted_until:
+def _check_later(cutoff: datetime, last: Version | None) -> None:
+    if last and cutoff <= last.fitted_until:
         raise BadInput(
             f"Version {last.number} is fitted on the dialogues before "
-            f"{last.fitted_until:%Y-%m-%d}; {cut:%Y-%m-%d} is not later.",
+            f"{last.fitted_until:%Y-%m-%d}; {cutoff:%Y-%m-%d} is not later.",
             "Choose a later day: ml refit dialog --until YYYY-MM-DD",
         )
 
 
-def _check_known(cut: datetime, dialogs: duckdb.DuckDBPyRelation) -> None:
+def _check_known(cutoff: datetime, dialogs: duckdb.DuckDBPyRelation) -> None:
     newest = _newest(dialogs)
-    if newest and cut > _month_after(newest):
+    if newest and cutoff > _month_after(newest):
         raise BadInput(
             f"The dialogues end on {newest:%Y-%m-%d}: nothing is known yet of the time before "
-            f"{cut:%Y-%m-%d}.",
+            f"{cutoff:%Y-%m-%d}.",
             f"At the latest: ml refit dialog --until {_month_after(newest):%Y-%m-%d}",
         )
 
@@ -225,7 +225,7 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time())
 
 
-def _declared(ws: Workspace) -> Size:
+def _declared_size(ws: Workspace) -> Size:
     """Return the size that the dbt model of the fits declares in its `meta`."""
     for node in models_with(ws, "components"):
         if relation(node) == FITS:

@@ -1,4 +1,4 @@
-"""Components and clusters of vectors that come in batches, so that few of them are held at once."""
+"""Principal components and clusters of vectors in batches, so that memory stays bounded."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,12 +12,13 @@ from threadpoolctl import threadpool_limits
 
 from ml.features.refit.version import Doubles, Fit
 
-# Gives the same vectors in the same order, from the first again, every time it is called.
+# Every call iterates over the same vectors in the same order.
 Batches = Callable[[], Iterator[NDArray[np.float32]]]
 
-# A component that explains less of the variance than this is rounding, not a direction.
+# A component that explains less of the variance than this is numerical noise.
 LEAST_EXPLAINED = 1e-9
-LOOKED_AT = 10_000
+# Distinct vectors are counted among the first so many.
+DISTINCT_SAMPLE = 10_000
 
 
 def fit(batches: Batches, components: int, clusters: int, previous: Fit | None = None) -> Fit:
@@ -77,7 +78,7 @@ def _aligned(found: Fit, previous: Fit) -> Fit:
 
 
 def _matched(costs: Doubles) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the rows in the order of their partners, those without one last, and the partners."""
+    """Return rows in the order of their assigned columns, unassigned rows last, and the columns."""
     rows, columns = linear_sum_assignment(costs)
     by_column = np.argsort(columns)
     alone = np.setdiff1d(np.arange(len(costs)), rows)
@@ -85,10 +86,10 @@ def _matched(costs: Doubles) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 def _centres(found: Fit, scores: Doubles, wanted: int, previous: Fit | None) -> Fit:
-    count = min(wanted, len(np.unique(scores[:LOOKED_AT], axis=0)))
+    count = min(wanted, len(np.unique(scores[:DISTINCT_SAMPLE], axis=0)))
     start = None if previous is None else _carried(previous, found)
     if start is not None and len(start) == count:
-        # Started from the old ones, a centre must not leap to another place.
+        # Centres that start from the previous ones must not be reassigned elsewhere.
         model = MiniBatchKMeans(count, init=start, n_init=1, reassignment_ratio=0, random_state=0)
     else:
         model = MiniBatchKMeans(count, n_init=3, random_state=0)

@@ -31,7 +31,7 @@ def rows(found: Version | None) -> pa.Table:
     if found is None:
         return SCHEMA.empty_table()
     done = found.fit
-    parts: list[tuple[str, Sequence[Doubles], Sequence[float | None]]] = [
+    kinds: list[tuple[str, Sequence[Doubles], Sequence[float | None]]] = [
         ("mean", [done.mean], [None]),
         ("component", list(done.components), list(done.explained)),
         ("center", list(done.centres), list(done.shares)),
@@ -48,7 +48,7 @@ def rows(found: Version | None) -> pa.Table:
                 "explained": share,
                 "vector": vector,
             }
-            for kind, vectors, shares in parts
+            for kind, vectors, shares in kinds
             for position, (vector, share) in enumerate(zip(vectors, shares, strict=True), start=1)
         ],
         SCHEMA,
@@ -92,7 +92,7 @@ def append(ws: Workspace, found: Version) -> None:
     """Add a version to the table.
 
     Raises:
-        AlmanacError: it is no longer the one after the newest.
+        AlmanacError: another version was added meanwhile.
     """
     with open_warehouse(ws.warehouse, read_only=False) as connection:
         last = newest_version(connection)

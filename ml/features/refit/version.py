@@ -1,4 +1,4 @@
-"""What a fit has learnt, and from which time."""
+"""A fit of components and clusters, and the period it was fitted on."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Fit:
-    """What was learnt from n vectors of d values; a centre is a point among k components.
+    """PCA and k-means of n vectors of d values; the c centres are in the space of the k components.
 
     Shapes: mean (d), components (k, d), explained (k), centres (c, k), shares (c).
     """

@@ -1,9 +1,9 @@
-"""Features that come with a request: the SQL of a family as dbt compiled it, over records.
+"""Features computed on request: a family's SQL as dbt compiled it, over records in memory.
 
-A family says so in its meta, `request: {key: <column>}`: a record of its source, without that key
-and without what is known only afterwards, may come with a request. The models between the source
-and the family become views over a table in memory that stands in the place of the raw relation, so
-a record is cleaned and computed by the very statements that build the warehouse.
+A family opts in by its meta, `request: {key: <column>}`: a request may bring a record of its source
+without that key and without columns known only later. The models between the source and the family
+become views over a table in memory that replaces the raw relation, so the statements that build the
+warehouse also clean the record and compute its features.
 """
 
 from ml.features.request.engine import features, features_of_text, kinds

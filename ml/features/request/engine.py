@@ -1,4 +1,4 @@
-"""DuckDB in memory, warm: records in, a family's features out."""
+"""Computes a family's features of records in a DuckDB database in memory, kept per process."""
 
 import math
 import threading
@@ -33,7 +33,7 @@ def features(family: RequestFamily, records: Sequence[Record]) -> pa.Table:
 
 
 def features_of_text(text: str, records: Sequence[Record]) -> pa.Table:
-    """Return `features` of the family that `text` is; its engine stays warm in this process."""
+    """Return `features` of the family in `text`, as `to_text` gives it; its engine is kept."""
     engine = _engine(text)
     with engine.lock:
         return engine.answer(records)
@@ -55,7 +55,7 @@ class _Engine:
     def __init__(self, family: RequestFamily) -> None:
         self.family = family
         self.lock = threading.Lock()
-        # A record is little work; threads would cost more than they save.
+        # Records are few; threads would cost more than they save.
         self.connection = duckdb.connect(config={"threads": 1})
         self.connection.execute("set TimeZone = 'UTC'")
         for statement in _statements(family):
@@ -65,16 +65,16 @@ class _Engine:
         self.kinds = {field: types.get(field, TEXT) for field in family.fields}
 
     def answer(self, records: Sequence[Record]) -> pa.Table:
-        """Return the features of the records, or refuse all of them."""
-        wrong = [
-            (row, said)
+        """Return the features of the records; one bad record refuses all."""
+        problems = [
+            (row, problem)
             for row, record in enumerate(records)
             for field, value in record.items()
-            if (said := _complaint(self.kinds, field, value))
+            if (problem := _value_problem(self.kinds, field, value))
         ]
         texts = {field: [_text(record.get(field)) for record in records] for field in self.kinds}
         self._stage(texts, len(records))
-        _refuse([*wrong, *self._unread(texts)], len(records))
+        _refuse([*problems, *self._staging_problems(texts)], len(records))
         columns = ", ".join(quoted(feature) for feature in self.family.features)
         return self.connection.sql(
             f"select {columns} from {self.family.relation} order by cast(customer_id as bigint)"
@@ -90,24 +90,24 @@ class _Engine:
             f"delete from {raw}",
             f"insert into {raw} by name from given",
             f"delete from {staged}",
-            f"insert into {staged} {_judged(self.family)}",
+            f"insert into {staged} {_staging_query(self.family)}",
         ):
             self.connection.execute(statement)
 
-    def _unread(self, texts: Texts) -> Iterator[tuple[int, str]]:
-        """Yield what staging could not read: the fields of a rejected row, or else its reason."""
+    def _staging_problems(self, texts: Texts) -> Iterator[tuple[int, str]]:
+        """Yield (row, problem) of rejected rows: the fields that staging could not read, or why."""
         columns = ", ".join(quoted(field) for field in self.kinds)
         rejected = self.connection.execute(
             f"select _row, reject_reason, {columns} from {self.family.staged} "
             "where reject_reason is not null order by _row"
         ).fetchall()
         for row, reason, *values in rejected:
-            lost = [
-                _must(field, self.kinds[field], texts[field][row])
+            unread = [
+                _wrong_type(field, self.kinds[field], texts[field][row])
                 for field, value in zip(self.kinds, values, strict=True)
                 if value is None and (texts[field][row] or "").strip()
             ]
-            yield from ((row, said) for said in lost or [str(reason)])
+            yield from ((row, problem) for problem in unread or [str(reason)])
 
 
 def _statements(family: RequestFamily) -> Iterator[str]:
@@ -123,24 +123,24 @@ def _statements(family: RequestFamily) -> Iterator[str]:
         # The staged rows are read twice: to find what was rejected, and by the models above.
         staged = name == family.staged
         yield (
-            f"create table {name} as {_judged(family)}"
+            f"create table {name} as {_staging_query(family)}"
             if staged
             else f"create view {name} as {sql}"
         )
 
 
-def _judged(family: RequestFamily) -> str:
-    """Return the staging query without the text of the row, which takes half of its time."""
+def _staging_query(family: RequestFamily) -> str:
+    """Return the staging query without the row's text, which takes half of its time."""
     return f"select * exclude (_line) from ({family.models[family.staged]})"
 
 
-def _complaint(kinds: Mapping[str, str], field: str, value: object) -> str:
+def _value_problem(kinds: Mapping[str, str], field: str, value: object) -> str:
     """Return what is wrong with a value that no file could hold, or an empty text."""
     if field not in kinds:
         return f"{field} is no field; there are {', '.join(kinds)}"
     if value is None or isinstance(value, str) or (_text(value) and kinds[field] != TEXT):
         return ""
-    return _must(field, kinds[field], value)
+    return _wrong_type(field, kinds[field], value)
 
 
 def _text(value: object) -> str | None:
@@ -151,13 +151,16 @@ def _text(value: object) -> str | None:
     return str(value) if number else None
 
 
-def _must(field: str, kind: str, value: object) -> str:
+def _wrong_type(field: str, kind: str, value: object) -> str:
     return f"{field} must be {'a text' if kind == TEXT else 'a number'}, not {value!r}"
 
 
-def _refuse(wrong: Sequence[tuple[int, str]], records: int) -> None:
-    if not wrong:
+def _refuse(problems: Sequence[tuple[int, str]], records: int) -> None:
+    if not problems:
         return
-    lines = [f"record {row + 1}: {said}" if records > 1 else said for row, said in sorted(wrong)]
+    lines = [
+        f"record {row + 1}: {problem}" if records > 1 else problem
+        for row, problem in sorted(problems)
+    ]
     more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
     raise BadInput("\n".join([*lines[:SHOWN], *more]), "Correct the request, then ask again.")

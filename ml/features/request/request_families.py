@@ -1,4 +1,4 @@
-"""Which families come with a request, and all that computes them, read from the dbt manifest."""
+"""The families that can be computed on request, with their SQL, from the dbt manifest."""
 
 import json
 from collections.abc import Mapping
@@ -7,16 +7,16 @@ from dataclasses import asdict, dataclass
 from ml.workspace.manifest import Node, compiled, meta, parents, relations
 from ml.workspace.settings import Workspace
 
-# What landing adds to each row of a file.
-MARKS = {"_file": "varchar", "_row": "bigint", "_error": "varchar", "_line": "varchar"}
+# Columns that landing adds to those of a file.
+LANDING_COLUMNS = {"_file": "varchar", "_row": "bigint", "_error": "varchar", "_line": "varchar"}
 
 
 @dataclass(frozen=True)
 class RequestFamily:
-    """A family that comes with a request, self-contained: no manifest and no warehouse is needed.
+    """A family that can be computed on request; it needs neither the manifest nor the warehouse.
 
-    `tables` are the columns of what the SQL reads, by relation; `models` the SQL of those
-    above, in order; `raw` and `staged` the relations of the record before and after cleaning.
+    `tables` has the columns of the relations that the SQL reads, `models` the SQL of those built
+    from them, in order; `raw` and `staged` the relations of the record before and after cleaning.
     """
 
     name: str
@@ -47,7 +47,7 @@ class RequestFamily:
 
 
 def request_families(ws: Workspace) -> list[RequestFamily]:
-    """Return the families that may come with a request, by name.
+    """Return the families that can be computed on request, by name.
 
     Raises:
         AlmanacError: the manifest is missing, or one of their models was never compiled.
@@ -60,11 +60,11 @@ def request_families(ws: Workspace) -> list[RequestFamily]:
 def _family(ws: Workspace, nodes: Mapping[str, Node], name: str) -> RequestFamily:
     node = nodes[name]
     declared = meta(node)
-    chain = _chain(ws, nodes, name)
+    upstream = _upstream_sql(ws, nodes, name)
     key = str(declared["request"]["key"])
-    raw = _of(nodes, declared["source"], declared["table"])
+    raw = _source_node(nodes, declared["source"], declared["table"])
     known_later = [c for c, d in raw["columns"].items() if d["config"]["meta"].get("optional")]
-    staged = [r for r in chain if nodes[r]["config"].get("materialized") == "staged"]
+    staged = [r for r in upstream if nodes[r]["config"].get("materialized") == "staged"]
     return RequestFamily(
         name=str(declared["family"]),
         description=str(node["description"]),
@@ -73,17 +73,18 @@ def _family(ws: Workspace, nodes: Mapping[str, Node], name: str) -> RequestFamil
         raw=raw["relation_name"],
         staged=nodes[staged[0]]["relation_name"],
         tables={
-            nodes[r]["relation_name"]: _columns(nodes[r]) | (MARKS if nodes[r] is raw else {})
-            for r, sql in chain.items()
+            nodes[r]["relation_name"]: _columns(nodes[r])
+            | (LANDING_COLUMNS if nodes[r] is raw else {})
+            for r, sql in upstream.items()
             if not sql
         },
-        models={nodes[r]["relation_name"]: sql for r, sql in chain.items() if sql},
+        models={nodes[r]["relation_name"]: sql for r, sql in upstream.items() if sql},
         features=tuple(feature["name"] for feature in declared["features"]),
     )
 
 
-def _chain(ws: Workspace, nodes: Mapping[str, Node], name: str) -> dict[str, str]:
-    """Return what the relation's SQL reads and itself, what is read first; a source has no SQL."""
+def _upstream_sql(ws: Workspace, nodes: Mapping[str, Node], name: str) -> dict[str, str]:
+    """Return the SQL of a relation and of all it reads, in order of reading; empty for sources."""
     if nodes[name]["resource_type"] != "model":
         return {name: ""}
     sql = compiled(ws, nodes[name]).strip()
@@ -91,11 +92,11 @@ def _chain(ws: Workspace, nodes: Mapping[str, Node], name: str) -> dict[str, str
     for parent in parents(nodes, nodes[name]):
         # Hooks and macros make dbt list more than the statement reads.
         if nodes[parent]["relation_name"] in sql:
-            found |= _chain(ws, nodes, parent)
+            found |= _upstream_sql(ws, nodes, parent)
     return found | {name: sql}
 
 
-def _of(nodes: Mapping[str, Node], source: str, table: str) -> Node:
+def _source_node(nodes: Mapping[str, Node], source: str, table: str) -> Node:
     return next(
         node
         for node in nodes.values()

@@ -1,5 +1,5 @@
-"""The profile: one page on a workspace's raw data, before any model is thought of."""
+"""The profile: one page on a workspace's staged data, without features or models."""
 
-from ml.pages.profile.profile_page import Written, write_profile
+from ml.pages.profile.profile_page import ProfileFiles, write_profile
 
-__all__ = ["Written", "write_profile"]
+__all__ = ["ProfileFiles", "write_profile"]

@@ -20,19 +20,19 @@ from ml.pages.drawing import (
     draw,
     percent_axis,
 )
-from ml.pages.profile.amounts import Kind, Spread
-from ml.pages.profile.axes import (
+from ml.pages.profile.category_values import SHOWN, Dimension
+from ml.pages.profile.distributions import Distribution, KindQuantiles
+from ml.pages.profile.event_times import BinnedCounts
+from ml.pages.profile.profile_axes import (
+    axis_positions,
     count_axis,
     day_ticks,
     month_number,
     month_ticks,
     number_axis,
-    placed,
     title,
 )
-from ml.pages.profile.category_values import SHOWN, Dimension
-from ml.pages.profile.rhythm import Spells
-from ml.pages.profile.vectors import Cloud
+from ml.pages.profile.vectors import VectorCloud
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 WIDE = (3.9, 1.45)
@@ -48,7 +48,7 @@ PROPOSED: dict[str, Any] = {
 
 
 def by_month(name: str, what: str, months: Sequence[tuple[date, int]]) -> Markup:
-    """Return a bar a month; months without any keep their place."""
+    """Return a bar a month; months without a count keep their place."""
 
     def paint(axes: Axes) -> None:
         places = [month_number(month) for month, _ in months]
@@ -109,19 +109,19 @@ def by_day(name: str, days: Sequence[tuple[date, int]]) -> Markup:
     return draw(name, "events a day", paint, WIDE)
 
 
-def spells(name: str, what: str, among: str, found: Spells) -> Markup:
+def binned_bars(name: str, what: str, among: str, binned: BinnedCounts) -> Markup:
     """Return a bar a class, as its share of all.
 
     Args:
-        name: salts the picture.
-        what: what is divided into classes.
-        among: what is counted in each.
-        found: the classes.
+        name: salts the ids of the SVG.
+        what: the quantity that is divided into classes.
+        among: what is counted in each class.
+        binned: the classes.
     """
 
     def paint(axes: Axes) -> None:
-        labels = [label for label, _ in found.classes]
-        shares = np.array([number for _, number in found.classes], dtype=float)
+        labels = [label for label, _ in binned.classes]
+        shares = np.array([number for _, number in binned.classes], dtype=float)
         shares /= max(shares.sum(), 1)
         axes.barh(range(len(labels)), shares, color=PALE, height=0.78)
         axes.set_yticks(range(len(labels)), labels)
@@ -131,71 +131,75 @@ def spells(name: str, what: str, among: str, found: Spells) -> Markup:
         axes.set_xlabel(f"share of the {among}")
         axes.set_ylabel(what)
 
-    height = 0.85 + 0.19 * max(len(found.classes), 4)
+    height = 0.85 + 0.19 * max(len(binned.classes), 4)
     return draw(name, f"{what}, by share of {among}", paint, (SMALL[0], height))
 
 
-def histogram(name: str, spread: Spread) -> Markup:
-    """Return how many rows have which number, with the median and the robust limits."""
+def histogram(name: str, distribution: Distribution) -> Markup:
+    """Return the histogram of a column of numbers, with its median and outlier limits."""
 
     def paint(axes: Axes) -> None:
-        edges = placed(spread, spread.edges)
-        axes.bar(edges[:-1], spread.counts, np.diff(edges), align="edge", color=PALE, lw=0)
-        median = placed(spread, [spread.median])[0]
+        edges = axis_positions(distribution, distribution.edges)
+        axes.bar(edges[:-1], distribution.counts, np.diff(edges), align="edge", color=PALE, lw=0)
+        median = axis_positions(distribution, [distribution.median])[0]
         axes.axvline(median, color=MODEL, lw=1.4, label="median")
-        for limit in spread.limits or ():
-            place = placed(spread, [limit])[0]
+        for limit in distribution.limits or ():
+            place = axis_positions(distribution, [limit])[0]
             if edges[0] <= place <= edges[-1]:
                 axes.axvline(place, color=BASELINE, lw=1.2, ls=(0, (4, 2)), label="outlier limit")
-        number_axis(axes.xaxis, spread, edges[0], edges[-1])
+        number_axis(axes.xaxis, distribution, edges[0], edges[-1])
         axes.set_xlim(edges[0], edges[-1])
         axes.grid(axis="x", visible=False)
         count_axis(axes.yaxis)
-        axes.set_xlabel(title(spread))
+        axes.set_xlabel(title(distribution))
         axes.set_ylabel("rows")
         handles, labels = axes.get_legend_handles_labels()
         once = dict(zip(labels, handles, strict=True))
         axes.figure.legend(once.values(), once.keys(), loc="outside upper left", ncols=2)
 
-    return draw(name, f"distribution of {spread.name}", paint, SMALL)
+    return draw(name, f"distribution of {distribution.name}", paint, SMALL)
 
 
-def boxes(name: str, spread: Spread, dimension: str, kinds: Sequence[Kind]) -> Markup:
-    """Return a measure within each kind: the middle half, the middle 90 % and the median."""
+def boxes(
+    name: str, distribution: Distribution, dimension: str, kinds: Sequence[KindQuantiles]
+) -> Markup:
+    """Return a box a category: the middle half, the middle 90 % and the median of a measure."""
 
     def paint(axes: Axes) -> None:
         places = range(len(kinds))
-        drawn = np.array([placed(spread, kind.quantiles) for kind in kinds])
+        drawn = np.array([axis_positions(distribution, kind.quantiles) for kind in kinds])
         axes.hlines(places, drawn[:, 0], drawn[:, 4], color=PALE, lw=1.6)
         axes.hlines(places, drawn[:, 1], drawn[:, 3], color=PALE, lw=7)
         axes.plot(drawn[:, 2], places, color=MODEL, marker="o", markersize=4.5, lw=0)
         axes.set_yticks(places, [shorten(kind.name, LABEL, placeholder="…") for kind in kinds])
         axes.set_ylim(len(kinds) - 0.5, -0.5)
-        number_axis(axes.xaxis, spread, float(drawn.min()), float(drawn.max()))
+        number_axis(axes.xaxis, distribution, float(drawn.min()), float(drawn.max()))
         axes.grid(axis="y", visible=False)
-        axes.set_xlabel(title(spread))
+        axes.set_xlabel(title(distribution))
         axes.set_ylabel(dimension.replace("_", " "))
 
     height = 0.8 + 0.21 * max(len(kinds), 3)
-    return draw(name, f"{spread.name} by {dimension}", paint, (SMALL[0], height))
+    return draw(name, f"{distribution.name} by {dimension}", paint, (SMALL[0], height))
 
 
-def shares(name: str, found: Dimension) -> Markup:
+def shares(name: str, dimension: Dimension) -> Markup:
     """Return the most frequent values: which are declared today, which are proposed."""
 
     def paint(axes: Axes) -> None:
-        places = np.arange(len(found.shown))
+        places = np.arange(len(dimension.shown))
         for declared, look in DECLARED.items():
-            here = [place for place in places if found.shown[place].is_declared == declared]
+            here = [place for place in places if dimension.shown[place].is_declared == declared]
             if here:
-                axes.barh(here, [found.shown[place].share for place in here], height=0.74, **look)
-        top = max(value.share for value in found.shown)
-        marked = [place for place in places if found.shown[place].text in found.proposed]
+                axes.barh(
+                    here, [dimension.shown[place].share for place in here], height=0.74, **look
+                )
+        top = max(value.share for value in dimension.shown)
+        marked = [place for place in places if dimension.shown[place].text in dimension.proposed]
         if marked:
-            ends = [found.shown[place].share + 0.03 * top for place in marked]
+            ends = [dimension.shown[place].share + 0.03 * top for place in marked]
             axes.plot(ends, marked, **PROPOSED)
         axes.set_yticks(
-            places, [shorten(each.text, LABEL, placeholder="…") for each in found.shown]
+            places, [shorten(each.text, LABEL, placeholder="…") for each in dimension.shown]
         )
         axes.set_ylim(max(len(places), 3) - 0.4, -0.6)
         axes.set_xlim(0, 1.08 * top)
@@ -204,12 +208,12 @@ def shares(name: str, found: Dimension) -> Markup:
         axes.set_xlabel("share of all rows")
         axes.figure.legend(loc="outside upper left", ncols=3, columnspacing=1, handletextpad=0.4)
 
-    height = 0.95 + 0.17 * max(len(found.shown[:SHOWN]), 4)
-    return draw(name, f"shares of the values of {found.name}", paint, (SMALL[0], height))
+    height = 0.95 + 0.17 * max(len(dimension.shown[:SHOWN]), 4)
+    return draw(name, f"shares of the values of {dimension.name}", paint, (SMALL[0], height))
 
 
 def ranking(name: str, what: str, rows: Sequence[tuple[str, int, float]]) -> Markup:
-    """Return the heads of a ranking by their share of all."""
+    """Return a bar for each row of a ranking, (label, count, share)."""
 
     def paint(axes: Axes) -> None:
         axes.barh(range(len(rows)), [share for *_, share in rows], color=PALE, height=0.74)
@@ -222,22 +226,22 @@ def ranking(name: str, what: str, rows: Sequence[tuple[str, int, float]]) -> Mar
     return draw(name, f"share of the {what}", paint, (SMALL[0], 0.7 + 0.19 * max(len(rows), 4)))
 
 
-def cloud(name: str, found: Cloud) -> Markup:
+def cloud(name: str, vectors: VectorCloud) -> Markup:
     """Return vectors on their first two principal components, one colour and marker a cluster."""
 
     def paint(axes: Axes) -> None:
-        step = -(-len(found.places) // DOTS)
-        places, clusters = found.places[::step], found.cluster[::step]
-        for cluster in range(int(found.cluster.max()) + 1):
+        step = -(-len(vectors.places) // DOTS)
+        places, clusters = vectors.places[::step], vectors.cluster[::step]
+        for cluster in range(int(vectors.cluster.max()) + 1):
             inside = clusters == cluster
-            share = float((found.cluster == cluster).mean())
+            share = float((vectors.cluster == cluster).mean())
             axes.scatter(
                 places[inside, 0], places[inside, 1], s=9, color=GROUPS[cluster],
                 marker=MARKERS[cluster], alpha=0.65, linewidths=0,
                 label=f"{cluster + 1} ({100 * share:.0f}%)",
             )  # fmt: skip
-        axes.set_xlabel(f"first component ({100 * found.explained[0]:.1f}% of the variance)")
-        axes.set_ylabel(f"second component ({100 * found.explained[1]:.1f}%)")
+        axes.set_xlabel(f"first component ({100 * vectors.explained[0]:.1f}% of the variance)")
+        axes.set_ylabel(f"second component ({100 * vectors.explained[1]:.1f}%)")
         axes.figure.legend(loc="outside upper left", ncols=4, columnspacing=1, handletextpad=0.1)
 
     return draw(name, "vectors on two principal components", paint, (3.9, 3.1))

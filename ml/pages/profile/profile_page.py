@@ -1,4 +1,4 @@
-"""Assembling the page: every staged table is studied, then all of it is written in one step."""
+"""The profile as one HTML page: a chapter for each staged table, then the file is written."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,35 +8,42 @@ import duckdb
 from tqdm import tqdm
 
 from ml.pages import fill
-from ml.pages.profile import sections as parts
-from ml.pages.profile.blocks import Chapter, Part
+from ml.pages.formatting import count, day, month
+from ml.pages.profile import sections
 from ml.pages.profile.category_values import Dimension, dimensions
-from ml.pages.profile.rhythm import Rhythm, rhythm
+from ml.pages.profile.event_times import EventTimes, event_times
 from ml.pages.profile.slices import RULE, slices_yaml
 from ml.pages.profile.staged_tables import (
     CUSTOMER,
-    Rejected,
-    Source,
-    Table,
+    RejectCount,
+    SourceStatus,
+    StagedTable,
     declared_slices,
     read_rejects,
     read_sources,
     read_tables,
 )
-from ml.pages.profile.table_study import Study, duplicates, missing, prepare, study, twins
-from ml.pages.words import count, day, month
+from ml.pages.profile.table_chapter import TableChapter, TableSection
+from ml.pages.profile.table_study import (
+    TableStudy,
+    duplicates,
+    missing,
+    prepare,
+    study_table,
+    twins,
+)
 from ml.workspace.errors import NotBuilt
 from ml.workspace.files import write_text
 from ml.workspace.settings import Workspace
 from ml.workspace.sql import quoted
 from ml.workspace.warehouse import open_warehouse
 
-# A table is copied, then asked for its codes, its times and measures, and the rest.
-SECTIONS = 4
+# Steps of the progress bar a table: the copy; its codes; its times and measures; the rest.
+STEPS = 4
 
 
 @dataclass(frozen=True)
-class Written:
+class ProfileFiles:
     """The files that a profile wrote."""
 
     page: Path
@@ -44,21 +51,21 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Company:
-    """What is staged, before any table is looked into."""
+class StagedCompany:
+    """The staged tables, the declared sources and the rejected rows of a workspace."""
 
-    tables: tuple[Table, ...]
-    sources: tuple[Source, ...]
-    rejects: tuple[Rejected, ...]
+    tables: tuple[StagedTable, ...]
+    sources: tuple[SourceStatus, ...]
+    rejects: tuple[RejectCount, ...]
 
     @property
-    def empty(self) -> list[Table]:
-        """Tables without a row whose source is present."""
+    def empty(self) -> list[StagedTable]:
+        """Tables without rows whose source has files."""
         present = {source.name for source in self.sources if source.is_present}
         return [table for table in self.tables if not table.rows and table.source in present]
 
 
-def write_profile(ws: Workspace) -> Written:
+def write_profile(ws: Workspace) -> ProfileFiles:
     """Write the profile of the staged tables to `ws.profile` and the slices to `ws.slices`.
 
     Raises:
@@ -67,7 +74,7 @@ def write_profile(ws: Workspace) -> Written:
     with open_warehouse(ws.warehouse) as connection:
         prepare(connection)
         tables = read_tables(connection, ws)
-        company = Company(tables, read_sources(connection), read_rejects(connection))
+        company = StagedCompany(tables, read_sources(connection), read_rejects(connection))
         chapters = list(_chapters(connection, ws, [table for table in tables if table.rows]))
     if not chapters:
         raise NotBuilt(
@@ -79,10 +86,10 @@ def write_profile(ws: Workspace) -> Written:
     page = render(company, chapters, listed)
     write_text(ws.slices, listed)
     write_text(ws.profile, page)
-    return Written(ws.profile, ws.slices)
+    return ProfileFiles(ws.profile, ws.slices)
 
 
-def render(company: Company, chapters: Sequence[Chapter], slices: str) -> str:
+def render(company: StagedCompany, chapters: Sequence[TableChapter], slices: str) -> str:
     """Return the page as HTML."""
     return fill(
         "ml.pages.profile",
@@ -96,71 +103,75 @@ def render(company: Company, chapters: Sequence[Chapter], slices: str) -> str:
 
 
 def _chapters(
-    connection: duckdb.DuckDBPyConnection, ws: Workspace, tables: Sequence[Table]
-) -> Iterator[Chapter]:
-    """Yield a chapter for each table; the bar moves by section."""
-    total = SECTIONS * len(tables)
+    connection: duckdb.DuckDBPyConnection, ws: Workspace, tables: Sequence[StagedTable]
+) -> Iterator[TableChapter]:
+    """Yield a chapter for each table, and show progress."""
+    total = STEPS * len(tables)
     with tqdm(total=total, desc="Profiling", unit="section", disable=None) as progress:
         for table in tables:
             progress.set_postfix_str(table.name)
-            found = study(connection, table)
+            study = study_table(connection, table)
             progress.update()
-            seen = dimensions(found, declared_slices(ws, table))
+            seen = dimensions(study, declared_slices(ws, table))
             progress.update()
-            times = rhythm(found) if table.is_events else None
-            told = [*_in_time(found, times), *parts.measures(found, seen)]
+            times = event_times(study) if table.is_events else None
+            chapter_sections = [*_time_sections(study, times), *sections.measures(study, seen)]
             progress.update()
-            told += [part for part in (parts.codes(found, seen), parts.places(found)) if part]
-            yield _chapter(found, times, seen, [*told, *parts.vectors(found)])
+            optional = (sections.codes(study, seen), sections.places(study))
+            chapter_sections += [section for section in optional if section]
+            yield _chapter(study, times, seen, [*chapter_sections, *sections.vectors(study)])
             progress.update()
 
 
-def _in_time(found: Study, times: Rhythm | None) -> list[Part]:
-    return [parts.volumes(found, times), parts.customers(found)] if times else []
+def _time_sections(study: TableStudy, times: EventTimes | None) -> list[TableSection]:
+    return [sections.volumes(study, times), sections.customers(study)] if times else []
 
 
 def _chapter(
-    found: Study, times: Rhythm | None, seen: Sequence[Dimension], told: Sequence[Part]
-) -> Chapter:
-    table = found.table
-    customers = _customers(found)
-    period = _period(found, times)
-    lacking = [(name, number) for name, number in missing(found) if number]
-    return Chapter(
+    study: TableStudy,
+    times: EventTimes | None,
+    seen: Sequence[Dimension],
+    chapter_sections: Sequence[TableSection],
+) -> TableChapter:
+    table = study.table
+    customers = _customers(study)
+    period = _period(study, times)
+    with_gaps = [(name, number) for name, number in missing(study) if number]
+    return TableChapter(
         table=table,
         facts=[
             ("Rows", count(table.rows), ""),
             *([("Customers", count(customers), "")] if customers else []),
             *([("Period", period, "")] if period else []),
         ],
-        parts=told,
+        sections=chapter_sections,
         period=period,
         customers=customers,
-        duplicates=duplicates(found),
-        twins=twins(found),
-        looked=found.sampled_rows,
+        duplicates=duplicates(study),
+        twins=twins(study),
+        sampled_rows=study.sampled_rows,
         empty_days=times.empty_days if times else None,
-        missing=lacking,
+        missing=with_gaps,
         proposals=[each.proposal for each in seen] if table.is_events else [],
     )
 
 
-def _customers(found: Study) -> int:
-    if CUSTOMER not in found.table.columns:
+def _customers(study: TableStudy) -> int:
+    if CUSTOMER not in study.table.columns:
         return 0
-    if found.table.is_events:
-        [number] = found.row("select count(distinct customer) from customer_months")
+    if study.table.is_events:
+        [number] = study.row("select count(distinct customer) from customer_months")
     else:
-        [number] = found.row(f"select count(distinct {CUSTOMER}) from {{whole}}")
+        [number] = study.row(f"select count(distinct {CUSTOMER}) from {{whole}}")
     return int(number)
 
 
-def _period(found: Study, times: Rhythm | None) -> str:
+def _period(study: TableStudy, times: EventTimes | None) -> str:
     """Return the days or months that a table spans, in words; nothing where it has no dates."""
     if times:
         return f"{day(times.first)} to {day(times.last)}"
-    if not found.table.months:
+    if not study.table.months:
         return ""
-    column = quoted(found.table.months)
-    first, last = found.row(f"select min({column}), max({column}) from {{whole}}")
+    column = quoted(study.table.months)
+    first, last = study.row(f"select min({column}), max({column}) from {{whole}}")
     return month(first) if first == last else f"{month(first)} to {month(last)}"

@@ -1,35 +1,41 @@
-"""The questions asked of a table: each function returns a part of its chapter, or None."""
+"""The sections of a table's chapter: each function answers one question, None where it cannot."""
 
 from collections.abc import Sequence
 from datetime import date
 
+from ml.pages.formatting import count, day, plain, share
 from ml.pages.profile import profile_figures as figures
-from ml.pages.profile.amounts import Extreme, Kind, Spread, by_kind, spread
-from ml.pages.profile.blocks import Listing, Part, Picture
 from ml.pages.profile.category_values import Dimension
-from ml.pages.profile.map_cells import Cells, cells
-from ml.pages.profile.rhythm import Rhythm, Spells, events_a_customer, gaps
-from ml.pages.profile.table_study import Study
-from ml.pages.profile.vectors import MOST, Cloud, cloud
-from ml.pages.words import count, day, plain, share
+from ml.pages.profile.distributions import (
+    Distribution,
+    ExtremeValue,
+    KindQuantiles,
+    by_kind,
+    measure_distribution,
+)
+from ml.pages.profile.event_times import BinnedCounts, EventTimes, events_per_customer, gaps
+from ml.pages.profile.map_cells import MapCells, cells
+from ml.pages.profile.table_chapter import Listing, Picture, TableSection
+from ml.pages.profile.table_study import TableStudy
+from ml.pages.profile.vectors import MOST, VectorCloud, cloud
 
-# From here on, hundredths are noise.
-EXACT = 100_000
+# Numbers from here on are shown without decimals.
+WITHOUT_DECIMALS = 100_000
 
 
 def number(value: float) -> str:
     """Return a measured number with at most two decimals, four digits if it is small."""
     text = f"{value:,.2f}" if abs(value) >= 1 or value == 0 else f"{value:.4g}"
-    if abs(value) >= EXACT:
+    if abs(value) >= WITHOUT_DECIMALS:
         text = f"{value:,.0f}"
     if "." in text and "e" not in text:
         text = text.rstrip("0").rstrip(".")
     return text.replace(",", "\u202f").replace("-", "−")
 
 
-def volumes(found: Study, times: Rhythm) -> Part:
+def volumes(study: TableStudy, times: EventTimes) -> TableSection:
     """Return when the events happen."""
-    name = found.table.name
+    name = study.table.name
     months = [(month, events) for month, events, _ in times.months]
     active = [(month, customers) for month, _, customers in times.months]
     pictures = [
@@ -48,10 +54,10 @@ def volumes(found: Study, times: Rhythm) -> Part:
     days = Picture("Events a day", figures.by_day(f"{name}-days", times.days),
                    "Days without any event fall to zero.", is_wide=True)  # fmt: skip
     text = "" if times.hours is not None else "The events carry a day, but no time of day."
-    return Part("Volumes and seasons", text, [*pictures, days], _holes(times))
+    return TableSection("Volumes and seasons", text, [*pictures, days], _gaps_listing(times))
 
 
-def _months_caption(times: Rhythm) -> str:
+def _months_caption(times: EventTimes) -> str:
     first, last = times.first, times.last
     return (
         f"From {day(first)} to {day(last)}; the first and the last month may be cut short. "
@@ -60,7 +66,7 @@ def _months_caption(times: Rhythm) -> str:
     )
 
 
-def _holes(times: Rhythm) -> list[Listing]:
+def _gaps_listing(times: EventTimes) -> list[Listing]:
     if not times.holes:
         return []
     rows = [[_day(first), _day(last), count(length)] for first, last, length in times.holes]
@@ -72,36 +78,36 @@ def _day(moment: date) -> str:
     return f"{moment.day} {moment:%B %Y}"
 
 
-def customers(found: Study) -> Part:
-    """Return how many events customers have, and how long they pause between two."""
-    name, held = found.table.name, events_a_customer(found)
+def customers(study: TableStudy) -> TableSection:
+    """Return how many events customers have, and the time between two of them."""
+    name, per_customer = study.table.name, events_per_customer(study)
     pictures = [
         Picture("Events a customer",
-                figures.spells(f"{name}-held", "events a customer", "customers", held),
-                f"Half of the customers have at most {number(held.median)} events, nine in ten "
-                f"at most {number(held.high)}."),
+                figures.binned_bars(f"{name}-held", "events a customer", "customers", per_customer),
+                f"Half of the customers have at most {number(per_customer.median)} events, "
+                f"nine in ten at most {number(per_customer.high)}."),
     ]  # fmt: skip
-    pauses = gaps(found)
-    if pauses:
-        pictures.append(_pauses(found, pauses))
-    text = "" if pauses else "No customer has two events, so there are no gaps between events."
-    return Part("Customers", text, pictures)
+    between = gaps(study)
+    if between:
+        pictures.append(_gaps_picture(study, between))
+    text = "" if between else "No customer has two events, so there are no gaps between events."
+    return TableSection("Customers", text, pictures)
 
 
-def _pauses(found: Study, pauses: Spells) -> Picture:
+def _gaps_picture(study: TableStudy, between: BinnedCounts) -> Picture:
     return Picture(
         "Gaps between a customer's events",
-        figures.spells(f"{found.table.name}-gaps", "time to the next event", "gaps", pauses),
-        f"{_typical(pauses)}{sampled(found)}",
+        figures.binned_bars(f"{study.table.name}-gaps", "time to the next event", "gaps", between),
+        f"{_gaps_caption(between)}{sampled(study)}",
     )
 
 
-def _typical(pauses: Spells) -> str:
-    if pauses.high == 0:
+def _gaps_caption(between: BinnedCounts) -> str:
+    if between.high == 0:
         return "Nine in ten events fall on the same instant as the customer's one before."
     return (
-        f"Half of the gaps are at most {_days(pauses.median)}, "
-        f"nine in ten at most {_days(pauses.high)}."
+        f"Half of the gaps are at most {_days(between.median)}, "
+        f"nine in ten at most {_days(between.high)}."
     )
 
 
@@ -111,29 +117,31 @@ def _days(days: float) -> str:
     return f"{number(round(days, 1))} days"
 
 
-def sampled(found: Study) -> str:
+def sampled(study: TableStudy) -> str:
     """Return the sentence that says what was sampled; nothing where all was read."""
-    if not found.is_sampled:
+    if not study.is_sampled:
         return ""
     return (
-        f" Measured on all rows of a fixed sample of customers: {count(found.sampled_rows)} rows."
+        f" Measured on all rows of a fixed sample of customers: {count(study.sampled_rows)} rows."
     )
 
 
-def measures(found: Study, dimensions: Sequence[Dimension]) -> list[Part]:
-    """Return how each column of numbers is spread, its outliers, and it by kind."""
+def measures(study: TableStudy, dimensions: Sequence[Dimension]) -> list[TableSection]:
+    """Return a section for each column of numbers: its distribution, outliers and boxes."""
     listed = [(each.name, [value.text for value in each.shown]) for each in dimensions]
-    parts = []
-    for name in found.table.numbers:
-        known = spread(found, name)
+    found = []
+    for name in study.table.numbers:
+        known = measure_distribution(study, name)
         if known:
-            kinds = by_kind(found, name, listed) if found.table.is_events else {}
-            parts.append(_measure(found, known, kinds))
-    return parts
+            kinds = by_kind(study, name, listed) if study.table.is_events else {}
+            found.append(_measure(study, known, kinds))
+    return found
 
 
-def _measure(found: Study, known: Spread, kinds: dict[str, list[Kind]]) -> Part:
-    salt = f"{found.table.name}-{known.name}"
+def _measure(
+    study: TableStudy, known: Distribution, kinds: dict[str, list[KindQuantiles]]
+) -> TableSection:
+    salt = f"{study.table.name}-{known.name}"
     curved = (
         " The axis is curved: even near zero, logarithmic away from it, for both signs."
         if known.is_curved
@@ -145,15 +153,15 @@ def _measure(found: Study, known: Spread, kinds: dict[str, list[Kind]]) -> Part:
         *(
             Picture(f"By {plain(column).lower()}",
                     figures.boxes(f"{salt}-{column}", known, column, rows),
-                    f"Dot: median; thick: the middle half; thin: the middle 90 %.{sampled(found)}")
+                    f"Dot: median; thick: the middle half; thin: the middle 90 %.{sampled(study)}")
             for column, rows in kinds.items() if len(rows) > 1
         ),
     ]  # fmt: skip
-    text = _spread_text(known) + sampled(found)
-    return Part(plain(known.name), text, pictures, [_extremes(known.extremes)])
+    text = _distribution_text(known) + sampled(study)
+    return TableSection(plain(known.name), text, pictures, [_extremes(known.extremes)])
 
 
-def _spread_text(known: Spread) -> str:
+def _distribution_text(known: Distribution) -> str:
     """Return the distribution and the outliers in words."""
     low, high = known.quantiles[2], known.quantiles[-3]
     text = (
@@ -174,7 +182,7 @@ def _spread_text(known: Spread) -> str:
     return f"{text} Outliers: {count(beyond)} rows ({share(beyond / known.rows)}), {found}."
 
 
-def _extremes(extremes: Sequence[Extreme]) -> Listing:
+def _extremes(extremes: Sequence[ExtremeValue]) -> Listing:
     rows = [(each.customer, _moment(each), each.place, number(each.value)) for each in extremes]
     used = [place for place in range(4) if any(row[place] for row in rows)]
     headers = ("Customer", "Time (UTC)", "Raw file", "Value")
@@ -186,54 +194,56 @@ def _extremes(extremes: Sequence[Extreme]) -> Listing:
     )
 
 
-def _moment(each: Extreme) -> str:
+def _moment(each: ExtremeValue) -> str:
     return f"{each.time:%Y-%m-%d %H:%M}" if each.time else ""
 
 
-def codes(found: Study, dimensions: Sequence[Dimension]) -> Part | None:
+def codes(study: TableStudy, dimensions: Sequence[Dimension]) -> TableSection | None:
     """Return the shares of the values of each dimension."""
     if not dimensions:
         return None
     pictures = [
-        Picture(each.name, figures.shares(f"{found.table.name}-{each.name}", each),
-                _share_text(found, each))
+        Picture(each.name, figures.shares(f"{study.table.name}-{each.name}", each),
+                _dimension_caption(study, each))
         for each in dimensions if each.shown
     ]  # fmt: skip
-    return Part("Shares of each value", "", pictures)
+    return TableSection("Shares of each value", "", pictures)
 
 
-def _share_text(found: Study, each: Dimension) -> str:
+def _dimension_caption(study: TableStudy, each: Dimension) -> str:
     hidden = each.values - len(each.shown)
     text = f"{count(each.values)} values" if each.values > 1 else "One value only"
     text += f", of which {count(len(each.shown))} are shown." if hidden else "."
     if each.missing > 0:
         text += f" {share(each.missing)} of the rows carry none."
-    if not found.table.is_events:
+    if not study.table.is_events:
         return text
     if each.other is None:
         return f"{text} No spec declares any."
     return f"{text} {share(each.other)} of the rows fall to “other”."
 
 
-def vectors(found: Study) -> list[Part]:
+def vectors(study: TableStudy) -> list[TableSection]:
     """Return the clouds of each column of vectors."""
-    parts = []
-    for name in found.table.vectors:
-        seen = cloud(found, name)
+    found = []
+    for name in study.table.vectors:
+        seen = cloud(study, name)
         if seen is None:
-            parts.append(Part(plain(name), "Too few unlike vectors to draw a picture of them."))
+            found.append(
+                TableSection(plain(name), "Too few unlike vectors to draw a picture of them.")
+            )
             continue
-        drawn = figures.cloud(f"{found.table.name}-{name}", seen)
-        picture = Picture("Two principal components", drawn, _cloud_text(found, seen))
-        parts.append(Part(plain(name), "", [picture]))
-    return parts
+        drawn = figures.cloud(f"{study.table.name}-{name}", seen)
+        picture = Picture("Two principal components", drawn, _cloud_caption(study, seen))
+        found.append(TableSection(plain(name), "", [picture]))
+    return found
 
 
-def _cloud_text(found: Study, seen: Cloud) -> str:
-    drawn = "all" if seen.rows == found.table.rows else f"a fixed sample of {count(seen.rows)}"
+def _cloud_caption(study: TableStudy, seen: VectorCloud) -> str:
+    drawn = "all" if seen.rows == study.table.rows else f"a fixed sample of {count(seen.rows)}"
     text = (
         f"The components and clusters were fitted for this page alone, on {drawn} of the "
-        f"{count(found.table.rows)} vectors of {seen.width} numbers (at most {count(MOST)}). "
+        f"{count(study.table.rows)} vectors of {seen.width} numbers (at most {count(MOST)}). "
         "Clusters by k-means on the leading components; of 2 to 7 clusters, as many as part the "
         "vectors best (silhouette). In brackets, each cluster's share."
     )
@@ -242,23 +252,26 @@ def _cloud_text(found: Study, seen: Cloud) -> str:
     return text
 
 
-def places(found: Study) -> Part | None:
+def places(study: TableStudy) -> TableSection | None:
     """Return where the positions are."""
-    known = [seen for name in found.table.cells if (seen := cells(found, name))]
+    known = [seen for name in study.table.cells if (seen := cells(study, name))]
     if not known:
         return None
-    return Part("Places", "", [picture for each in known for picture in _cells(found, each)])
+    return TableSection(
+        "Places", "", [picture for each in known for picture in _cells(study, each)]
+    )
 
 
-def _cells(found: Study, each: Cells) -> list[Picture]:
-    salt, held = f"{found.table.name}-{each.name}", each.a_customer
-    top = sum(part for *_, part in each.busiest)
+def _cells(study: TableStudy, each: MapCells) -> list[Picture]:
+    salt, per_customer = f"{study.table.name}-{each.name}", each.per_customer
+    top = sum(share for *_, share in each.busiest)
     return [
         Picture(f"Cells a customer, {each.name}",
-                figures.spells(f"{salt}-held", "distinct cells", "customers", held),
+                figures.binned_bars(f"{salt}-held", "distinct cells", "customers", per_customer),
                 f"{count(each.cells)} cells in all. Half of the customers were in at most "
-                f"{number(held.median)} of them, nine in ten in at most {number(held.high)}."
-                f"{sampled(found)}"),
+                f"{number(per_customer.median)} of them, nine in ten in at most "
+                f"{number(per_customer.high)}."
+                f"{sampled(study)}"),
         Picture(f"Busiest cells, {each.name}",
                 figures.ranking(f"{salt}-busiest", "positions", each.busiest),
                 f"These {len(each.busiest)} hold {share(top)} of the positions."),

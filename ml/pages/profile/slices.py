@@ -1,4 +1,4 @@
-"""Which values of a dimension deserve features of their own: the rule, and the file it writes."""
+"""Which values of a dimension to declare as slices: the rule, and the proposals as YAML."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ Value = str | int | bool
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A value of a dimension: its share of all events, and in how many months it was seen."""
+class ObservedValue:
+    """A value of a dimension: its share of all events, and the number of its months."""
 
     value: Value
     share: float
@@ -40,7 +40,7 @@ class Proposal:
     known: float
 
 
-def propose(dimension: str, seen: Iterable[Seen], known: float, months: int) -> Proposal:
+def propose(dimension: str, seen: Iterable[ObservedValue], known: float, months: int) -> Proposal:
     """Return the values of one dimension that should be declared, by RULE.
 
     Args:
@@ -51,9 +51,9 @@ def propose(dimension: str, seen: Iterable[Seen], known: float, months: int) -> 
     """
     least = min(MONTHS, months)
     ranked = sorted(seen, key=_rank)
-    chosen: list[Seen] = []
+    chosen: list[ObservedValue] = []
     for each in ranked:
-        # A sum of shares may miss by its last bit.
+        # A sum of shares may be off by rounding.
         if len(chosen) == MOST or _covered(chosen) >= COVERED * known - 1e-12:
             break
         if each.share >= SMALLEST and each.months >= least:
@@ -73,20 +73,20 @@ def slices_yaml(tables: Sequence[tuple[str, Sequence[Proposal]]]) -> str:
     for table, proposals in tables:
         lines += ["", f"# {table}"]
         for proposal in proposals:
-            once = names.count(proposal.dimension) == 1
-            name = proposal.dimension if once else f"{table}.{proposal.dimension}"
+            is_unique = names.count(proposal.dimension) == 1
+            name = proposal.dimension if is_unique else f"{table}.{proposal.dimension}"
             lines += _lines(name, proposal)
     return "\n".join(lines) + "\n"
 
 
-def _rank(seen: Seen) -> tuple[float, float, str]:
-    """Return the place of a value: by share, then by number or text."""
+def _rank(seen: ObservedValue) -> tuple[float, float, str]:
+    """Return the sort key of a value: by share, the largest first, then by number or text."""
     if isinstance(seen.value, str):
         return -seen.share, 0, seen.value
     return -seen.share, seen.value, ""
 
 
-def _covered(chosen: Sequence[Seen]) -> float:
+def _covered(chosen: Sequence[ObservedValue]) -> float:
     return sum(each.share for each in chosen)
 
 

@@ -1,4 +1,4 @@
-"""What was staged: the tables, the roles of their columns, and the sources that are absent."""
+"""The staged tables with the roles of their columns, the sources, and the rejected rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Table:
+class StagedTable:
     """A staging view `stg_<source>__<table>`: its columns with their types, and its rows."""
 
     name: str
@@ -30,12 +30,12 @@ class Table:
 
     @property
     def relation(self) -> str:
-        """The view as SQL names it."""
+        """The view's quoted name in SQL."""
         return f"staging.{quoted(self.name)}"
 
     @property
     def source(self) -> str:
-        """The source it is of."""
+        """The name of its source."""
         return self.name.removeprefix("stg_").partition("__")[0]
 
     @property
@@ -45,18 +45,18 @@ class Table:
 
     @property
     def is_events(self) -> bool:
-        """Whether its rows happened at a time of their own."""
+        """Whether its rows are events with a time each."""
         return self.columns.get(TIME, "").startswith("TIMESTAMP")
 
     @property
     def months(self) -> str | None:
-        """The column that says a row's month, where rows have no time."""
+        """The first column of dates, where rows have no time; None if there is none."""
         dated = [name for name, kind in self.columns.items() if kind == "DATE"]
         return None if self.is_events or not dated else dated[0]
 
     @property
     def numbers(self) -> tuple[str, ...]:
-        """Columns that measure."""
+        """Columns of fractional numbers: what is measured."""
         return tuple(
             name
             for name, kind in self.columns.items()
@@ -65,7 +65,7 @@ class Table:
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """Columns that sort rows into kinds; neither ids nor cells of a map."""
+        """Columns of categories: whole numbers, texts or flags, without ids and geohashes."""
         return tuple(
             name
             for name, kind in self.columns.items()
@@ -79,13 +79,13 @@ class Table:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """Columns that name a cell of a map, coarse to fine."""
+        """Geohash columns, coarse to fine."""
         return tuple(sorted(name for name in self.columns if name.startswith("geohash_")))
 
 
 @dataclass(frozen=True)
-class Source:
-    """A declared source: whether its files are here, in which form, and how many."""
+class SourceStatus:
+    """A declared source: whether it has raw files, in which form, how many, and their bytes."""
 
     name: str
     is_present: bool
@@ -95,15 +95,15 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Rejected:
-    """Rows of one table that staging set aside for one reason."""
+class RejectCount:
+    """How many rows of one table staging rejected for one reason."""
 
     table: str
     reason: str
     rows: int
 
 
-def read_tables(connection: duckdb.DuckDBPyConnection, ws: Workspace) -> tuple[Table, ...]:
+def read_tables(connection: duckdb.DuckDBPyConnection, ws: Workspace) -> tuple[StagedTable, ...]:
     """Return every staging view with its columns and rows: events first, large ones first.
 
     Raises:
@@ -119,29 +119,29 @@ def read_tables(connection: duckdb.DuckDBPyConnection, ws: Workspace) -> tuple[T
         raise NotBuilt(f"Nothing is staged in {ws.warehouse}.", "Stage it: dbt build")
     texts = _descriptions(ws)
     tables = [
-        Table(name, _unmarked(names, kinds), _rows(connection, name), texts.get(name, ""))
+        StagedTable(name, _data_columns(names, kinds), _rows(connection, name), texts.get(name, ""))
         for name, names, kinds in found
     ]
     return tuple(sorted(tables, key=lambda table: (not table.is_events, table.source, -table.rows)))
 
 
-def read_sources(connection: duckdb.DuckDBPyConnection) -> tuple[Source, ...]:
+def read_sources(connection: duckdb.DuckDBPyConnection) -> tuple[SourceStatus, ...]:
     """Return every declared source, by name."""
     rows = connection.execute(
         "select source, is_present, form, files, bytes from landed.workspace__sources order by 1"
     ).fetchall()
-    return tuple(Source(*row) for row in rows)
+    return tuple(SourceStatus(*row) for row in rows)
 
 
-def read_rejects(connection: duckdb.DuckDBPyConnection) -> tuple[Rejected, ...]:
-    """Return what staging set aside, by table, most rows first."""
+def read_rejects(connection: duckdb.DuckDBPyConnection) -> tuple[RejectCount, ...]:
+    """Return the numbers of rejected rows by table and reason, most rows first."""
     rows = connection.execute(
         "select model, reason, count(*) from staging.rejects group by 1, 2 order by 1, 3 desc, 2"
     ).fetchall()
-    return tuple(Rejected(*row) for row in rows)
+    return tuple(RejectCount(*row) for row in rows)
 
 
-def declared_slices(ws: Workspace, table: Table) -> dict[str, set[str]]:
+def declared_slices(ws: Workspace, table: StagedTable) -> dict[str, set[str]]:
     """Return the values that families built from `table` declare, as text, by dimension."""
     declared: dict[str, set[str]] = {}
     for node in models_with(ws, "family") if ws.manifest.exists() else ():
@@ -149,16 +149,16 @@ def declared_slices(ws: Workspace, table: Table) -> dict[str, set[str]]:
         if (meta.get("source"), meta.get("table")) != (table.source, table.table):
             continue
         for dimension, values in (meta.get("grid", {}).get("slices") or {}).items():
-            declared.setdefault(dimension, set()).update(map(as_text, values))
+            declared.setdefault(dimension, set()).update(map(spec_text, values))
     return declared
 
 
-def _unmarked(names: Sequence[str], kinds: Sequence[str]) -> dict[str, str]:
-    """Return the columns of the data: not the marks of where a row stood, which begin with `_`."""
+def _data_columns(names: Sequence[str], kinds: Sequence[str]) -> dict[str, str]:
+    """Return columns and types without those of a row's place in the files (`_file`, `_row`)."""
     return {name: kind for name, kind in zip(names, kinds, strict=True) if not name.startswith("_")}
 
 
-def as_text(value: object) -> str:
+def spec_text(value: object) -> str:
     """Return a value of a spec as SQL would cast it to text."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 

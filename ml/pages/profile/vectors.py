@@ -1,4 +1,4 @@
-"""What vectors look like: a sample on its first two principal components, in clusters."""
+"""Columns of vectors: a sample on its first two principal components, in clusters."""
 
 from dataclasses import dataclass
 
@@ -9,20 +9,21 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import silhouette_score
 
 from ml.pages.profile.staged_tables import CUSTOMER, TIME
-from ml.pages.profile.table_study import Study
+from ml.pages.profile.table_study import TableStudy
 from ml.workspace.sql import quoted
 
 MOST = 5_000
 FEWEST = 20
 CLUSTERS = range(2, 8)
 COMPONENTS = 20
-JUDGED = 1_000
+# The silhouette, whose time grows with the square of the rows, is measured on about so many.
+SILHOUETTE_ROWS = 1_000
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Cloud:
+class VectorCloud:
     """A sample of vectors on two components.
 
     Attributes:
@@ -40,35 +41,36 @@ class Cloud:
     cluster: NDArray[np.int64]
 
 
-def cloud(found: Study, name: str) -> Cloud | None:
+def cloud(study: TableStudy, name: str) -> VectorCloud | None:
     """Return a sample of at most MOST vectors of a column; None where there are too few to show.
 
-    The sample is drawn by hash, and every random number is seeded: the same data, the same cloud.
+    The sample is drawn by hash and all random numbers are seeded: the same data give the same
+    result.
     """
-    vectors = _sample(found, name)
+    vectors = _sample(study, name)
     if len(np.unique(vectors, axis=0)) < FEWEST or vectors.shape[1] < 2:
         return None
     width = min(COMPONENTS, *vectors.shape)
     fitted = PCA(n_components=width, svd_solver="full").fit(vectors)
-    placed = np.asarray(fitted.transform(vectors), dtype=np.float64)
+    projected = np.asarray(fitted.transform(vectors), dtype=np.float64)
     share = fitted.explained_variance_ratio_
-    return Cloud(
+    return VectorCloud(
         rows=len(vectors),
         width=vectors.shape[1],
-        places=placed[:, :2],
+        places=projected[:, :2],
         explained=(float(share[0]), float(share[1])),
-        cluster=_clusters(placed),
+        cluster=_clusters(projected),
     )
 
 
-def _sample(found: Study, name: str) -> Floats:
+def _sample(study: TableStudy, name: str) -> Floats:
     """Return the sampled vectors as a matrix; those of another length or with gaps are left out."""
-    part = max(1, 1_000_000 * MOST // max(found.table.rows, 1))
-    key = f"hash({CUSTOMER}, {TIME})" if found.table.is_events else f"hash({CUSTOMER})"
+    per_million = max(1, 1_000_000 * MOST // max(study.table.rows, 1))
+    key = f"hash({CUSTOMER}, {TIME})" if study.table.is_events else f"hash({CUSTOMER})"
     column = quoted(name)
-    rows = found.connection.execute(
-        f"with drawn as (select {column} as vector, {key} as key from {found.table.relation}"
-        f" where {column} is not null and {key} % 1000000 < {part}),"
+    rows = study.connection.execute(
+        f"with drawn as (select {column} as vector, {key} as key from {study.table.relation}"
+        f" where {column} is not null and {key} % 1000000 < {per_million}),"
         " usual as (select mode(len(vector)) as width from drawn)"
         " select vector from drawn, usual where len(vector) = width"
         " and len(list_filter(vector, lambda each: isfinite(each))) = width"
@@ -77,12 +79,12 @@ def _sample(found: Study, name: str) -> Floats:
     return np.array([vector for (vector,) in rows], dtype=np.float64).reshape(len(rows), -1)
 
 
-def _clusters(placed: Floats) -> NDArray[np.int64]:
-    """Return each row's cluster, the largest first, for the number of clusters that parts best."""
-    step = max(1, len(placed) // JUDGED)
-    fitted = [KMeans(count, n_init=3, random_state=0).fit(placed).labels_ for count in CLUSTERS]
+def _clusters(projected: Floats) -> NDArray[np.int64]:
+    """Return each row's cluster, the largest first, at the best silhouette."""
+    step = max(1, len(projected) // SILHOUETTE_ROWS)
+    fitted = [KMeans(count, n_init=3, random_state=0).fit(projected).labels_ for count in CLUSTERS]
     quality = [
-        float(silhouette_score(placed[::step], labels[::step]))
+        float(silhouette_score(projected[::step], labels[::step]))
         if len(set(labels[::step])) > 1 else -1.0
         for labels in fitted
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The report: one page that shows what the models can do, and whom they point at."""
+"""The report: one page that shows how good the models are and whom they score highest."""
 
 from ml.pages.report.report_page import write_report
 

@@ -1,4 +1,4 @@
-"""The numbers behind the pictures: curves, lift, calibration and campaign sizes of one ranking."""
+"""The numbers behind the pictures: curves, lift, calibration and campaign sizes of a ranking."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,14 @@ from ml.evaluation.thresholds import Costs, outcome, outcomes
 
 Floats = NDArray[np.float64]
 DECILES = 10
+# Selections of fewer rows are not drawn: one row more or less would move them far.
 FEWEST = 20
-CAMPAIGNS = (0.01, 0.05, 0.10, 0.20, 0.30)
+CAMPAIGN_SHARES = (0.01, 0.05, 0.10, 0.20, 0.30)
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A line to draw."""
+    """A curve to draw, one entry a point."""
 
     x: Floats
     y: Floats
@@ -24,15 +25,15 @@ class Curve:
 
 @dataclass(frozen=True)
 class Point:
-    """A place on a line."""
+    """A point on a curve."""
 
     x: float
     y: float
 
 
 @dataclass(frozen=True)
-class Decision:
-    """What comes of saying yes from a threshold on; the profit is what all rows bring in."""
+class ThresholdOutcome:
+    """Measures of answering yes from a threshold on; `profit` is the sum over all rows."""
 
     threshold: float
     precision: float
@@ -42,20 +43,20 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Thresholds:
-    """What comes of every threshold, falling, and of the one that the model chose."""
+class ThresholdCurves:
+    """Measures at every threshold, the highest first, and at the model's own (`chosen`)."""
 
     threshold: Floats
     precision: Floats
     recall: Floats
     f1: Floats
     profit: Floats
-    chosen: Decision
+    chosen: ThresholdOutcome
 
 
 @dataclass(frozen=True)
 class Campaign:
-    """What contacting the best-ranked `share` of the rows would have brought."""
+    """Contacting the best-ranked `share` of the rows: how many rows, and positives among them."""
 
     share: float
     contacted: int
@@ -65,11 +66,15 @@ class Campaign:
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """Groups of rows of like probability: what was promised, what came, and its 95 % interval."""
+class CalibrationGroups:
+    """Groups of rows of similar probability, one entry a group.
 
-    promised: Floats
-    came: Floats
+    `predicted` is the mean probability, `observed` the share of positives; `low` and `high` are the
+    ends of its 95 % interval.
+    """
+
+    predicted: Floats
+    observed: Floats
     low: Floats
     high: Floats
 
@@ -83,7 +88,7 @@ def roc(label: Floats, score: Floats) -> Curve:
 def precision_recall(label: Floats, score: Floats) -> Curve:
     """Return recall against precision, recall rising; needs a positive.
 
-    Selections of fewer than FEWEST rows are left out: one row more or less would move them far.
+    Thresholds that select fewer than FEWEST rows are left out.
     """
     precision, recall, _ = precision_recall_curve(label, score)
     found = recall[:-1] * label.sum()
@@ -94,8 +99,8 @@ def precision_recall(label: Floats, score: Floats) -> Curve:
 def positives_by_rank(label: Floats, score: Floats) -> Floats:
     """Return the expected label at each rank, best score first.
 
-    Rows of equal score share their positives evenly, so the order of the input cannot flatter a
-    coarse score.
+    Rows of equal score share their positives evenly, so that the order of the input does not
+    matter.
     """
     _, group, size = np.unique(-score, return_inverse=True, return_counts=True)
     mean = np.bincount(group, weights=label) / size
@@ -109,27 +114,29 @@ def gain(label: Floats, score: Floats) -> Curve:
     return Curve(share, np.concatenate([[0.0], found / found[-1]]))
 
 
-def thresholds(label: Floats, probability: Floats, chosen: float, costs: Costs) -> Thresholds:
-    """Return what comes of each threshold; needs both classes.
+def threshold_curves(
+    label: Floats, probability: Floats, chosen: float, costs: Costs
+) -> ThresholdCurves:
+    """Return the measures at each threshold; needs both classes.
 
-    Selections of fewer than FEWEST rows are left out: one row more or less would move them far.
+    Thresholds that select fewer than FEWEST rows are left out.
     """
     labels = label.astype(np.int8)
-    scores, every = outcomes(labels, probability)
-    enough = every.true_positive + every.false_positive >= min(FEWEST, len(label))
-    of_chosen = outcome(labels, probability >= chosen)
-    return Thresholds(
+    scores, all_outcomes = outcomes(labels, probability)
+    enough = all_outcomes.true_positive + all_outcomes.false_positive >= min(FEWEST, len(label))
+    chosen_outcome = outcome(labels, probability >= chosen)
+    return ThresholdCurves(
         threshold=scores[enough],
-        precision=np.asarray(every.precision)[enough],
-        recall=np.asarray(every.recall)[enough],
-        f1=np.asarray(every.f1)[enough],
-        profit=np.asarray(every.profit(costs))[enough],
-        chosen=Decision(
+        precision=np.asarray(all_outcomes.precision)[enough],
+        recall=np.asarray(all_outcomes.recall)[enough],
+        f1=np.asarray(all_outcomes.f1)[enough],
+        profit=np.asarray(all_outcomes.profit(costs))[enough],
+        chosen=ThresholdOutcome(
             threshold=chosen,
-            precision=float(of_chosen.precision),
-            recall=float(of_chosen.recall),
-            f1=float(of_chosen.f1),
-            profit=float(of_chosen.profit(costs)),
+            precision=float(chosen_outcome.precision),
+            recall=float(chosen_outcome.recall),
+            f1=float(chosen_outcome.f1),
+            profit=float(chosen_outcome.profit(costs)),
         ),
     )
 
@@ -141,12 +148,12 @@ def on_roc(label: Floats, probability: Floats, threshold: float) -> Point:
 
 
 def lift_by_decile(label: Floats, score: Floats) -> Floats:
-    """Return each tenth's share of positives over the overall share, best tenth first.
+    """Return the lift of each tenth: its share of positives over the overall share, best first.
 
     With fewer than ten rows there are as many groups as rows. Needs a positive.
     """
-    parts = np.array_split(positives_by_rank(label, score), min(DECILES, len(label)))
-    shares = np.array([float(part.mean()) for part in parts], dtype=np.float64)
+    groups = np.array_split(positives_by_rank(label, score), min(DECILES, len(label)))
+    shares = np.array([float(group.mean()) for group in groups], dtype=np.float64)
     return np.asarray(shares / label.mean())
 
 
@@ -154,7 +161,7 @@ def campaigns(label: Floats, score: Floats) -> list[Campaign]:
     """Return what campaigns of several sizes would have found; needs a positive."""
     found = np.cumsum(positives_by_rank(label, score))
     rows = []
-    for share in CAMPAIGNS:
+    for share in CAMPAIGN_SHARES:
         contacted = max(1, round(share * len(label)))
         reached = float(found[contacted - 1])
         rows.append(
@@ -163,19 +170,22 @@ def campaigns(label: Floats, score: Floats) -> list[Campaign]:
     return rows
 
 
-def calibration(label: Floats, probability: Floats) -> Calibration:
-    """Return promised against observed shares in up to ten groups of equal size.
+def calibration(label: Floats, probability: Floats) -> CalibrationGroups:
+    """Return predicted against observed shares in up to ten groups of equal size.
 
     The interval is Wilson's, which stays inside 0..1 for rare positives.
     """
     order = np.argsort(probability, kind="stable")
-    parts = np.array_split(order, min(DECILES, len(order)))
-    promised = np.array([probability[part].mean() for part in parts])
-    came = np.array([label[part].mean() for part in parts])
-    size = np.array([len(part) for part in parts], dtype=float)
+    groups = np.array_split(order, min(DECILES, len(order)))
+    predicted = np.array([probability[group].mean() for group in groups])
+    observed = np.array([label[group].mean() for group in groups])
+    size = np.array([len(group) for group in groups], dtype=float)
     z = 1.96
-    centre = (came + z**2 / (2 * size)) / (1 + z**2 / size)
-    half = z / (1 + z**2 / size) * np.sqrt(came * (1 - came) / size + z**2 / (4 * size**2))
-    return Calibration(
-        promised, came, np.minimum(centre - half, came), np.maximum(centre + half, came)
+    centre = (observed + z**2 / (2 * size)) / (1 + z**2 / size)
+    half = z / (1 + z**2 / size) * np.sqrt(observed * (1 - observed) / size + z**2 / (4 * size**2))
+    return CalibrationGroups(
+        predicted,
+        observed,
+        np.minimum(centre - half, observed),
+        np.maximum(centre + half, observed),
     )

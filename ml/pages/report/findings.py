@@ -1,14 +1,14 @@
-"""What the models were found to do, in words."""
+"""The findings and captions of the report in words, from a target's measures."""
 
 from dataclasses import fields
 
 from ml.evaluation.bootstrap import Interval
 from ml.evaluation.thresholds import Costs
-from ml.pages.report.curves import Campaign, Thresholds
-from ml.pages.report.facts import Target
-from ml.pages.report.judged_rows import PARTS
-from ml.pages.report.marts import Scores
-from ml.pages.words import NOTHING, count, day, share, small
+from ml.pages.formatting import NOTHING, count, day, share, small
+from ml.pages.report.curves import Campaign, ThresholdCurves
+from ml.pages.report.judged_rows import SPLITS
+from ml.pages.report.marts import NewestScores
+from ml.pages.report.target_report import TargetReport
 from ml.training.crossfit import FOLDS
 
 
@@ -17,8 +17,8 @@ def auc(number: float | None) -> str:
     return NOTHING if number is None else f"{number:.3f}"
 
 
-def between(found: Interval | None) -> str:
-    """Return the ends of an interval."""
+def interval_ends(found: Interval | None) -> str:
+    """Return both ends of an interval with three decimals."""
     return NOTHING if found is None else f"{found[0]:.3f}\u2013{found[1]:.3f}"
 
 
@@ -27,9 +27,9 @@ def signed(number: float) -> str:
     return f"{number:+.3f}".replace("-", "\u2212")
 
 
-def verdict(target: Target) -> str:
+def ranking_verdict(target: TargetReport) -> str:
     """Return in plain words how well the model ranks, and whether it beats the baseline."""
-    model, baseline = target.model.ranked, target.baseline.ranked
+    model, baseline = target.model.roc_auc, target.baseline.roc_auc
     if model is None:
         return (
             "The judged rows hold only one class, so the ranking cannot be measured yet: "
@@ -48,35 +48,35 @@ def verdict(target: Target) -> str:
     if gain.interval is None:
         return f"{text}One customer of a class is too few to call either better."
     low, high = gain.interval
-    told = f"{signed(gain.value)}, 95 % interval {signed(low)} to {signed(high)}"
+    difference = f"{signed(gain.value)}, 95 % interval {signed(low)} to {signed(high)}"
     if low <= 0 <= high:
-        return f"{text}The difference ({told}) is within what luck explains."
+        return f"{text}The difference ({difference}) is within what luck explains."
     better = "better than" if gain.value > 0 else "worse than"
-    return f"{text}It is {better} the baseline ({told})."
+    return f"{text}It is {better} the baseline ({difference})."
 
 
-def reachable(target: Target) -> str:
-    """Return in plain words how near the model comes to the simulator's limit, if one is known."""
-    best, won = target.limit.auc, target.model.auc
-    if best is None or won is None:
+def limit_remark(target: TargetReport) -> str:
+    """Return in plain words what the simulator's true probabilities reach; empty if not known."""
+    best = target.limit.auc
+    if best is None or target.model.auc is None:
         return ""
     text = f"Ranking by the simulator's true probabilities would score {best:.3f}"
     return f"{text}, the best that any model could do here on average."
 
 
-def protocol(target: Target) -> str:
-    """Return in one line which rows judge the model, in the card's own words if they hold."""
+def protocol(target: TargetReport) -> str:
+    """Return in one line which rows judge the model: the card's own line unless it is unusable."""
     lines = target.card.protocol
-    if lines and not target.fallen_back:
+    if lines and not target.test_is_unusable:
         return str(lines[0])
     rows = target.rows
     if not len(rows.label):
         return "Nothing was held out to judge by."
-    return f"Judged on {count(len(rows.label))} rows of {PARTS[rows.part]}."
+    return f"Judged on {count(len(rows.label))} rows of {SPLITS[rows.split]}."
 
 
-def measured(target: Target) -> list[str]:
-    """Return the card's protocol and the circumstances that pin the model down."""
+def measurement_facts(target: TargetReport) -> list[str]:
+    """Return the card's protocol, the model's id and family, and the versions of packages."""
     card = target.card
     versions = ", ".join(f"{name} {number}" for name, number in card.packages.items())
     return [
@@ -86,8 +86,8 @@ def measured(target: Target) -> list[str]:
     ]
 
 
-def scored(target: Target, scores: Scores) -> str:
-    """Return what the picture of the newest scores shows."""
+def scores_caption(target: TargetReport, scores: NewestScores) -> str:
+    """Return the caption of the newest scores."""
     when = f"as of {day(scores.last)}"
     if scores.first != scores.last:
         when = f"made between {day(scores.first)} and {day(scores.last)}"
@@ -101,10 +101,10 @@ def scored(target: Target, scores: Scores) -> str:
     return text
 
 
-def compared(target: Target) -> str:
-    """Return in one line what was chosen among what, and what it gains on the baseline."""
-    models = [each for each in target.rivals if each.is_model]
-    simple = [each for each in target.rivals if not each.is_model]
+def comparison_finding(target: TargetReport) -> str:
+    """Return in one line which family was chosen among how many, and its gain on the baseline."""
+    models = [each for each in target.compared_models if each.is_model]
+    simple = [each for each in target.compared_models if not each.is_model]
     if not models or not simple:
         return ""
     text = f"{target.card.family}, the best of {len(models)}"
@@ -115,23 +115,24 @@ def compared(target: Target) -> str:
     return f"{text}: {signed(best.gain)} on {best.name} ({low} to {high})"
 
 
-def ranked(target: Target, found: list[Campaign]) -> str:
-    """Return in one line what the best tenth holds."""
-    tenth = next(each for each in found if each.share == 0.1)
+def ranking_finding(target: TargetReport, campaigns: list[Campaign]) -> str:
+    """Return in one line which share of the positives the best tenth holds."""
+    tenth = next(each for each in campaigns if each.share == 0.1)
     lift = tenth.precision / target.rows.prevalence
     return f"the best tenth holds {share(tenth.recall)} of the positives, {lift:.1f}× its share"
 
 
-def promised(target: Target, found: Thresholds) -> str:
-    """Return in one line how true the probabilities are, and what the threshold brings."""
-    told = f"yes from {share(found.chosen.threshold)} on"
-    if target.promise is not None:
-        told = f"off by {share(target.promise.error)} on average; {told}"
-    precision, recall = share(found.chosen.precision), share(found.chosen.recall)
-    return f"{told}: precision {precision}, recall {recall}"
+def probability_finding(target: TargetReport, thresholds: ThresholdCurves) -> str:
+    """Return in one line the calibration error, and precision and recall at the threshold."""
+    chosen = thresholds.chosen
+    text = f"yes from {share(chosen.threshold)} on"
+    if target.calibration is not None:
+        text = f"off by {share(target.calibration.calibration_error)} on average; {text}"
+    precision, recall = share(chosen.precision), share(chosen.recall)
+    return f"{text}: precision {precision}, recall {recall}"
 
 
-def rivalry(target: Target) -> str:
+def comparison_protocol(target: TargetReport) -> str:
     """Return in one line how the models were compared."""
     rows, trials = count(target.card.training_rows), target.card.trials
     tried = f"{trials} trials" if trials > 1 else "one trial"
@@ -141,23 +142,24 @@ def rivalry(target: Target) -> str:
     )
 
 
-def calibrated(target: Target) -> str:
-    """Return what the picture of the calibration shows, with its measures."""
+def calibration_caption(target: TargetReport) -> str:
+    """Return the caption of the calibration plot, with its measures."""
     text = (
         "Ten groups of like probability: on the dotted line, what the model promised is what came. "
         "Above it the model was too shy, below it too bold. The strokes show how far luck alone "
         "may move a dot."
     )
-    if (found := target.promise) is None:
+    if (found := target.calibration) is None:
         return text
     return (
         f"{text} Brier score {small(found.brier).strip()}, that of the prior alone "
-        f"{small(found.prior_brier).strip()}; calibration error (ECE) {share(found.error)}."
+        f"{small(found.prior_brier).strip()}; "
+        f"calibration error (ECE) {share(found.calibration_error)}."
     )
 
 
-def thresholds(target: Target) -> str:
-    """Return what the picture of the thresholds shows, and how the model's own was chosen."""
+def threshold_caption(target: TargetReport) -> str:
+    """Return the caption of the thresholds, with how the model's own was chosen."""
     criterion = str(target.card.criterion).replace("f1", "F1")
     return (
         "What saying yes from a probability on would have brought on the judged rows. The dots are "
@@ -165,8 +167,8 @@ def thresholds(target: Target) -> str:
     )
 
 
-def profit(target: Target) -> str:
-    """Return what the picture of the profit shows, with the costs that it rests on."""
+def profit_caption(target: TargetReport) -> str:
+    """Return the caption of the profit, with the costs that it rests on."""
     costs = target.costs or Costs()
     named = ", ".join(
         f"{each.name.replace('_', ' ')} {getattr(costs, each.name):+g}" for each in fields(costs)
@@ -174,21 +176,21 @@ def profit(target: Target) -> str:
     return f"What all judged rows bring in together by the costs given to training ({named})."
 
 
-def moved(target: Target) -> str:
-    """Return in one line what weighs most."""
+def importance_finding(target: TargetReport) -> str:
+    """Return in one line which feature is the most important, and its share."""
     first = target.importance[0]
     return f"{first.feature} weighs most, {share(first.share)} of all"
 
 
-def contributed(target: Target) -> str:
-    """Return what a dot of the swarm is, and whether it is exact."""
-    rows = count(len(target.drivers[0].value))
+def contributions_caption(target: TargetReport) -> str:
+    """Return what a dot of the beeswarm is, and whether contributions are exact."""
+    rows = count(len(target.contributions[0].value))
     text = (
         f"One dot a row, for {rows} training rows: how far the feature's value moved that row's "
         "log-odds, to the right towards yes. Colours go from low to high values; where they part "
         "cleanly, the feature leads one way."
     )
-    if target.exact:
+    if target.has_exact_contributions:
         return f"{text} The values are exact: SHAP values of trees, coefficients of lines."
     return (
         f"{text} They are approximate: what changes when a typical value stands in the value's "
@@ -196,21 +198,21 @@ def contributed(target: Target) -> str:
     )
 
 
-def followed(target: Target) -> str:
-    """Return in one line between what the label months lie."""
+def months_finding(target: TargetReport) -> str:
+    """Return in one line the range of ROC-AUC over the label months, and the newest month's."""
     worst, best = (end(target.months, key=lambda each: each.auc) for end in (min, max))
     text = f"{len(target.months)} label months, ROC-AUC from {worst.auc:.3f} to {best.auc:.3f}"
     newest = target.months[-1]
-    return f"{text}; the newest {newest.auc:.3f} ({between(newest.interval)})"
+    return f"{text}; the newest {newest.auc:.3f} ({interval_ends(newest.interval)})"
 
 
-def walked(target: Target) -> str:
-    """Return how the label months were judged, and how more of them are out of time."""
+def months_caption(target: TargetReport) -> str:
+    """Return how the label months were judged, and the command that judges more out of time."""
     text = (
         "The strokes are 95 % intervals. Out of time: judged by a model that saw earlier months "
         "only."
     )
-    if all(each.part == "test" for each in target.months):
+    if all(each.split == "test" for each in target.months):
         return text
     return (
         f"{text} Out of fold: judged by models that saw these months too, but no row of the same "

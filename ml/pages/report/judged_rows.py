@@ -17,19 +17,29 @@ from ml.evaluation.metrics import (
 )
 from ml.pages.report.curves import Floats
 
-PARTS = {"test": "the newest label month, held out", "cv": "cross-validation"}
+# Values of the column `part` of an artifact's predictions, in words.
+SPLITS = {"test": "the newest label month, held out", "cv": "cross-validation"}
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The rows a model is judged on, and whose; `baseline` is a ranking, missing values last."""
+class JudgedRows:
+    """The rows that a model is judged on, one entry a row in every array.
+
+    Attributes:
+        customers: a number for each customer.
+        label: 0 or 1.
+        probability: what the model predicted.
+        baseline: the rank of the baseline feature's value, missing ones last; None without one.
+        truth: the simulator's true probability; None where it is not known for every row.
+        split: which rows they are, a key of SPLITS.
+    """
 
     customers: NDArray[np.int64]
     label: Floats
     probability: Floats
     baseline: Floats | None
     truth: Floats | None
-    part: str
+    split: str
 
     @property
     def positives(self) -> int:
@@ -42,83 +52,92 @@ class Rows:
         return float(self.label.mean()) if len(self.label) else 0.0
 
     @property
-    def judged(self) -> bool:
-        """Whether both classes occur, without which there is no curve."""
+    def has_both_classes(self) -> bool:
+        """Whether there are positives and negatives, without which no curve can be drawn."""
         return 0 < self.positives < len(self.label)
 
 
 @dataclass(frozen=True)
-class Quality:
+class RankingQuality:
     """The measures of one ranking; None where undefined or where there is no such ranking."""
 
-    ranked: Estimate | None = None
-    precision: float | None = None
+    roc_auc: Estimate | None = None
+    average_precision: float | None = None
 
     @property
     def auc(self) -> float | None:
         """ROC-AUC."""
-        return self.ranked.value if self.ranked else None
+        return self.roc_auc.value if self.roc_auc else None
 
     @property
     def interval(self) -> Interval | None:
         """The 95 % interval of ROC-AUC over customers."""
-        return self.ranked.interval if self.ranked else None
+        return self.roc_auc.interval if self.roc_auc else None
 
 
 @dataclass(frozen=True)
-class Promise:
-    """How true probabilities are: Brier score, that of the prior alone, and calibration error."""
+class CalibrationMeasures:
+    """Brier score, that of always answering the prior, and expected calibration error (ECE)."""
 
     brier: float
     prior_brier: float
-    error: float
+    calibration_error: float
 
 
-def judged_rows(frame: pd.DataFrame, truth: pd.DataFrame | None) -> tuple[Rows, bool]:
-    """Return the rows to judge by, and whether the held-out month could not serve.
+def judged_rows(frame: pd.DataFrame, truth: pd.DataFrame | None) -> tuple[JudgedRows, bool]:
+    """Return the rows to judge the model on, and whether the held-out month was unusable.
 
-    These are the test rows; a target without time has only cross-validated ones, and a test
-    month that lacks a class leaves nothing to draw.
+    The test rows are taken where they have both classes. A target without time has no test rows,
+    and a test month that lacks a class allows no curve: then the cross-validated rows are taken.
+
+    Args:
+        frame: the predictions of an artifact.
+        truth: the simulator's true probabilities; None for a real company.
     """
     if truth is not None:
         frame = frame.merge(truth, on=["customer_id", "event_timestamp"], how="left")
-    found = {part: _rows(frame, part) for part in PARTS}
-    if found["test"].judged or not len(found["cv"].label):
+    found = {split: _rows(frame, split) for split in SPLITS}
+    if found["test"].has_both_classes or not len(found["cv"].label):
         return found["test"], False
     return found["cv"], len(found["test"].label) > 0
 
 
-def _rows(frame: pd.DataFrame, part: str) -> Rows:
-    inside = frame[frame["part"] == part]
+def _rows(frame: pd.DataFrame, split: str) -> JudgedRows:
+    inside = frame[frame["part"] == split]
     baseline = inside["baseline"].to_numpy(np.float64)
     truth = inside["truth"].to_numpy(np.float64) if "truth" in inside else np.array([np.nan])
-    return Rows(
+    return JudgedRows(
         customers=pd.factorize(inside["customer_id"], sort=True)[0].astype(np.int64),
         label=inside["label"].to_numpy(np.float64),
         probability=inside["probability"].to_numpy(np.float64),
         # Ranks stand for the baseline's values: a curve needs no more, and cannot take infinities.
         baseline=None if np.isnan(baseline).all() else rankdata(missing_last(baseline)),
         truth=None if np.isnan(truth).any() else truth,
-        part=part,
+        split=split,
     )
 
 
-def qualities(rows: Rows) -> dict[str, Quality]:
+def ranking_qualities(rows: JudgedRows) -> dict[str, RankingQuality]:
     """Return how well the `model`, the `baseline` and the simulator's truth (`limit`) rank."""
     scores = {"model": rows.probability, "baseline": rows.baseline, "limit": rows.truth}
     known = {name: score for name, score in scores.items() if score is not None}
     label = rows.label.astype(np.int8)
-    ranked = {name: roc_auc_of_draws(label, score) for name, score in known.items()}
+    weighted_auc = {name: roc_auc_of_draws(label, score) for name, score in known.items()}
     found = {
-        name: Quality(each, average_precision(label, known[name]))
-        for name, each in estimates(ranked, rows.customers).items()
+        name: RankingQuality(each, average_precision(label, known[name]))
+        for name, each in estimates(weighted_auc, rows.customers).items()
     }
-    return {name: found.get(name, Quality()) for name in scores}
+    return {name: found.get(name, RankingQuality()) for name in scores}
 
 
-def promise(rows: Rows, prior: float) -> Promise | None:
-    """Return how true the probabilities are; None without rows of both classes."""
-    if not rows.judged:
+def calibration_measures(rows: JudgedRows, prior: float) -> CalibrationMeasures | None:
+    """Return how well the probabilities are calibrated; None without rows of both classes.
+
+    Args:
+        rows: the judged rows.
+        prior: the prevalence of the training rows, the answer of a model without features.
+    """
+    if not rows.has_both_classes:
         return None
     label = rows.label.astype(np.int8)
     constant = np.full(len(label), prior)
@@ -127,4 +146,4 @@ def promise(rows: Rows, prior: float) -> Promise | None:
         brier(label, constant),
         calibration_error(label, rows.probability),
     )
-    return Promise(*(value for value in found if value is not None))
+    return CalibrationMeasures(*(value for value in found if value is not None))

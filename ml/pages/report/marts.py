@@ -1,4 +1,4 @@
-"""What the report reads from the warehouse; every part may be absent or empty."""
+"""What the report reads from the warehouse; any table may be absent or empty."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -10,11 +10,12 @@ from ml.pages.report.curves import Floats
 from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
 
-DOTS = 1200  # more customers than this would only blot the picture and swell the page
+# More customers than this would blur the picture and make the page large.
+MAX_DOTS = 1200
 
 
 @dataclass(frozen=True)
-class Family:
+class FamilySize:
     """One feature family and the number of its features."""
 
     name: str
@@ -22,15 +23,15 @@ class Family:
 
 
 @dataclass(frozen=True)
-class Company:
-    """The company in numbers; months are the first days of the first and the last month."""
+class CompanyFigures:
+    """The company in numbers; `first` and `last` are the first days of the months covered."""
 
     customers: int = 0
     customer_months: int = 0
     months: int = 0
     first: date | None = None
     last: date | None = None
-    families: tuple[Family, ...] = ()
+    families: tuple[FamilySize, ...] = ()
 
     @property
     def features(self) -> int:
@@ -39,8 +40,12 @@ class Company:
 
 
 @dataclass(frozen=True)
-class Scores:
-    """The newest scores of one target, a probability each, and whence they come."""
+class NewestScores:
+    """The newest scores of one target.
+
+    `values` are probabilities, one a customer; `first` and `last` the earliest and latest moment
+    they were made for; `models` the ids of the models that made them.
+    """
 
     values: Floats
     first: datetime
@@ -50,7 +55,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Segment:
-    """One segment: its customers, their share of all, their mean risk and mean profit."""
+    """One segment: its customers, their share of all, their mean risk (0..1) and mean profit."""
 
     name: str
     customers: int
@@ -60,8 +65,8 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Dots:
-    """Customers to draw: risk, profit and segment of each, and whether others were left out."""
+class CustomerDots:
+    """Customers to draw: risk, profit and segment of each; `sampled` where others are left out."""
 
     risk: Floats
     profit: Floats
@@ -71,11 +76,11 @@ class Dots:
 
 @dataclass(frozen=True)
 class Segmentation:
-    """Customers whose profit is measured alike, by segment; `basis` names that measure."""
+    """Customers whose profit is measured in one way (`basis`), by segment."""
 
     basis: str
     segments: tuple[Segment, ...]
-    dots: Dots | None
+    dots: CustomerDots | None
 
 
 @dataclass(frozen=True)
@@ -91,8 +96,8 @@ class Offer:
 class Marts:
     """Everything the report takes from the warehouse."""
 
-    company: Company = Company()
-    scores: dict[str, Scores] = field(default_factory=dict)
+    company: CompanyFigures = CompanyFigures()
+    scores: dict[str, NewestScores] = field(default_factory=dict)
     descriptions: dict[str, str] = field(default_factory=dict)
     segmentations: tuple[Segmentation, ...] = ()
     offers: tuple[Offer, ...] = ()
@@ -122,7 +127,7 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     return [name for (name,) in found]
 
 
-def _company(connection: duckdb.DuckDBPyConnection) -> Company:
+def _company(connection: duckdb.DuckDBPyConnection) -> CompanyFigures:
     customers = months = rows = 0
     first = last = None
     if _columns(connection, "dim_customers"):
@@ -132,16 +137,16 @@ def _company(connection: duckdb.DuckDBPyConnection) -> Company:
             "select count(*), count(distinct feature_month), min(feature_month),"
             " max(feature_month) from marts.fct_customer_months"
         ).fetchall()
-    return Company(customers, rows, months, first, last, _families(connection))
+    return CompanyFigures(customers, rows, months, first, last, _families(connection))
 
 
-def _families(connection: duckdb.DuckDBPyConnection) -> tuple[Family, ...]:
+def _families(connection: duckdb.DuckDBPyConnection) -> tuple[FamilySize, ...]:
     if not _columns(connection, "dim_features"):
         return ()
     rows = connection.execute(
         "select family, count(*) from marts.dim_features group by family order by 2 desc, 1"
     ).fetchall()
-    return tuple(Family(name, count) for name, count in rows)
+    return tuple(FamilySize(name, count) for name, count in rows)
 
 
 def _descriptions(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
@@ -154,16 +159,16 @@ def _descriptions(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     )
 
 
-def _scores(connection: duckdb.DuckDBPyConnection) -> dict[str, Scores]:
+def _scores(connection: duckdb.DuckDBPyConnection) -> dict[str, NewestScores]:
     if not _columns(connection, "fct_scores"):
         return {}
-    heads = connection.execute(
+    summaries = connection.execute(
         "select target, min(as_of), max(as_of), list(distinct model_id order by model_id)"
         " from marts.fct_scores where score is not null group by target order by target"
     ).fetchall()
     return {
-        target: Scores(_values(connection, target), first, last, tuple(models))
-        for target, first, last, models in heads
+        target: NewestScores(_values(connection, target), first, last, tuple(models))
+        for target, first, last, models in summaries
     }
 
 
@@ -177,7 +182,7 @@ def _values(connection: duckdb.DuckDBPyConnection, target: str) -> Floats:
 
 
 def _segmentations(connection: duckdb.DuckDBPyConnection) -> tuple[Segmentation, ...]:
-    """Return the segments of each measure of profit: unlike units share no axis and no mean."""
+    """Return the segments by measure of profit: different units share no axis and no mean."""
     columns = _columns(connection, "mart_segments")
     if not columns:
         return ()
@@ -203,18 +208,18 @@ def _segments(connection: duckdb.DuckDBPyConnection, basis: str) -> tuple[Segmen
     return tuple(Segment(*row) for row in rows)
 
 
-def _dots(connection: duckdb.DuckDBPyConnection, basis: str) -> Dots | None:
-    """Return up to DOTS customers, chosen by the hash of their name: always the same ones."""
+def _dots(connection: duckdb.DuckDBPyConnection, basis: str) -> CustomerDots | None:
+    """Return up to MAX_DOTS customers, chosen by the hash of their id: always the same ones."""
     rows = connection.execute(
         "select risk, profit, segment from customers"
         " where basis = ? and isfinite(risk) and isfinite(profit)"
         " order by md5(customer_id::varchar), customer_id limit ?",
-        [basis, DOTS + 1],
+        [basis, MAX_DOTS + 1],
     ).fetchall()
     if not rows:
         return None
-    risk, profit, segment = zip(*rows[:DOTS], strict=True)
-    return Dots(np.array(risk), np.array(profit), segment, sampled=len(rows) > DOTS)
+    risk, profit, segment = zip(*rows[:MAX_DOTS], strict=True)
+    return CustomerDots(np.array(risk), np.array(profit), segment, sampled=len(rows) > MAX_DOTS)
 
 
 def _offers(connection: duckdb.DuckDBPyConnection) -> tuple[Offer, ...]:

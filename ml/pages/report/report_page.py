@@ -1,20 +1,20 @@
-"""Assembling the page: facts and pictures into the template, then onto the disk in one step."""
+"""The report as one HTML page: figures and pictures filled into the template, then written."""
 
 from pathlib import Path
 
 from markupsafe import Markup
 
 from ml.pages import fill
-from ml.pages.report import findings as words
-from ml.pages.report.chapter import chapter
-from ml.pages.report.facts import Target, read_targets
+from ml.pages.report import findings
 from ml.pages.report.figures import customers, measures
 from ml.pages.report.marts import Marts, Segmentation, read_marts
+from ml.pages.report.target_chapter import target_chapter
+from ml.pages.report.target_report import TargetReport, read_targets
 from ml.workspace.files import write_text
 from ml.workspace.settings import Workspace
 
-# With more targets than these, the parts of each are folded.
-UNFOLDED = 2
+# With more targets than these, the sections of each chapter start collapsed.
+MOST_UNFOLDED = 2
 
 
 def write_report(ws: Workspace) -> Path:
@@ -30,23 +30,29 @@ def write_report(ws: Workspace) -> Path:
     return ws.report
 
 
-def render(targets: tuple[Target, ...], marts: Marts) -> str:
+def render(targets: tuple[TargetReport, ...], marts: Marts) -> str:
     """Return the page as HTML."""
     return fill(
         "ml.pages.report",
-        filters={"auc": words.auc, "between": words.between, "signed": words.signed},
-        words=words,
+        filters={
+            "auc": findings.auc,
+            "between": findings.interval_ends,
+            "signed": findings.signed,
+        },
+        findings=findings,
         marts=marts,
-        chapters=[chapter(target, marts) for target in targets],
-        unfolded=len(targets) <= UNFOLDED,
-        overview=measures.overview(targets) if any(t.model.interval for t in targets) else None,
+        chapters=[target_chapter(target, marts) for target in targets],
+        unfolded=len(targets) <= MOST_UNFOLDED,
+        overview=measures.overview(targets)
+        if any(target.model.interval for target in targets)
+        else None,
         scatters=[_scatter(each) for each in marts.segmentations],
     )
 
 
-def _scatter(found: Segmentation) -> Markup | None:
-    if found.dots is None:
+def _scatter(segmentation: Segmentation) -> Markup | None:
+    if segmentation.dots is None:
         return None
     # By name, so that a segment has one colour in all pictures.
-    order = sorted(set(found.dots.segment))
-    return customers.segments(found.basis, found.dots, order)
+    order = sorted(set(segmentation.dots.segment))
+    return customers.segments(segmentation.basis, segmentation.dots, order)

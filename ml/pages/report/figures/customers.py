@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from ml.pages.drawing import GROUPS, MARKERS, draw, percent_axis
-from ml.pages.report.marts import Dots
-from ml.pages.words import plain
+from ml.pages.formatting import plain
+from ml.pages.report.marts import CustomerDots
 
 
-def segments(basis: str, dots: Dots, order: Sequence[str]) -> Markup:
+def segments(basis: str, dots: CustomerDots, order: Sequence[str]) -> Markup:
     """Return customers by risk and profit, one colour and marker a segment.
 
     Args:

@@ -1,4 +1,4 @@
-"""Measures with their intervals: of targets, of rivals, of months."""
+"""ROC-AUC with its intervals: by target, by compared model, by label month."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,10 +8,10 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from ml.pages.drawing import BASELINE, CHANCE, LIMIT, MODEL, PALE, PAPER, draw
-from ml.pages.report.facts import Target
-from ml.pages.report.months import Month
-from ml.pages.report.rivals import Rival
-from ml.pages.words import plain
+from ml.pages.formatting import plain
+from ml.pages.report.compared_models import ComparedModel
+from ml.pages.report.label_months import LabelMonth
+from ml.pages.report.target_report import TargetReport
 
 # The limit is drawn first, so that the model's dot lies on top.
 LIMIT_MARK = {
@@ -35,7 +35,7 @@ MONTH_MARKS: dict[str, dict[str, Any]] = {
 }
 
 
-def overview(targets: Sequence[Target]) -> Markup:
+def overview(targets: Sequence[TargetReport]) -> Markup:
     """Return each target's ROC-AUC with its 95 % interval beside the baseline's and the limit."""
     known = [target for target in targets if target.model.interval is not None]
 
@@ -56,21 +56,21 @@ def overview(targets: Sequence[Target]) -> Markup:
         axes.set_xlabel("ROC-AUC (0.5 is chance, 1 is perfect)")
         axes.figure.legend(loc="outside upper left", ncols=3, columnspacing=1.2, handletextpad=0.4)
 
-    told = ", ".join(f"{plain(t.name)} {t.model.auc:.3f}" for t in known)
+    values = ", ".join(f"{plain(t.name)} {t.model.auc:.3f}" for t in known)
     return draw(
-        "overview", f"ROC-AUC of every target: {told}", paint, (3.6, 0.95 + 0.27 * len(known))
+        "overview", f"ROC-AUC of every target: {values}", paint, (3.6, 0.95 + 0.27 * len(known))
     )
 
 
 def _marks(axes: Axes, values: Sequence[float | None], mark: dict[str, Any]) -> None:
-    """Draw one kind of mark, with its legend entry only where there is a value."""
+    """Draw one kind of mark; it has a legend entry only where there is a value."""
     here = [(value, place) for place, value in enumerate(values) if value is not None]
     if here:
         axes.plot(*zip(*here, strict=True), lw=0, **mark)
 
 
-def rivals(name: str, found: Sequence[Rival]) -> Markup:
-    """Return the ROC-AUC of everything that was tried, best first, with 95 % intervals."""
+def compared_models(name: str, found: Sequence[ComparedModel]) -> Markup:
+    """Return the ROC-AUC of every compared model, best first, with 95 % intervals."""
 
     def paint(axes: Axes) -> None:
         for place, each in enumerate(found):
@@ -87,17 +87,17 @@ def rivals(name: str, found: Sequence[Rival]) -> Markup:
         axes.grid(axis="y", visible=False)
         axes.set_xlabel("ROC-AUC out of fold, 95 % interval")
 
-    told = ", ".join(f"{each.title} {each.auc:.3f}" for each in found)
-    alt = f"What was tried for {name}: {told}"
+    values = ", ".join(f"{each.title} {each.auc:.3f}" for each in found)
+    alt = f"What was tried for {name}: {values}"
     return draw(f"rivals-{name}", alt, paint, (3.6, 0.6 + 0.26 * len(found)))
 
 
-def months(name: str, found: Sequence[Month]) -> Markup:
+def months(name: str, found: Sequence[LabelMonth]) -> Markup:
     """Return the ROC-AUC of each label month with its 95 % interval, beside the baseline's."""
 
     def paint(axes: Axes) -> None:
-        for part, look in MONTH_MARKS.items():
-            some = [(place, each) for place, each in enumerate(found) if each.part == part]
+        for split, look in MONTH_MARKS.items():
+            some = [(place, each) for place, each in enumerate(found) if each.split == split]
             if some:
                 places, inside = zip(*some, strict=True)
                 _with_bars(axes, places, inside, look)
@@ -112,12 +112,12 @@ def months(name: str, found: Sequence[Month]) -> Markup:
         axes.set_ylabel("ROC-AUC")
         axes.figure.legend(loc="outside upper left", ncols=3, columnspacing=1.2, handletextpad=0.4)
 
-    told = ", ".join(f"{each.month:%Y-%m} {each.auc:.3f}" for each in found)
-    return draw(f"months-{name}", f"ROC-AUC of {name} by month: {told}", paint, (3.6, 2.2))
+    values = ", ".join(f"{each.month:%Y-%m} {each.auc:.3f}" for each in found)
+    return draw(f"months-{name}", f"ROC-AUC of {name} by month: {values}", paint, (3.6, 2.2))
 
 
 def _with_bars(
-    axes: Axes, places: Sequence[int], found: Sequence[Month], look: dict[str, Any]
+    axes: Axes, places: Sequence[int], found: Sequence[LabelMonth], look: dict[str, Any]
 ) -> None:
     ends = zip(*(each.interval for each in found), strict=True)
     axes.vlines(places, *ends, color=look["color"], lw=2)

@@ -1,4 +1,4 @@
-"""How well a model ranks: ROC, precision and recall, lift and gain."""
+"""How well a model ranks: ROC, precision and recall, lift and cumulative gain."""
 
 from typing import Any
 
@@ -73,7 +73,7 @@ def precision_recall(
 
 
 def _headroom(model: Curve, baseline: Curve | None, prevalence: float) -> float:
-    """Return the top of a precision axis: rare outcomes would crouch at the foot of a whole one."""
+    """Return the top of a precision axis: for rare outcomes 1 would leave most of it empty."""
     tops = [prevalence]
     for curve in (model, baseline):
         if curve is not None:
@@ -105,7 +105,7 @@ def lift(name: str, model: Floats, baseline: Floats | None) -> Markup:
 
 
 def gain(name: str, model: Curve, baseline: Curve | None, prevalence: float) -> Markup:
-    """Return which share of the positives is found by how large a selection."""
+    """Return the cumulative gain: the share of positives found, by the share of rows selected."""
 
     def paint(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], color=CHANCE, lw=1, ls=(0, (1, 2)), label="chance")

@@ -1,4 +1,4 @@
-"""What drives a model, as its artifact keeps it: features by weight, and what values did."""
+"""Feature importance of a model and the contributions of single values, read from its artifact."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ TOP_FEATURES = 20
 
 
 @dataclass(frozen=True)
-class Importance:
-    """One feature: its share of all contributions, its direction and its meaning."""
+class ReportedImportance:
+    """One feature: its share of all contributions, its direction (up, down, mixed), its meaning."""
 
     feature: str
     share: float
@@ -23,10 +23,10 @@ class Importance:
 
 
 @dataclass(frozen=True)
-class Driver:
-    """One feature in a sample of rows: its values (NaN where missing), and what each of them did.
+class FeatureContributions:
+    """One feature in a sample of rows: its values and what each adds to the row's log-odds.
 
-    Contributions are to the log-odds.
+    Both arrays have one entry a row; a missing value is NaN.
     """
 
     feature: str
@@ -34,15 +34,19 @@ class Driver:
     contribution: Floats
 
 
-def read_importance(artifact: Artifact) -> tuple[Importance, ...]:
-    """Return the features that matter most, each with its share of all contributions."""
+def read_importance(artifact: Artifact) -> tuple[ReportedImportance, ...]:
+    """Return the TOP_FEATURES most important features, the most important first.
+
+    Raises:
+        AlmanacError: the artifact's file cannot be read.
+    """
     try:
         entries = artifact.importance()
     except (OSError, ValueError) as error:
         raise unreadable(artifact, IMPORTANCE, error) from error
     ranked = sorted(entries, key=lambda entry: -float(entry["importance"]))[:TOP_FEATURES]
     return tuple(
-        Importance(
+        ReportedImportance(
             str(entry["feature"]),
             float(entry["importance"]),
             str(entry["direction"]),
@@ -53,8 +57,12 @@ def read_importance(artifact: Artifact) -> tuple[Importance, ...]:
     )
 
 
-def read_drivers(artifact: Artifact) -> tuple[Driver, ...]:
-    """Return the features whose contributions are kept, those that move nothing left out."""
+def read_contributions(artifact: Artifact) -> tuple[FeatureContributions, ...]:
+    """Return the contributions that the artifact keeps; features that contribute nothing are out.
+
+    Raises:
+        AlmanacError: the artifact's file cannot be read.
+    """
     try:
         table = artifact.contributions()
     except (OSError, pa.ArrowException) as error:
@@ -62,7 +70,7 @@ def read_drivers(artifact: Artifact) -> tuple[Driver, ...]:
     if table is None:
         return ()
     found = (
-        Driver(
+        FeatureContributions(
             str(feature),
             rows["value"].to_numpy(np.float64),
             rows["contribution"].to_numpy(np.float64),
@@ -73,6 +81,6 @@ def read_drivers(artifact: Artifact) -> tuple[Driver, ...]:
 
 
 def unreadable(artifact: Artifact, file: str, error: Exception) -> AlmanacError:
-    """Return what is said where a file of the artifact cannot be read."""
+    """Return the error for a file of the artifact that cannot be read."""
     again = f"Train again: ml train --target {artifact.folder.parent.name}"
     return NotTrained(f"{artifact.folder / file} cannot be read: {error}", again)

@@ -1,4 +1,4 @@
-"""What was tried beside the chosen model, as the card keeps it."""
+"""What training compared the chosen model with, as the model card keeps it."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,12 @@ from ml.training.leaderboard import BASELINE, NOTHING
 
 
 @dataclass(frozen=True)
-class Rival:
-    """A family's best, or a trivial answer, out of fold; `gain` is the chosen model's on it."""
+class ComparedModel:
+    """One row of the comparison: a family at its best, or an answer without a model.
+
+    Measures are out of fold. `gain` is the chosen model's ROC-AUC minus this one's; intervals are
+    at 95 %.
+    """
 
     name: str
     chosen: bool
@@ -27,17 +31,17 @@ class Rival:
 
     @property
     def is_model(self) -> bool:
-        """Whether it was fitted; else it is a trivial answer."""
+        """Whether it was fitted; the baseline and the constant answer were not."""
         return self.name not in (BASELINE, NOTHING)
 
 
-def read_rivals(card: Card) -> tuple[Rival, ...]:
-    """Return what the card compares, best first; those without an interval left out.
+def read_compared_models(card: Card) -> tuple[ComparedModel, ...]:
+    """Return the comparison of the card, best first; entries without an interval are left out.
 
-    A card of an earlier version compares nothing.
+    Cards of earlier versions have no comparison: the result is empty.
     """
     return tuple(
-        Rival(
+        ComparedModel(
             name=each.name,
             chosen=each.chosen,
             auc=each.roc_auc,

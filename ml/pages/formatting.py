@@ -1,4 +1,4 @@
-"""Numbers, months and names in words, with the digits that each deserves."""
+"""Numbers, months and names as text, with as many digits as each needs."""
 
 import re
 from datetime import date, datetime
@@ -20,12 +20,12 @@ def plain(name: str) -> str:
 
 
 def count(number: float) -> str:
-    """Return a whole number with thousands separated by narrow spaces that do not break."""
+    """Return a whole number, thousands separated by narrow no-break spaces."""
     return f"{number:,.0f}".replace(",", "\u202f")
 
 
 def money(number: float | None, largest: float) -> str:
-    """Return an amount with the digits that suit the `largest` of its column."""
+    """Return an amount with as many digits as the `largest` of its column needs."""
     if number is None:
         return NOTHING
     digits = 2 if largest < 100 else 0
@@ -33,14 +33,14 @@ def money(number: float | None, largest: float) -> str:
 
 
 def small(number: float | None) -> str:
-    """Return a measure that may be tiny, so padded that decimal points line up in a column."""
+    """Return a measure that may be tiny, padded so that decimal points align in a column."""
     if number is None:
         return NOTHING
     return f"{number:.3f}\u2007" if number >= 0.1 or number == 0 else f"{number:.4f}"
 
 
 def share(number: float | None) -> str:
-    """Return a share of 1 as a percentage with the digits that its size deserves."""
+    """Return a share of 1 as a percentage; the smaller it is, the more digits it has."""
     if number is None:
         return NOTHING
     percent = 100 * number
@@ -59,5 +59,5 @@ def day(moment: datetime) -> str:
 
 
 def breakable(name: str) -> Markup:
-    """Return a feature's name that a narrow column may break between its clauses."""
+    """Return a feature's name that a narrow column may break between its parts."""
     return Markup("<wbr>__").join(escape(part) for part in name.split("__"))

@@ -7,13 +7,13 @@ import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from ml.pages.profile.amounts import Floats, Spread
+from ml.pages.profile.distributions import Distribution, Floats
 
 # Months between two ticks of an axis of time.
 STEPS = (1, 2, 3, 6, 12, 24, 60, 120, 1_200, 12_000, 120_000)
 
 
-def brief(number: float) -> str:
+def short_number(number: float) -> str:
     """Return a number as an axis shows it: 1 500 000 is 1.5M."""
     for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(number) >= size:
@@ -24,7 +24,7 @@ def brief(number: float) -> str:
 def count_axis(axis: Axis) -> None:
     """Label an axis with a few whole numbers."""
     axis.set_major_locator(MaxNLocator(4, integer=True))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: brief(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
 
 
 def month_number(day: date) -> int:
@@ -33,7 +33,7 @@ def month_number(day: date) -> int:
 
 
 def month_ticks(first: int, last: int, most: int) -> list[int]:
-    """Return months at even steps; the first one where no round month lies between."""
+    """Return months at even steps, at most `most`; the first month where no step falls in range."""
     step = next(step for step in STEPS if (last - first + 1) / step <= most)
     return [place for place in range(first, last + 1) if place % step == 0] or [first]
 
@@ -48,32 +48,32 @@ def day_ticks(first: int, last: int) -> list[date]:
     return [date(place // 12, place % 12 + 1, 1) for place in months]
 
 
-def title(spread: Spread) -> str:
-    """Return the name of a column's axis."""
-    words = spread.name.replace("_", " ")
-    return f"{words} (curved axis)" if spread.is_curved else words
+def title(distribution: Distribution) -> str:
+    """Return the label of a column's axis."""
+    words = distribution.name.replace("_", " ")
+    return f"{words} (curved axis)" if distribution.is_curved else words
 
 
-def placed(spread: Spread, numbers: Sequence[float]) -> Floats:
-    """Return where numbers stand on the axis of a column."""
+def axis_positions(distribution: Distribution, numbers: Sequence[float]) -> Floats:
+    """Return the positions of numbers on the axis of a column."""
     found = np.asarray(numbers, dtype=np.float64)
-    return np.asarray(np.arcsinh(found / spread.scale) if spread.is_curved else found)
+    return np.asarray(np.arcsinh(found / distribution.scale) if distribution.is_curved else found)
 
 
-def number_axis(axis: Axis, spread: Spread, start: float, end: float) -> None:
-    """Label an axis with round numbers, no two of them closer than a seventh of it."""
-    if not spread.is_curved:
+def number_axis(axis: Axis, distribution: Distribution, start: float, end: float) -> None:
+    """Label an axis with round numbers, no two of them closer than a seventh of its length."""
+    if not distribution.is_curved:
         axis.set_major_locator(MaxNLocator(5))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: brief(value)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
         return
     tens = [10.0**power for power in range(-6, 16)]
     kept: dict[float, float] = {}
-    # From 0 outwards, so that 0 is there and the small powers next to it give way.
+    # 0 first, then the powers of ten from the largest down; those too close to a tick are left out.
     for number in (0.0, *reversed(tens), *(-ten for ten in reversed(tens))):
-        place = float(placed(spread, [number])[0])
+        place = float(axis_positions(distribution, [number])[0])
         near = any(abs(place - other) < (end - start) / 7 for other in kept)
         if start <= place <= end and not near:
             kept[place] = number
     axis.set_major_locator(FixedLocator(sorted(kept)))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: brief(kept.get(value, 0.0))))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(kept.get(value, 0.0))))

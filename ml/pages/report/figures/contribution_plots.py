@@ -1,4 +1,4 @@
-"""What moves a model: contributions of values to the log-odds, dot by dot."""
+"""Contributions of single values to the log-odds: a beeswarm, and one plot a feature."""
 
 from collections.abc import Sequence
 
@@ -12,25 +12,25 @@ from scipy.stats import rankdata
 
 from ml.pages.drawing import BASELINE, CHANCE, SMALL, draw
 from ml.pages.report.curves import Floats
-from ml.pages.report.feature_effects import Driver
+from ml.pages.report.feature_importance import FeatureContributions
 
 # Low values, middling ones, high ones; all three show on white and on black.
 LOW, MIDDLE, HIGH, MISSING = "#1f7fc4", "#9b7fb0", "#e0671a", "#8a8f98"
 COLOURS = LinearSegmentedColormap.from_list("values", [LOW, MIDDLE, HIGH])
 BINS = 120
-# A name longer than this would leave the frame.
-NAME = 46
+# A longer name would leave the frame.
+LONGEST_NAME = 46
 TENTHS = 10
 
 
-def beeswarm(name: str, drivers: Sequence[Driver]) -> Markup:
+def beeswarm(name: str, features: Sequence[FeatureContributions]) -> Markup:
     """Return a row of dots for each feature: how far each of its values moves the log-odds."""
 
     def paint(axes: Axes) -> None:
-        low = min(float(each.contribution.min()) for each in drivers)
-        high = max(float(each.contribution.max()) for each in drivers)
+        low = min(float(each.contribution.min()) for each in features)
+        high = max(float(each.contribution.max()) for each in features)
         axes.axvline(0, color=CHANCE, lw=0.8)
-        for place, each in enumerate(drivers):
+        for place, each in enumerate(features):
             height = place + 0.2 + 0.25 * _spread(each.contribution, low, high)
             axes.scatter(
                 each.contribution, height, c=_shades(each.value), s=5, lw=0, rasterized=True
@@ -40,7 +40,7 @@ def beeswarm(name: str, drivers: Sequence[Driver]) -> Markup:
                 transform=axes.get_yaxis_transform(),
             )  # fmt: skip
         axes.set_yticks([])
-        axes.set_ylim(len(drivers) - 0.4, -0.6)
+        axes.set_ylim(len(features) - 0.4, -0.6)
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("◂ less likely  ·  log-odds  ·  likelier ▸")
         handles = [_dot(LOW, "low value"), _dot(HIGH, "high value"), _dot(MISSING, "missing")]
@@ -49,17 +49,17 @@ def beeswarm(name: str, drivers: Sequence[Driver]) -> Markup:
             handletextpad=0.1,
         )  # fmt: skip
 
-    told = ", ".join(each.feature for each in drivers[:3])
-    alt = f"Contributions to {name} of {len(drivers)} features, the strongest first: {told}"
-    return draw(f"swarm-{name}", alt, paint, (SMALL[0], 0.75 + 0.4 * len(drivers)))
+    strongest = ", ".join(each.feature for each in features[:3])
+    alt = f"Contributions to {name} of {len(features)} features, the strongest first: {strongest}"
+    return draw(f"swarm-{name}", alt, paint, (SMALL[0], 0.75 + 0.4 * len(features)))
 
 
-def dependence(name: str, driver: Driver) -> Markup:
+def dependence(name: str, feature: FeatureContributions) -> Markup:
     """Return each value's contribution against the value, with the means of ten groups."""
 
     def paint(axes: Axes) -> None:
-        known = ~np.isnan(driver.value)
-        value, added = driver.value[known], driver.contribution[known]
+        known = ~np.isnan(feature.value)
+        value, added = feature.value[known], feature.contribution[known]
         low, high = np.quantile(value, [0.005, 0.995]) if known.any() else (0.0, 1.0)
         margin = 0.04 * ((high - low) or 1.0)
         axes.axhline(0, color=CHANCE, lw=0.8)
@@ -67,18 +67,18 @@ def dependence(name: str, driver: Driver) -> Markup:
         axes.plot(*_means(value, added), color=BASELINE, lw=1.6, label="mean of tenths")
         axes.set_xlim(low - margin, high + margin)
         if not known.all():
-            _draw_missing(axes, driver.contribution[~known], low - 4 * margin)
+            _draw_missing(axes, feature.contribution[~known], low - 4 * margin)
             axes.set_xlim(left=low - 6 * margin)
         axes.set_xlabel("value of the feature")
         axes.set_ylabel("adds to the log-odds")
         axes.figure.legend(loc="outside upper left", ncols=2, handletextpad=0.4)
 
-    alt = f"What {driver.feature} adds to the log-odds of {name}, by its value"
-    return draw(f"dependence-{name}-{driver.feature}", alt, paint, SMALL)
+    alt = f"What {feature.feature} adds to the log-odds of {name}, by its value"
+    return draw(f"dependence-{name}-{feature.feature}", alt, paint, SMALL)
 
 
 def _draw_missing(axes: Axes, added: Floats, place: float) -> None:
-    """Draw the contributions of missing values left of all others."""
+    """Draw the contributions of missing values at `place`, left of all others."""
     axes.plot(
         np.full(len(added), place), added, color=MISSING, marker="x", markersize=4, lw=0,
         label="missing", rasterized=True,
@@ -86,22 +86,22 @@ def _draw_missing(axes: Axes, added: Floats, place: float) -> None:
 
 
 def _means(value: Floats, added: Floats) -> tuple[Floats, Floats]:
-    """Return the mean value and contribution of ten groups of like value."""
+    """Return the mean value and contribution of ten groups of similar value."""
     order = np.argsort(value, kind="stable")
-    parts = [part for part in np.array_split(order, TENTHS) if len(part)]
+    groups = [group for group in np.array_split(order, TENTHS) if len(group)]
     return (
-        np.array([value[part].mean() for part in parts]),
-        np.array([added[part].mean() for part in parts]),
+        np.array([value[group].mean() for group in groups]),
+        np.array([added[group].mean() for group in groups]),
     )
 
 
 def _spread(values: Floats, low: float, high: float) -> Floats:
-    """Return heights from -1 to 1 that keep dots of like value apart, densest widest."""
+    """Return heights from -1 to 1 that keep dots of similar value apart, as a beeswarm does."""
     bins = np.round(BINS * (values - low) / ((high - low) or 1.0)).astype(int)
     order = np.argsort(bins, kind="stable")
     turn = np.empty(len(values))
     turn[order] = np.arange(len(values)) - np.searchsorted(bins[order], bins[order])
-    # 0, 1, -1, 2, -2: by turns above and below.
+    # 0, 1, -1, 2, -2: alternately above and below.
     side = np.ceil(turn / 2) * np.where(turn % 2, 1, -1)
     return np.asarray(side / max(10.0, float(np.abs(side).max())))
 
@@ -115,8 +115,8 @@ def _shades(values: Floats) -> NDArray[np.float64]:
     return np.where(known[:, None], COLOURS(rank), grey)
 
 
-def _short(feature: str) -> str:
-    return feature if len(feature) <= NAME else f"{feature[: NAME - 1]}…"
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def _dot(colour: str, label: str) -> Line2D:
