@@ -149,8 +149,8 @@ def test_a_card_of_the_first_version_is_read(tmp_path):
     ("field", "value", "said"),
     [
         ("threshold", "high", "threshold: Input should be a valid number"),
-        ("features", [{"name": "a"}], "features.0.dtype: Field required"),
-        ("metrics", {"cv": {"rows": 1}}, "metrics.cv.positives: Field required"),
+        ("features", [{"name": "a"}], "features.0.dtype: is missing"),
+        ("metrics", {"cv": {"rows": 1}}, "metrics.cv.positives: is missing"),
     ],
 )
 def test_a_wrong_field_of_a_card_is_named(tmp_path, field, value, said):

@@ -5,12 +5,12 @@ import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from ml.data.training_set import evenly
-from ml.evaluation.bootstrap import DRAWS, estimate, estimates
+from ml.evaluation.bootstrap import RESAMPLES, estimate, estimates
 from ml.evaluation.delong import auc_gain
 from ml.evaluation.metrics import (
-    average_precision_of_draws,
-    brier_of_draws,
-    roc_auc_of_draws,
+    average_precision_statistic,
+    brier_statistic,
+    roc_auc_statistic,
     roc_auc_within,
 )
 from ml.models import FAMILIES, importance
@@ -33,7 +33,7 @@ def resampled(labels, scores, parts, customers) -> np.ndarray:
     """The mean of the parts' ROC-AUC of the rows of drawn customers, repeated as often as drawn."""
     rng, names = np.random.default_rng(0), np.unique(customers)
     found = []
-    for _ in range(DRAWS):
+    for _ in range(RESAMPLES):
         drawn = names[rng.integers(len(names), size=len(names))]
         rows = np.concatenate([np.flatnonzero(customers == name) for name in drawn])
         known = [rows[parts[rows] == part] for part in np.unique(parts[rows])]
@@ -47,15 +47,15 @@ def test_draws_are_those_of_customers_with_all_their_rows():
     # Ties, parts, and customers of one to nine rows.
     scores, parts = scores.round(), np.repeat([0, 1, 2], 40)
     customers = np.random.default_rng(3).integers(40, size=120).astype(str)
-    found = estimate(roc_auc_of_draws(labels, scores, parts), customers)
+    found = estimate(roc_auc_statistic(labels, scores, parts), customers)
     drawn = resampled(labels, scores, parts, customers)
-    assert found.drawn == pytest.approx(drawn)
+    assert found.resampled == pytest.approx(drawn)
     assert found.interval == pytest.approx(tuple(np.quantile(drawn, (0.025, 0.975))))
 
 
 @pytest.mark.parametrize(
     ("of_draws", "once"),
-    [(average_precision_of_draws, average_precision_score), (brier_of_draws, brier_score_loss)],
+    [(average_precision_statistic, average_precision_score), (brier_statistic, brier_score_loss)],
 )
 def test_a_row_that_counts_thrice_is_three_rows(of_draws, once):
     rng = np.random.default_rng(5)
@@ -68,7 +68,7 @@ def test_a_row_that_counts_thrice_is_three_rows(of_draws, once):
 def test_gains_are_those_of_the_same_draws():
     labels, scores, other = ranked()
     rankings = {"one": scores, "two": other, "again": 2 * scores}
-    statistics = {name: roc_auc_of_draws(labels, each) for name, each in rankings.items()}
+    statistics = {name: roc_auc_statistic(labels, each) for name, each in rankings.items()}
     found = estimates(statistics, np.arange(300))
     assert (found["one"] - found["again"]).interval == (0, 0)
     gain, error = auc_gain(labels, scores, other)
@@ -81,7 +81,7 @@ def test_rows_of_one_customer_count_as_one():
     labels, scores, _ = ranked()
     thrice = [np.tile(each[:100], 3) for each in (labels, scores, np.arange(300))]
     apart, together = (
-        estimate(roc_auc_of_draws(thrice[0], thrice[1]), customers).interval
+        estimate(roc_auc_statistic(thrice[0], thrice[1]), customers).interval
         for customers in (np.arange(300), thrice[2])
     )
     assert np.ptp(together) == pytest.approx(np.sqrt(3) * np.ptp(apart), rel=0.2)
@@ -91,7 +91,7 @@ def test_the_intervals_hold_the_truth_as_often_as_they_say():
     rng, held = np.random.default_rng(2), 0
     for _ in range(400):
         labels = (rng.random(200) < 0.3).astype(np.int8)
-        ranking = roc_auc_of_draws(labels, labels + rng.normal(size=200))
+        ranking = roc_auc_statistic(labels, labels + rng.normal(size=200))
         low, high = estimate(ranking, np.arange(200)).interval
         # Two normal variables one apart: the probability that the greater is greater.
         held += low < 0.76025 < high
@@ -101,14 +101,14 @@ def test_the_intervals_hold_the_truth_as_often_as_they_say():
 def test_intervals_need_two_customers_of_each_class_and_stay_within_the_measure():
     def interval(positives):
         labels = np.int8([1] * positives + [0] * 30)
-        return estimate(roc_auc_of_draws(labels, np.arange(len(labels))[::-1]), customers)
+        return estimate(roc_auc_statistic(labels, np.arange(len(labels))[::-1]), customers)
 
     for positives in (1, 3):
         customers = np.arange(positives + 30)
         found = interval(positives)
         assert found.value == 1
         assert found.interval == (None if positives == 1 else (1, 1))
-    assert estimate(roc_auc_of_draws(np.zeros(9), np.arange(9.0)), np.arange(9)) is None
+    assert estimate(roc_auc_statistic(np.zeros(9), np.arange(9.0)), np.arange(9)) is None
 
 
 def test_parts_are_judged_apart_and_those_of_one_class_left_out():

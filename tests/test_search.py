@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from ml.data.resampling import SAMPLINGS, draw
+from ml.data.resampling import SAMPLINGS, resample
 from ml.data.training_set import TrainingSet
 from ml.evaluation.metrics import calibration_error, roc_auc
 from ml.evaluation.thresholds import CRITERIA, Costs, best_threshold, outcome, read_costs
@@ -47,7 +47,7 @@ def test_probabilities_keep_the_true_prevalence_whatever_the_sampling(name, samp
 
 def test_sampling_evens_the_classes_of_what_it_is_given():
     labels = np.int8([0] * 90 + [1] * 10)
-    down, up, even = (draw(labels, name, 1) for name in ("down", "up", "balanced"))
+    down, up, even = (resample(labels, name, 1) for name in ("down", "up", "balanced"))
     assert (len(down.rows), labels[down.rows].sum()) == (20, 10)
     assert (len(up.rows), labels[up.rows].sum()) == (180, 90)
     assert even.weights[labels == 1].sum() == pytest.approx(even.weights[labels == 0].sum())
@@ -248,15 +248,15 @@ def test_a_plan_is_read_from_toml_and_recorded(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("speed = 3", "speed is not a setting of a training"),
+        ("speed = 3", "speed: is not a setting"),
         ('families = ["lightbgm"]', "no model family lightbgm; there are lightgbm"),
         ('criterion = "money"', "no criterion money"),
-        ("trials = true", "trials must be a whole number"),
-        ("trials = 0", "trials must be above 0"),
+        ("trials = true", "trials: Input should be a valid integer, not True"),
+        ("trials = 0", "trials: Input should be greater than 0, not 0"),
         ("budget = 5\ntrials = 5", "give one"),
         ('families = ["blend"]', "nothing to try"),
         ('families = ["stack", "blend"]', "nothing to try"),
-        ("[costs]\nfalse_positives = 2", "false_positives = 2 is not a cost"),
+        ("[costs]\nfalse_positives = 2", "costs.false_positives: is not a setting"),
         ("families = [", "is not TOML"),
     ],
 )

@@ -7,7 +7,7 @@ import numpy as np
 from ml.data.split import thin
 from ml.data.training_set import Labels, Rows, Vector
 
-# As they are; classes of equal weight; the commoner class drawn down; the rarer drawn up.
+# As they are; classes of equal weight; the majority undersampled; the minority oversampled.
 SAMPLINGS = ("none", "balanced", "down", "up")
 # Beyond this many negatives, or five a positive, more of them cost time and teach nothing.
 LEAST_NEGATIVES_KEPT = 10_000
@@ -15,15 +15,15 @@ NEGATIVES_A_POSITIVE = 5
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """Positions of rows with their weights, and what undoes their prevalence in log-odds."""
+class Sample:
+    """Rows to fit on, their weights, and the shift of log-odds that restores the prevalence."""
 
     rows: Rows
     weights: Vector
     shift: float
 
 
-def draw(labels: Labels, sampling: str, seed: int, *, weighted: bool = True) -> Drawn:
+def resample(labels: Labels, sampling: str, seed: int, *, weighted: bool = True) -> Sample:
     """Return the rows that a fit on these labels shall see.
 
     Plentiful negatives are thinned with weights; then `sampling` evens the classes out. A model
@@ -33,7 +33,7 @@ def draw(labels: Labels, sampling: str, seed: int, *, weighted: bool = True) -> 
     Args:
         labels: of the training rows alone; whoever judges sees rows as they are.
         sampling: one of `SAMPLINGS`.
-        seed: of the draw.
+        seed: of the random choice.
         weighted: whether the fit minds weights; if not, only the numbers of rows count.
     """
     rows, weights = thin(labels, _most_negatives(labels), seed)
@@ -44,10 +44,10 @@ def draw(labels: Labels, sampling: str, seed: int, *, weighted: bool = True) -> 
         weights = np.ones(len(rows))
     seen = weights if weighted else np.ones(len(rows))
     shift = _log_odds(labels, np.ones(len(labels))) - _log_odds(labels[rows], seen)
-    return Drawn(rows, weights, shift)
+    return Sample(rows, weights, shift)
 
 
-def drawn_at_most(labels: Labels) -> int:
+def most_rows_kept(labels: Labels) -> int:
     """Return how many of these rows are left when plentiful negatives are thinned."""
     return min(len(labels), int(labels.sum()) + _most_negatives(labels))
 

@@ -1,7 +1,7 @@
-"""How sure a number is: 95 % bootstrap intervals over customers, whose rows come together.
+"""95 % bootstrap intervals over customers: a customer's rows are resampled together.
 
-Every interval of a model's figures comes from here, by the same draws: a figure has one interval
-wherever it is shown, inside its measure's range, and differences are paired.
+Every interval of a model's figures comes from here, by the same resamples: a figure has one
+interval wherever it is shown, inside its measure's range, and differences are paired.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,30 +14,30 @@ from numpy.typing import NDArray
 from ml.data.training_set import Vector
 from ml.evaluation.metrics import Counts, Statistic
 
-DRAWS = 200
-# With one customer of a class, 37 % of the draws are without; with two, 14 %.
+RESAMPLES = 200
+# With one customer of a class, 37 % of the resamples have none; with two, 14 %.
 _MOST_UNDEFINED = 0.25
 Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number made of rows, and what it is in each draw of customers; NaN where undefined."""
+    """A statistic of rows, and of each resample of their customers; NaN where undefined."""
 
     value: float
-    drawn: Vector
+    resampled: Vector
 
     def __sub__(self, other: "Estimate") -> "Estimate":
         """Return the difference of two numbers made of the same rows."""
-        return Estimate(self.value - other.value, self.drawn - other.drawn)
+        return Estimate(self.value - other.value, self.resampled - other.resampled)
 
     @property
     def interval(self) -> Interval | None:
-        """The middle 95 % of the draws; None with a single customer of a class, or none."""
-        undefined = np.isnan(self.drawn)
+        """The middle 95 % of the resamples; None with a single customer of a class, or none."""
+        undefined = np.isnan(self.resampled)
         if undefined.mean() > _MOST_UNDEFINED:
             return None
-        low, high = np.quantile(self.drawn[~undefined], (0.025, 0.975))
+        low, high = np.quantile(self.resampled[~undefined], (0.025, 0.975))
         return float(low), float(high)
 
 
@@ -47,13 +47,13 @@ def estimate(statistic: Statistic, customers: NDArray[Any]) -> Estimate | None:
 
 
 def estimates(statistics: Mapping[str, Statistic], customers: NDArray[Any]) -> dict[str, Estimate]:
-    """Return each statistic of the rows, with its draws; none that the rows leave undefined.
+    """Return each statistic of the rows with its resamples; none that the rows leave undefined.
 
-    Customers are drawn with replacement, in the order of their ids, by the same seed always.
+    Customers are resampled with replacement, in the order of their ids, by the same seed always.
 
     Args:
-        statistics: each takes how often every row is drawn.
-        customers: whose each row is; a customer's rows are drawn together, for they are alike.
+        statistics: each takes the bootstrap weights, how often every row counts.
+        customers: whose each row is; rows of one customer are alike and are resampled together.
     """
     names, codes = np.unique(customers, return_inverse=True)
     whole = np.ones(len(codes), dtype=np.int64)
@@ -61,17 +61,18 @@ def estimates(statistics: Mapping[str, Statistic], customers: NDArray[Any]) -> d
     known = {name: value for name, value in values.items() if value is not None}
     if not known:
         return {}
-    drawn = [[statistics[name](counts) for name in known] for counts in _draws(len(names), codes)]
-    columns = np.array(drawn, dtype=np.float64).T
+    weights = _bootstrap_weights(len(names), codes)
+    values_of = [[statistics[name](each) for name in known] for each in weights]
+    columns = np.array(values_of, dtype=np.float64).T
     return {
         name: Estimate(value, column)
         for (name, value), column in zip(known.items(), columns, strict=True)
     }
 
 
-def _draws(customers: int, codes: NDArray[np.int64]) -> Iterator[Counts]:
-    """Yield how often each row is drawn with its customer."""
+def _bootstrap_weights(customers: int, codes: NDArray[np.int64]) -> Iterator[Counts]:
+    """Yield how often each row counts: as often as its customer was resampled."""
     rng = np.random.default_rng(0)
-    for _ in range(DRAWS):
-        drawn = rng.integers(customers, size=customers)
-        yield np.bincount(drawn, minlength=customers)[codes]
+    for _ in range(RESAMPLES):
+        chosen = rng.integers(customers, size=customers)
+        yield np.bincount(chosen, minlength=customers)[codes]

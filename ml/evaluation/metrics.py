@@ -10,7 +10,7 @@ from sklearn import metrics as sklearn_metrics
 from ml.data.training_set import Labels, Rows, Vector
 from ml.evaluation.measured import Measured, Metric
 
-# How often each row counts, and a measure of rows that count so; what must be sorted already is.
+# Bootstrap weights (how often each row counts), and a statistic of rows that count so.
 Counts = NDArray[np.int64]
 Statistic = Callable[[Counts], float | None]
 
@@ -58,7 +58,7 @@ def missing_last(ranking: Vector) -> Vector:
 
 def roc_auc(labels: Labels, scores: Vector) -> float | None:
     """Return ROC-AUC; None where a class is absent."""
-    return roc_auc_of_draws(labels, scores)(_once(labels))
+    return roc_auc_statistic(labels, scores)(_once(labels))
 
 
 def roc_auc_within(labels: Labels, scores: Vector, fold_of: Rows) -> float | None:
@@ -66,11 +66,11 @@ def roc_auc_within(labels: Labels, scores: Vector, fold_of: Rows) -> float | Non
 
     Rows of different folds have their scores from different models, and are not compared.
     """
-    return roc_auc_of_draws(labels, scores, fold_of)(_once(labels))
+    return roc_auc_statistic(labels, scores, fold_of)(_once(labels))
 
 
-def roc_auc_of_draws(labels: Labels, scores: Vector, fold_of: Rows | None = None) -> Statistic:
-    """Return ROC-AUC, the mean of that within folds if given, by how often each row counts."""
+def roc_auc_statistic(labels: Labels, scores: Vector, fold_of: Rows | None = None) -> Statistic:
+    """Return ROC-AUC, within folds if given their mean, as a statistic of bootstrap weights."""
     fold_of = np.zeros(len(labels), dtype=np.int64) if fold_of is None else fold_of
     folds = [_fold_auc(labels, scores, np.flatnonzero(fold_of == f)) for f in np.unique(fold_of)]
 
@@ -98,11 +98,11 @@ def _fold_auc(labels: Labels, scores: Vector, rows: Rows) -> Statistic:
 
 def average_precision(labels: Labels, scores: Vector) -> float | None:
     """Return the area under the precision-recall curve; None without a positive."""
-    return average_precision_of_draws(labels, scores)(_once(labels))
+    return average_precision_statistic(labels, scores)(_once(labels))
 
 
-def average_precision_of_draws(labels: Labels, scores: Vector) -> Statistic:
-    """Return the area under the precision-recall curve by how often each row counts."""
+def average_precision_statistic(labels: Labels, scores: Vector) -> Statistic:
+    """Return the area under the precision-recall curve as a statistic of bootstrap weights."""
     order = np.argsort(-scores)
     positive = order[labels[order] == 1]
     # As many rows, and as many positives, have at least the score of each positive.
@@ -121,11 +121,11 @@ def average_precision_of_draws(labels: Labels, scores: Vector) -> Statistic:
 
 def brier(labels: Labels, probabilities: Vector) -> float | None:
     """Return the mean squared error of the probabilities; None without rows."""
-    return brier_of_draws(labels, probabilities)(_once(labels))
+    return brier_statistic(labels, probabilities)(_once(labels))
 
 
-def brier_of_draws(labels: Labels, probabilities: Vector) -> Statistic:
-    """Return the mean squared error of the probabilities by how often each row counts."""
+def brier_statistic(labels: Labels, probabilities: Vector) -> Statistic:
+    """Return the mean squared error of the probabilities as a statistic of bootstrap weights."""
     wrong = (probabilities - labels) ** 2
     return lambda counts: float((wrong * counts).sum() / counts.sum()) if len(counts) else None
 
@@ -161,12 +161,12 @@ def top_decile(labels: Labels, scores: Vector) -> tuple[float | None, float | No
 
 
 def calibration_error(labels: Labels, probabilities: Vector, bins: int = 10) -> float | None:
-    """Return the mean gap between promised and seen rates over ten equally full bins."""
+    """Return the mean gap between predicted and observed rates over equally full bins."""
     if not len(labels):
         return None
     order = np.argsort(probabilities, kind="stable")
-    parts = np.array_split(order, min(bins, len(order)))
-    gaps = [abs(float(probabilities[p].sum()) - float(labels[p].sum())) for p in parts]
+    groups = np.array_split(order, min(bins, len(order)))
+    gaps = [abs(float(probabilities[g].sum()) - float(labels[g].sum())) for g in groups]
     return sum(gaps) / len(labels)
 
 

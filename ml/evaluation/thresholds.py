@@ -1,18 +1,19 @@
 """From which probability on to say yes, by a criterion."""
 
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict
 
 from ml.data.split import train_and_held_out
 from ml.data.training_set import Labels, Rows, Vector
 from ml.evaluation.metrics import cuts
 from ml.workspace.errors import BadInput
+from ml.workspace.validation import Number, validated
 
 # One number, or one a threshold.
 Counts = NDArray[Any] | np.float64
@@ -26,26 +27,12 @@ WANTED_RECALL = 0.9
 class Costs:
     """What each outcome of a yes or no brings in; what it costs is negative."""
 
-    true_positive: float = 1.0
-    false_positive: float = -1.0
-    false_negative: float = 0.0
-    true_negative: float = 0.0
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
-    @classmethod
-    def read(cls, table: Mapping[str, Any], place: str) -> "Costs":
-        """Return the costs in `table`.
-
-        Raises:
-            AlmanacError: a name is unknown or a value is no number.
-        """
-        names = [field.name for field in fields(cls)]
-        for name, value in table.items():
-            if name not in names or isinstance(value, bool) or not isinstance(value, int | float):
-                raise BadInput(
-                    f"{place}: {name} = {value!r} is not a cost.",
-                    f"Write numbers for any of: {', '.join(names)}",
-                )
-        return cls(**{name: float(value) for name, value in table.items()})
+    true_positive: Number = 1.0
+    false_positive: Number = -1.0
+    false_negative: Number = 0.0
+    true_negative: Number = 0.0
 
 
 def read_costs(path: Path) -> Costs:
@@ -60,7 +47,7 @@ def read_costs(path: Path) -> Costs:
         raise BadInput(
             f"{path} cannot be read as TOML: {error}", "See README, section Models."
         ) from error
-    return Costs.read(table, str(path))
+    return validated(Costs, table, str(path))
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,9 @@ _PREPARATION: Space = {
 
 
 def signed_log(matrix: NDArray[Any]) -> NDArray[np.float64]:
-    """Return sign(x) * log(1 + |x|): money's long tails drawn in, zero and sign kept."""
-    drawn = np.abs(matrix, dtype=np.float64)
-    return np.asarray(np.copysign(np.log1p(drawn, out=drawn), matrix, out=drawn))
+    """Return sign(x) * log(1 + |x|), which compresses long tails and keeps zero and sign."""
+    size = np.abs(matrix, dtype=np.float64)
+    return np.asarray(np.copysign(np.log1p(size, out=size), matrix, out=size))
 
 
 def _prepared(parameters: Parameters, classify: ClassifierMixin) -> Pipeline:

@@ -81,11 +81,10 @@ def save(
 ) -> Path:
     """Write the artifact to `models/<target>/<model id>/` and return that folder.
 
-    `records` are what is told of the model, by the names of their files, tables as Parquet and all
-    else as JSON: IMPORTANCE, CONTRIBUTIONS where the model has any, and DATASET, which says how the
-    rows that it learnt from are made again. A reader never sees half
-    an artifact. A model's id says what it is, so writing the same model again changes nothing but
-    the card's circumstances.
+    `records` are its other files by name, tables as Parquet and all else as JSON: IMPORTANCE,
+    CONTRIBUTIONS where the model has any, and DATASET, how its training set is made again. A reader
+    never sees half an artifact. The model's id is a hash of what it is, so writing the same model
+    again changes nothing but what the card says of its surroundings.
     """
     folder = ws.models / card.target / card.model_id
     with fresh_folder(folder) as temporary:

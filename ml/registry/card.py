@@ -10,6 +10,7 @@ from ml.data.feature import Feature
 from ml.evaluation.measured import Measured
 from ml.workspace.errors import NotTrained
 from ml.workspace.targets import Baseline
+from ml.workspace.validation import wrong_fields
 
 Interval = tuple[float, float]
 
@@ -101,10 +102,5 @@ def parse_card(text: str, path: Path, cure: str) -> Card:
     try:
         return Card.model_validate_json(text)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}"
-            for each in error.errors(include_url=False, include_input=False)
-        )
-        raise NotTrained(
-            f"{path} cannot be read: {wrong}", cure, target=path.parent.parent.name
-        ) from error
+        what = wrong_fields(error, f"{path} cannot be read")
+        raise NotTrained(what, cure, target=path.parent.parent.name) from error

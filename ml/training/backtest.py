@@ -16,7 +16,7 @@ from ml.evaluation.metrics import (
     brier,
     calibration_error,
     missing_last,
-    roc_auc_of_draws,
+    roc_auc_statistic,
     roc_auc_within,
 )
 from ml.evaluation.thresholds import Outcome, always_yes, outcome
@@ -31,7 +31,7 @@ from ml.workspace.errors import BadInput
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import Target
 
-# A random share is counted in so many parts of equal size.
+# A random share is made of so many equal slices.
 _SLICES = 20
 AS_TRAINED = "as trained"
 
@@ -124,8 +124,8 @@ def by_family(plan: Plan, rows: int) -> list[tuple[str, Plan]]:
 def backtest(ws: Workspace, target: Target, plan: Plan, protocol: Protocol) -> Backtest:
     """Return what the plan is worth on rows that had no part in any choice.
 
-    Families, parameters, samplings, features, calibration and threshold are chosen anew in each
-    run, from the rows that it learns from.
+    Families, parameters, samplings, features, calibration and threshold are chosen again in each
+    run, from the rows that it is trained on.
 
     Raises:
         AlmanacError: the protocol does not suit the target, or a part cannot carry a model.
@@ -142,8 +142,8 @@ def backtests(
     if protocol.placebo:
         rows = _shuffled_labels(rows)
     refuse_poor(rows, customer_groups(rows, merge_equals=not target.temporal), target)
-    walk = _Walk(rows, target, list(_halves(rows, target, protocol)), protocol)
-    return [walk.backtest(title, plan) for title, plan in plans]
+    backtester = _Backtester(rows, target, list(_run_rows(rows, target, protocol)), protocol)
+    return [backtester.backtest(title, plan) for title, plan in plans]
 
 
 def keep_months(ws: Workspace, found: Backtest) -> None:
@@ -164,46 +164,46 @@ def _kept(run: Run) -> BacktestMonth | None:
     )
 
 
-# A run's name, with its pairs of rows to learn from and rows to judge.
-Half = tuple[str, list[tuple[Rows, Rows]]]
+# A run's name, with its pairs of rows to train on and rows to judge.
+RunRows = tuple[str, list[tuple[Rows, Rows]]]
 
 
 @dataclass(frozen=True)
-class _Walk:
+class _Backtester:
     """The rows of a target and how they are to be divided."""
 
     rows: TrainingSet
     target: Target
-    halves: Sequence[Half]
+    runs: Sequence[RunRows]
     protocol: Protocol
 
     def backtest(self, title: str, plan: Plan) -> Backtest:
         """Return what the plan is worth."""
         shown = f"{self.target.name} {title}".strip()
-        total = sum(len(pairs) for _, pairs in self.halves)
+        total = sum(len(pairs) for _, pairs in self.runs)
         with tqdm(total=total, desc=shown, unit="choice", disable=None) as bar:
-            runs = tuple(self._run(plan, name, pairs, bar) for name, pairs in self.halves)
+            runs = tuple(self._run(plan, name, pairs, bar) for name, pairs in self.runs)
         said = _said(self.target, self.protocol, len(self.rows))
         mean = _mean_auc(runs)
         return Backtest(self.target.name, title, runs, mean.interval if mean else None, said)
 
     def _run(self, plan: Plan, name: str, pairs: list[tuple[Rows, Rows]], bar: "tqdm[Any]") -> Run:
         rows, target = self.rows, self.target
-        told, chosen = np.zeros(len(rows)), np.zeros(len(rows), dtype=np.bool_)
+        probabilities, chosen = np.zeros(len(rows)), np.zeros(len(rows), dtype=np.bool_)
         fold_of = np.full(len(rows), -1)
         for fold, (train, judged) in enumerate(pairs):
             fold_of[judged] = fold
             training = rows.take(train)
             learnt = learn(CrossFit.of(training, target, plan), plan, quiet=True)
-            told[judged] = learnt.predict(rows.matrix[judged])
-            chosen[judged] = told[judged] >= learnt.threshold
+            probabilities[judged] = learnt.predict(rows.matrix[judged])
+            chosen[judged] = probabilities[judged] >= learnt.threshold
             bar.update()
         every = np.flatnonzero(fold_of >= 0)
         return Run(
             name=name,
             customers=rows.customers[every],
             labels=rows.labels[every],
-            probabilities=told[every],
+            probabilities=probabilities[every],
             chosen=chosen[every],
             fold_of=fold_of[every],
             ranking=missing_last(baseline_ranking(rows, target))[every],
@@ -211,8 +211,8 @@ class _Walk:
         )
 
 
-def _halves(rows: TrainingSet, target: Target, protocol: Protocol) -> Iterator[Half]:
-    """Yield each run's name with its pairs of rows to learn from and rows to judge."""
+def _run_rows(rows: TrainingSet, target: Target, protocol: Protocol) -> Iterator[RunRows]:
+    """Yield each run's name with its pairs of rows to train on and rows to judge."""
     if target.temporal:
         for month in _months(rows, target, protocol.months):
             split = temporal(rows.times, target.horizon_months, month)
@@ -242,7 +242,7 @@ def _months(rows: TrainingSet, target: Target, count: int) -> list[np.datetime64
 
 
 def _shuffled_labels(rows: TrainingSet) -> TrainingSet:
-    """Return the rows with each month's labels dealt anew: nothing is left to be learnt."""
+    """Return the rows with labels shuffled within each month: nothing is left to be learnt."""
     rng, labels = np.random.default_rng(0), rows.labels.copy()
     for month in np.unique(rows.times):
         of_month = np.flatnonzero(rows.times == month)
@@ -253,10 +253,10 @@ def _shuffled_labels(rows: TrainingSet) -> TrainingSet:
 def _mean_auc(runs: Sequence[Run]) -> Estimate | None:
     """Return the runs' mean ROC-AUC."""
     labels = np.concatenate([run.labels for run in runs])
-    told = np.concatenate([run.probabilities for run in runs])
-    part_of = np.concatenate([run.fold_of + FOLDS * i for i, run in enumerate(runs)])
+    probabilities = np.concatenate([run.probabilities for run in runs])
+    fold_of = np.concatenate([run.fold_of + FOLDS * i for i, run in enumerate(runs)])
     customers = np.concatenate([run.customers for run in runs])
-    return estimate(roc_auc_of_draws(labels, told, part_of), customers)
+    return estimate(roc_auc_statistic(labels, probabilities, fold_of), customers)
 
 
 def _refuse_unsuitable(target: Target, protocol: Protocol) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from ml.data.resampling import draw, drawn_at_most
+from ml.data.resampling import most_rows_kept, resample
 from ml.data.split import CustomerGroups, customer_groups, folds, train_and_held_out
 from ml.data.training_set import Rows, TrainingSet, Vector, informative
 from ml.evaluation.metrics import roc_auc_within
@@ -110,7 +110,7 @@ class CrossFit:
     def _values(self) -> int:
         """Return how many values (rows times columns) the largest fit takes."""
         labels = self.data.labels
-        return max(drawn_at_most(labels[fold.train]) * len(fold.columns) for fold in self.folds)
+        return max(most_rows_kept(labels[fold.train]) * len(fold.columns) for fold in self.folds)
 
 
 def refuse_poor(data: TrainingSet, groups: CustomerGroups, target: Target) -> None:
@@ -137,10 +137,10 @@ def fit(candidate: Candidate, data: TrainingSet, rows: Rows, columns: Rows, seed
     """Return a model fitted to these rows and columns, its probabilities at their prevalence."""
     family = FAMILIES[candidate.family]
     labels = data.labels[rows]
-    drawn = draw(labels, candidate.sampling, seed, weighted=family.weighted)
-    matrix = data.matrix[rows[drawn.rows][:, None], columns]
-    model = family.fit(matrix, labels[drawn.rows], drawn.weights, seed, candidate.parameters)
-    return model.calibrated(intercept=drawn.shift)
+    sample = resample(labels, candidate.sampling, seed, weighted=family.weighted)
+    matrix = data.matrix[rows[sample.rows][:, None], columns]
+    model = family.fit(matrix, labels[sample.rows], sample.weights, seed, candidate.parameters)
+    return model.calibrated(intercept=sample.shift)
 
 
 def chosen_columns(data: TrainingSet, rows: Rows, most: int | None, seed: int) -> Rows:

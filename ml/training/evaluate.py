@@ -11,10 +11,10 @@ from ml.data.training_set import Labels, Vector
 from ml.evaluation.bootstrap import Interval, estimates
 from ml.evaluation.measured import Metric
 from ml.evaluation.metrics import (
-    average_precision_of_draws,
-    brier_of_draws,
+    average_precision_statistic,
+    brier_statistic,
     measure,
-    roc_auc_of_draws,
+    roc_auc_statistic,
 )
 from ml.evaluation.thresholds import (
     Costs,
@@ -136,9 +136,9 @@ def _intervals(held_out: pa.Table) -> dict[str, Interval | None]:
     """Return 95 % bootstrap intervals, over customers, of ROC-AUC, PR-AUC and Brier score."""
     labels, probabilities = _labels(held_out), held_out["probability"].to_numpy()
     statistics = {
-        "roc_auc": roc_auc_of_draws(labels, probabilities),
-        "pr_auc": average_precision_of_draws(labels, probabilities),
-        "brier": brier_of_draws(labels, probabilities),
+        "roc_auc": roc_auc_statistic(labels, probabilities),
+        "pr_auc": average_precision_statistic(labels, probabilities),
+        "brier": brier_statistic(labels, probabilities),
     }
     found = estimates(statistics, held_out["customer_id"].to_numpy().astype(str))
     return {name: each.interval for name, each in found.items()}

@@ -5,7 +5,7 @@ from scipy.special import expit
 
 from ml.data.training_set import TrainingSet, Vector
 from ml.evaluation.bootstrap import estimates
-from ml.evaluation.metrics import average_precision, brier, missing_last, roc_auc_of_draws
+from ml.evaluation.metrics import average_precision, brier, missing_last, roc_auc_statistic
 from ml.registry.card import LeaderboardEntry
 from ml.training.ensemble import Learnt
 from ml.workspace.targets import Target
@@ -30,7 +30,7 @@ def leaderboard(learnt: Learnt, data: TrainingSet, baseline: Vector) -> list[Lea
         rankings[BASELINE] = missing_last(baseline)
     found = estimates(
         {
-            name: roc_auc_of_draws(data.labels, scores, learnt.fold_of)
+            name: roc_auc_statistic(data.labels, scores, learnt.fold_of)
             for name, scores in rankings.items()
         },
         data.customers,

@@ -3,15 +3,19 @@
 import hashlib
 import json
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Gt
+from pydantic import ConfigDict
 
 from ml.data.resampling import SAMPLINGS
 from ml.evaluation.thresholds import CRITERIA, Costs
 from ml.models import FAMILIES, MIXTURES, Blend, Parameters, Stack
 from ml.workspace.errors import BadInput
+from ml.workspace.validation import Number, Texts, Whole, validated
 
 SEED = 7
 # What is compared without a search: on many rows what is fast, on few what differs most.
@@ -30,14 +34,16 @@ class Plan:
     time, one in seconds depends on the machine. `features` is the most inputs a model may have.
     """
 
-    families: tuple[str, ...] = ()
-    budget: float | None = None
-    trials: int | None = None
-    sampling: tuple[str, ...] = SAMPLINGS
-    features: int | None = None
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    families: Texts = ()
+    budget: Annotated[Number, Gt(0)] | None = None
+    trials: Annotated[Whole, Gt(0)] | None = None
+    sampling: Texts = SAMPLINGS
+    features: Annotated[Whole, Gt(0)] | None = None
     criterion: str = "f1"
     costs: Costs = field(default_factory=Costs)
-    seed: int = SEED
+    seed: Whole = SEED
 
     @property
     def searches(self) -> bool:
@@ -92,21 +98,18 @@ class Plan:
         return list(VARIED if rows <= FEW_ROWS else QUICK)
 
 
+@dataclass(frozen=True)
+class _Targets:
+    targets: Texts
+
+
 def read_plan(table: Mapping[str, Any], place: str) -> Plan:
     """Return the plan that the table describes.
 
     Raises:
         AlmanacError: a name or a value in it is not one of a plan's; `place` is named.
     """
-    settings: dict[str, Any] = {}
-    for name, value in table.items():
-        if name not in _READERS:
-            raise BadInput(
-                f"{place}: {name} is not a setting of a training.",
-                f"There are: {', '.join(_READERS)}",
-            )
-        settings[name] = _READERS[name](value, f"{place}: {name}")
-    return checked(Plan(**settings), place)
+    return checked(validated(Plan, table, place), place)
 
 
 def read_config(path: Path) -> tuple[tuple[str, ...], Plan]:
@@ -121,8 +124,8 @@ def read_config(path: Path) -> tuple[tuple[str, ...], Plan]:
         raise BadInput(f"There is no file {path}.", "See README, section Models.") from error
     except (ValueError, OSError) as error:
         raise BadInput(f"{path} is not TOML: {error}", "Correct it, then train again.") from error
-    targets = _texts(table.pop("targets", []), f"{path}: targets")
-    return targets, read_plan(table, str(path))
+    wanted = validated(_Targets, {"targets": table.pop("targets", ())}, str(path))
+    return wanted.targets, read_plan(table, str(path))
 
 
 def checked(plan: Plan, place: str) -> Plan:
@@ -136,10 +139,6 @@ def checked(plan: Plan, place: str) -> Plan:
     _refuse_unknown(place, "criterion", (plan.criterion,), CRITERIA)
     if plan.budget is not None and plan.trials is not None:
         raise BadInput(f"{place}: a search ends by its budget or by its trials; give one.")
-    for name in ("budget", "trials", "features"):
-        value = getattr(plan, name)
-        if value is not None and value <= 0:
-            raise BadInput(f"{place}: {name} must be above 0, not {value}.")
     if not plan.sampling or (plan.families and MIXTURES.keys() >= set(plan.families)):
         raise BadInput(f"{place}: there is nothing to try.", "Name a sampling and a family.")
     return plan
@@ -161,47 +160,3 @@ def _reason(name: str, rows: int) -> str:
     if family.most_rows is not None and rows > family.most_rows:
         return f"takes at most {family.most_rows} rows"
     return ""
-
-
-def _texts(value: object, place: str) -> tuple[str, ...]:
-    if isinstance(value, str):
-        value = [value]
-    if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
-        raise BadInput(f"{place} must be a list of texts, not {value!r}.")
-    return tuple(value)
-
-
-def _text(value: object, place: str) -> str:
-    if not isinstance(value, str):
-        raise BadInput(f"{place} must be a text, not {value!r}.")
-    return value
-
-
-def _whole(value: object, place: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise BadInput(f"{place} must be a whole number, not {value!r}.")
-    return value
-
-
-def _number(value: object, place: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadInput(f"{place} must be a number, not {value!r}.")
-    return float(value)
-
-
-def _costs(value: object, place: str) -> Costs:
-    if not isinstance(value, Mapping):
-        raise BadInput(f"{place} must be a table, not {value!r}.")
-    return Costs.read(value, place)
-
-
-_READERS: dict[str, Callable[[object, str], Any]] = {
-    "families": _texts,
-    "budget": _number,
-    "trials": _whole,
-    "sampling": _texts,
-    "features": _whole,
-    "criterion": _text,
-    "costs": _costs,
-    "seed": _whole,
-}

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from ml.cli import text
 from ml.evaluation.bootstrap import Estimate, estimates
-from ml.evaluation.metrics import roc_auc_of_draws
+from ml.evaluation.metrics import roc_auc_statistic
 from ml.training.backtest import AS_TRAINED, Protocol, Run, backtest, by_family
 from ml.training.plan import Plan
 from ml.workspace.settings import Workspace
@@ -68,7 +68,7 @@ class Judged:
     def aucs(self) -> dict[str, Estimate]:
         """Return the mean of the months' ROC-AUC of everybody."""
         ranked = {
-            name: roc_auc_of_draws(self.labels, scores, self.month_of)
+            name: roc_auc_statistic(self.labels, scores, self.month_of)
             for name, scores in self.scores.items()
         }
         return estimates(ranked, self.customers)

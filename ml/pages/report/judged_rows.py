@@ -13,7 +13,7 @@ from ml.evaluation.metrics import (
     brier,
     calibration_error,
     missing_last,
-    roc_auc_of_draws,
+    roc_auc_statistic,
 )
 from ml.pages.report.curves import Floats
 
@@ -122,7 +122,7 @@ def ranking_qualities(rows: JudgedRows) -> dict[str, RankingQuality]:
     scores = {"model": rows.probability, "baseline": rows.baseline, "limit": rows.truth}
     known = {name: score for name, score in scores.items() if score is not None}
     label = rows.label.astype(np.int8)
-    weighted_auc = {name: roc_auc_of_draws(label, score) for name, score in known.items()}
+    weighted_auc = {name: roc_auc_statistic(label, score) for name, score in known.items()}
     found = {
         name: RankingQuality(each, average_precision(label, known[name]))
         for name, each in estimates(weighted_auc, rows.customers).items()

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ml.evaluation.bootstrap import Interval, estimate
-from ml.evaluation.metrics import missing_last, roc_auc, roc_auc_of_draws
+from ml.evaluation.metrics import missing_last, roc_auc, roc_auc_statistic
 from ml.registry.backtest_months import BacktestMonth
 
 
@@ -65,7 +65,7 @@ def _from_backtest(kept: BacktestMonth) -> LabelMonth:
 def _measured(rows: pd.DataFrame) -> LabelMonth | None:
     first = rows.iloc[0]
     labels = rows["label"].to_numpy(np.int8)
-    weighted_auc = roc_auc_of_draws(labels, rows["probability"].to_numpy())
+    weighted_auc = roc_auc_statistic(labels, rows["probability"].to_numpy())
     found = estimate(weighted_auc, rows["customer_id"].to_numpy().astype(str))
     if found is None or found.interval is None:
         return None

@@ -79,7 +79,7 @@ def _compared(ws: Workspace, champion: Artifact, text: str) -> tuple[int, float,
         raise AlmanacError(
             f"The SQL of {champion.model_id} and its artifact {told}; nothing was written.",
             "Score with the artifact: ml score",
-            target=str(champion.card["target"]),
+            target=champion.card.target,
         )
     return rows, largest, tried
 
@@ -100,7 +100,7 @@ def _families(ws: Workspace, champion: Artifact) -> list[Family]:
             raise NotTrained(
                 f"{champion.model_id} uses features of {view}, no family with a lifetime.",
                 "Train again on what there is now: ml train",
-                target=str(champion.card["target"]),
+                target=champion.card.target,
             )
         names = tuple(each.name for each in champion.features if each.view == view)
         found.append(Family(models[view], names, life))

@@ -1,0 +1,52 @@
+"""Checking what people write by typed schemas: every wrong field is named with what is wrong."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+
+from ml.workspace.errors import BadInput
+
+Schema = TypeVar("Schema")
+
+
+def _several(value: object) -> object:
+    return (
+        (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+    )
+
+
+# No text is read as a number and no truth value as 1; a single text stands for a list of one.
+Whole = Annotated[int, Field(strict=True)]
+Number = Annotated[float, Field(strict=True)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_several)]
+
+
+def validated(schema: type[Schema], values: Mapping[str, Any], place: str) -> Schema:
+    """Return the dataclass `schema` made of `values`.
+
+    Raises:
+        BadInput: fields are unknown, missing or of another type; `place` says where they stand.
+    """
+    try:
+        return TypeAdapter(schema).validate_python(values)
+    except ValidationError as error:
+        known = ", ".join(field.name for field in fields(schema))  # type: ignore[arg-type]
+        raise BadInput(wrong_fields(error, place), f"There are: {known}") from error
+
+
+def wrong_fields(error: ValidationError, place: str) -> str:
+    """Return a line a wrong field: the place, the field and what is wrong with it."""
+    return "\n".join(
+        f"{place}: {'.'.join(map(str, each['loc'])) or 'the whole'}: {_message(each['type'], each)}"
+        for each in error.errors(include_url=False)
+    )
+
+
+def _message(kind: str, wrong: Mapping[str, Any]) -> str:
+    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+        return "is not a setting"
+    if kind in ("missing", "missing_argument"):
+        return "is missing"
+    return f"{wrong['msg']}, not {wrong['input']!r}"
