@@ -3,8 +3,11 @@
 In a page, the fences `bash`, `python` and `sql` are run from top to bottom, each in a process of
 its own. A fence `text` right after one of them is what it prints; without one it prints nothing.
 Any other fence below a line that is only a path in backticks and a colon is a file: `dbt_project/…`
-goes into a copy of the dbt project, `raw/…` into the raw folder. Where `, at its end:` follows the
-path, the fence is added to the file that is there.
+goes into a copy of the dbt project, any other into the workspace, `raw/…` into its raw folder.
+Where `, at its end:` follows the path, the fence is added to the file that is there.
+
+`console` fences are only shown. Most pages are about the workspace that `walkthrough.md` makes, and
+run after it.
 """
 
 import re
@@ -164,11 +167,12 @@ def _line_before(lines: Sequence[str], number: int) -> str:
 
 
 def main(names: Sequence[str]) -> None:
-    """Run the pages named, and write into them what was printed."""
-    for name in names:
-        with tempfile.TemporaryDirectory() as folder:
+    """Run the pages named in one new workspace, in turn, and write into them what was printed."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = make_place(Path(folder))
+        for name in names:
             page = DOCS / name
-            page.write_text(run_page(page, make_place(Path(folder))), encoding="utf-8")
+            page.write_text(run_page(page, place), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,42 @@
-"""The means by which pages of `docs/` are run."""
+"""The means by which pages of `docs/` are run, and what README and every page must keep to."""
 
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
 import pytest
 
-from tests.pages import comparable, make_place, run_page
+from ml.cli import main
+from tests.pages import DOCS, comparable, fences, make_place, run_page
+from tests.workspaces import REPOSITORY
+
+TEXTS = (REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md")))
+# A page of tasks opens with its task and ends with its limits.
+TASKS = (
+    "bi",
+    "demo",
+    "features",
+    "glossary",
+    "models",
+    "monitoring",
+    "predictor",
+    "scaling",
+    "serving",
+    "training-sets",
+    "workspaces",
+)
+README_LINES = 180
+# Below the repository, or below the dbt project, which tables of files leave out.
+ROOTS = {
+    "": "(?:ml|dbt_project|feature_repo|tests|docs)/",
+    "dbt_project/": "(?:macros|mappings|seeds|models/(?:staging|intermediate|features|targets))/",
+}
+PATHS = {below: re.compile(rf"(?<![\w./-]){root}[\w./<>*{{}},-]*") for below, root in ROOTS.items()}
+LINK = re.compile(r"\]\(([^)\s#]*)(?:#([^)\s]*))?\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+MADE_BY_A_PAGE = re.compile(r"^`([\w./-]+)`(?:, at its end)?:$", re.MULTILINE)
 
 PAGE = """
 `raw/a.csv`:
@@ -62,3 +96,82 @@ def test_a_command_that_fails_is_shown_with_its_error(found):
 def test_only_the_hash_of_a_model_is_not_compared():
     assert comparable("decline-0123456789  0.5") == comparable("decline-abcdef0123  0.5")
     assert comparable("decline-0123456789  0.5") != comparable("decline-0123456789  0.6")
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def patterns(path: str) -> list[str]:
+    """`a/<name>.{sql,yml}` as the globs `a/*.sql` and `a/*.yml`."""
+    path = re.sub(r"<[^>]*>", "*", path.rstrip(".,/"))
+    braces = re.search(r"\{([^}]*)\}", path)
+    if not braces:
+        return [path]
+    return [
+        found for each in braces[1].split(",") for found in patterns(path.replace(braces[0], each))
+    ]
+
+
+def anchors(path: Path) -> set[str]:
+    """The names under which GitHub links the headings of a page."""
+    headings = (heading.lower().replace("`", "") for heading in HEADING.findall(text_of(path)))
+    return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
+def test_every_path_that_is_named_exists(page):
+    text = text_of(page)
+    named = {below + path for below, found in PATHS.items() for path in found.findall(text)}
+    missing = [
+        path
+        for path in named - set(MADE_BY_A_PAGE.findall(text))
+        for each in patterns(path)
+        if not list(REPOSITORY.glob(each))
+    ]
+    assert not missing, f"{page.name} names {missing}"
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    for name, anchor in LINK.findall(text_of(page)):
+        if name.startswith("http"):
+            continue
+        linked = page.parent / name if name else page
+        assert linked.exists(), f"{page.name}: {name}"
+        assert not anchor or anchor in anchors(linked), f"{page.name}: {name}#{anchor}"
+
+
+def shown_commands(page: Path) -> Iterator[list[str]]:
+    """The `ml` commands of the fences that are only shown, as words."""
+    for fence in fences(text_of(page).splitlines(keepends=True)):
+        if fence.language == "console":
+            for line in fence.text.splitlines():
+                if line.startswith("$ ml "):
+                    yield shlex.split(line, comments=True)[1:]
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)
+def test_commands_that_are_only_shown_can_be_typed(page):
+    for words in shown_commands(page):
+        command: click.Command = main
+        context = click.Context(main)
+        rest = words[1:]
+        while isinstance(command, click.Group) and rest:
+            found = command.get_command(context, rest[0])
+            assert found, f"{page.name}: {shlex.join(words)}"
+            command, rest = found, rest[1:]
+        options = {name for each in command.params for name in each.opts}
+        unknown = [word for word in rest if word.startswith("-") and word not in options]
+        assert not unknown, f"{page.name}: {shlex.join(words)}"
+
+
+def test_the_readme_is_short():
+    assert len(text_of(REPOSITORY / "README.md").splitlines()) <= README_LINES
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_pages_open_with_their_task_and_end_in_their_limits(name):
+    text = text_of(DOCS / f"{name}.md")
+    assert text.splitlines()[2].startswith("This page ")
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE)[-1] == "Limits"

@@ -44,9 +44,7 @@ def read_costs(path: Path) -> Costs:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise BadInput(
-            f"{path} cannot be read as TOML: {error}", "See README, section Models."
-        ) from error
+        raise BadInput(f"{path} cannot be read as TOML: {error}", "See docs/models.md.") from error
     return validated(Costs, table, str(path))
 
 

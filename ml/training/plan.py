@@ -121,7 +121,7 @@ def read_config(path: Path) -> tuple[tuple[str, ...], Plan]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise BadInput(f"There is no file {path}.", "See README, section Models.") from error
+        raise BadInput(f"There is no file {path}.", "See docs/models.md.") from error
     except (ValueError, OSError) as error:
         raise BadInput(f"{path} is not TOML: {error}", "Correct it, then train again.") from error
     wanted = validated(_Targets, {"targets": table.pop("targets", ())}, str(path))

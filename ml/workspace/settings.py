@@ -115,5 +115,5 @@ def read_settings(path: Path) -> dict[str, Any]:
             f"{path} is not YAML: {error}", "Correct it, then run the command again."
         ) from error
     if not isinstance(settings, dict):
-        raise BadInput(f"{path} must hold `name: value` lines.", "See README, section Workspaces.")
+        raise BadInput(f"{path} must hold `name: value` lines.", "See docs/workspaces.md.")
     return settings
