@@ -97,10 +97,11 @@ def measured(rows: pd.DataFrame, names: list[str], last_complete: str | None) ->
         "this": "family_rows",
         "ref": lambda name: {"int_complete_months": "complete_months"}[name],
         "feature_statistics_table": lambda: "kept",
-        "features": lambda meta: [{"name": name} for name in names],
+        "almanac_features": lambda meta: [{"name": name} for name in names],
         "model": {"config": {"meta": {"family": "shop", "source": "shop"}}},
     }
-    source = (MACROS / "measure_features.sql").read_text(encoding="utf-8")
+    macros = ("almanac_drifts", "measured_rows", "measure_features")
+    source = "".join((MACROS / f"{name}.sql").read_text(encoding="utf-8") for name in macros)
     sql = environment.from_string(source + "{{ measure_features() }}").render()
     with duckdb.connect() as connection:
         connection.register("family_rows", family_rows)

@@ -7,7 +7,7 @@
     {%- if execute %}
     {%- for node in graph.nodes.values() | sort(attribute='name') if node.config.get('meta', {}).get('family') %}
     {%- set meta = node.config.meta %}
-    {%- for feature in features(meta) %}
+    {%- for feature in almanac_features(meta) %}
     {%- do rows.append(
         "('" ~ [
             feature.name, meta.family, meta.get('domain', meta.family), meta.source, meta.table,

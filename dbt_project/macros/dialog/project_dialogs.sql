@@ -7,14 +7,14 @@
     An embedding meets one component after the other, so that memory does not grow with the number of components.
 -#}
 {% macro project_dialogs(dialogs, columns) -%}
-{%- set size = spec('int_mbd_dialog_fits') -%}
+{%- set size = almanac_spec('int_mbd_dialog_fits') -%}
 components as (
     select
         components.version,
         components.position,
         components.vector,
         len(components.vector) as length,
-        {{ inner_product('means.vector', 'components.vector') }} as origin,
+        {{ almanac_inner_product('means.vector', 'components.vector') }} as origin,
     from {{ ref('int_mbd_dialog_fits') }} as components
     inner join {{ ref('int_mbd_dialog_fits') }} as means on components.version = means.version and means.kind = 'mean'
     where components.kind = 'component'
@@ -33,7 +33,7 @@ projections as (
     select
         {{ dialogs }}.* exclude (embedding),
         components.position,
-        {{ exactly_summable(inner_product(dialogs ~ '.embedding', 'components.vector') ~ ' - components.origin') }} as score,
+        {{ exactly_summable(almanac_inner_product(dialogs ~ '.embedding', 'components.vector') ~ ' - components.origin') }} as score,
     from {{ dialogs }}
     left join components
         on {{ dialogs }}.dialog_version = components.version and list_count({{ dialogs }}.embedding) = components.length
@@ -55,7 +55,7 @@ scored as (
 measured as (
     select
         scored.* exclude (scores),
-        list_transform(centres.points, lambda point: {{ exactly_summable(distance('scored.scores', 'point')) }}) as distances,
+        list_transform(centres.points, lambda point: {{ exactly_summable(almanac_distance('scored.scores', 'point')) }}) as distances,
     from scored
     left join centres on scored.dialog_version = centres.version and isfinite(list_sum(scored.scores))
 ),
@@ -70,23 +70,4 @@ projected as (
     {%- endfor %}
     from measured
 )
-{%- endmacro %}
-
-{#- in: two lists of numbers of one length. out: the sum of their products, in double precision. -#}
-{% macro inner_product(left, right) -%}
-    list_inner_product(cast({{ left }} as double[]), {{ right }})
-{%- endmacro %}
-
-{#- in: two points as lists. out: their distance. -#}
-{% macro distance(left, right) -%}
-    list_distance({{ left }}, {{ right }})
-{%- endmacro %}
-
-{#-
-    in:  a number below eight thousand million
-    out: the nearest multiple of 2^-20, about a millionth. Their sums need no rounding, so that they are the same in
-         whatever order the rows come: a full refresh gives the same months as increments, to the last bit.
--#}
-{% macro exactly_summable(number) -%}
-    round(({{ number }}) * 1048576) / 1048576
 {%- endmacro %}

@@ -4,7 +4,7 @@
     out: cast(<sql> as double) as <name>, …
 -#}
 {% macro feature_columns(spec) %}
-    {%- for feature in features(spec) %}
+    {%- for feature in almanac_features(spec) %}
     cast({{ feature.sql }} as double) as {{ feature.name }},
     {%- endfor %}
 {% endmacro %}

@@ -6,11 +6,15 @@
     absent source do not exist.
 -#}
 {% macro grid_family(partial) -%}
-{{ config(materialized='vectors', post_hook="{{ forget_lost_feature_months('" ~ partial ~ "') }}") }}
-{%- set declared = spec(model.name) -%}
+{{ config(
+    materialized='vectors',
+    pre_hook="{{ note_unchanged('" ~ partial ~ "') }}",
+    post_hook="{{ forget_lost_feature_months('" ~ partial ~ "') }}",
+) }}
+{%- set declared = almanac_spec(model.name) -%}
 with {{ family_spine(partial, declared.get('source')) }},
 
-{{ changed_feature_months(declared) }},
+{{ changed_feature_months(declared, almanac_is_increment(vectors_table(), family_layout(declared))) }},
 
 -- What the changed months look back on; a bucket of customers at a time where there are many.
 {{- dense_months('months', declared, 'spine.feature_month >= (select min(feature_month) from changed) - interval ' ~ months_back(declared) ~ ' month') }}
@@ -34,33 +38,4 @@ select
     {{- feature_columns(declared) }}
     month_version,
 from due
-{%- endmacro %}
-
-{#- in: a CTE's name, a spec, a condition on months. out: the CTE: the spine's months with the parts that the spec asks for. -#}
-{% macro dense_months(name, spec, condition) -%}
-{%- set parts = grid_parts(spec) | selectattr('ever') | list if name == 'history' else grid_parts(spec) -%}
-{%- if parts %}
-{{ name }} as (
-    select
-        spine.customer_id,
-        spine.feature_month,
-    {%- for part in parts %}
-        partials.{{ part.name }},
-    {%- endfor %}
-    from spine
-    left join partials
-        on spine.customer_id = partials.customer_id and spine.feature_month = partials.feature_month and {{ in_bucket('partials.customer_id') }}
-    where {{ condition }} and {{ in_bucket('spine.customer_id') }}
-),
-{% endif -%}
-{%- endmacro %}
-
-{#- in: a spec. out: how many months before its own a row looks back on, windows and single months. -#}
-{% macro months_back(spec) -%}
-    {%- set reach = [0] -%}
-    {%- for part in grid_parts(spec) -%}
-        {%- do reach.append(part.longest - 1) -%}
-        {%- do reach.extend(part.lags) -%}
-    {%- endfor -%}
-    {{ reach | max }}
 {%- endmacro %}

@@ -17,12 +17,12 @@ windows_1m as (
         customer_id,
         feature_month,
     {%- for part in parts %}
-        {{ of_month(part, part.name) }} as {{ part.name }}__1m,
+        {{ almanac_of_month(part, part.name) }} as {{ part.name }}__1m,
         {%- if part.aged %}
         cast(0 as double) as {{ part.name }}__aged_1m,
         {%- endif %}
         {%- for lag in part.lags %}
-        {{ earlier(part, part.name, lag) }} as {{ part.name }}__1m_lag{{ lag }},
+        {{ almanac_earlier(part, part.name, lag) }} as {{ part.name }}__1m_lag{{ lag }},
         {%- endfor %}
     {%- endfor %}
     from months
@@ -77,22 +77,4 @@ windowed as (
     inner join to_date on longest.customer_id = to_date.customer_id and longest.feature_month = to_date.feature_month
     {%- endif %}
 )
-{%- endmacro %}
-
-{#- in: a part, the lengths of windows. out: what its columns of single months and windows end with. -#}
-{% macro part_suffixes(part, lengths) %}
-    {% set suffixes = [] %}
-    {% for length in lengths if length <= part.longest %}{% do suffixes.append('__' ~ window_name(length)) %}{% endfor %}
-    {% for lag in part.lags %}{% do suffixes.append('__1m_lag' ~ lag) %}{% endfor %}
-    {{ return(suffixes) }}
-{% endmacro %}
-
-{#- in: 3 or 'all'. out: 3m or all, the last clause of a feature's name. -#}
-{% macro window_name(window) -%}
-    {{ window if window == 'all' else window ~ 'm' }}
-{%- endmacro %}
-
-{#- in: 3 or 'all'. out: the words of a description. -#}
-{% macro window_words(window) -%}
-    {{ 'since the first month' if window == 'all' else ('in the month' if window == 1 else 'over ' ~ window ~ ' months') }}
 {%- endmacro %}

@@ -1,13 +1,14 @@
 {#-
     The model of a customer-month partial that grid families share, built month by month in one pass over the events.
     in:  the staging model of its events (customer_id, event_time, …) and the model of its files and months
-    out: customer_id, feature_month, every part that a family asks for, month_version
+    out: customer_id, feature_month, every partial aggregate that a family asks for, month_version
     Events are put in order first: a customer-month's events then meet its hundreds of sums while they are at hand.
 -#}
 {% macro partial_family(staging, files) -%}
 {{ config(materialized='monthly', meta={'files': files}) }}
-{%- set specs = specs_of(model.name) -%}
-with {{ changed_months(ref(files), specs) }},
+{%- set specs = almanac_specs_of(model.name) %}
+{%- set columns, increment = partial_columns(specs), almanac_is_increment(this, partial_layout(specs)) -%}
+with {{ changed_months(ref(files), columns, increment) }},
 
 events as (
     select
@@ -16,7 +17,7 @@ events as (
     from {{ ref(staging) }}
     where
         {{ in_batch('event_time') }}
-        and {{ in_changed_files(files) }}
+        and {{ in_changed_files(files, columns, increment) }}
         and {{ month_start('event_time') }} in (select feature_month from changed)
 ),
 
@@ -32,7 +33,7 @@ partials as (
     select
         customer_id,
         feature_month,
-        {{- partial_columns(specs) }}
+        {{- columns }}
     from in_order
     group by customer_id, feature_month
 )

@@ -25,24 +25,3 @@
     from calendar
     left join built on calendar.feature_month = built.feature_month
 {%- endmacro %}
-
-{#- Drops rows of months that are no longer, or that were built from positions that are no longer. -#}
-{% macro forget_lost_geo_months() %}
-    delete from {{ this }} where not exists (
-        select 1 from ({{ geo_months() }}) as months
-        where months.feature_month = {{ this }}.feature_month and months.month_version = {{ this }}.month_version
-    )
-{% endmacro %}
-
-{#- in: a CTE `versions`. out: the CTE `changed`: all of them, or in an increment those that differ from what is built. -#}
-{% macro changed_geo_months() -%}
-changed as (
-    select versions.* from versions
-    {%- if is_increment() %}
-    where not exists (
-        select 1 from {{ this }} as built
-        where built.feature_month = versions.feature_month and built.month_version = versions.month_version
-    )
-    {%- endif %}
-)
-{%- endmacro %}

@@ -30,7 +30,7 @@ cells as (
 -- A cell is new or known by all months before: a late position builds its month and all later ones.
 with_earlier as (
     select * from cells
-    {%- if is_increment() %}
+    {%- if almanac_is_increment(this) %}
     union all
     select earlier.*
     from sightings as earlier

@@ -4,48 +4,28 @@
     positions as the columns of the query. A missing value is NaN in the vector and null in the view.
     in:  a query of customer_id, feature_month, event_timestamp, features, month_version for the months to be built, with
          `in_bucket` on its customers
-    out: the table and the view
+    out: the table and the view; where a pre-hook (note_unchanged) found no month to build, the table stays as it is
 -#}
 {% materialization vectors, adapter='duckdb' %}
-    {%- set fresh = not is_increment() -%}
-    {%- set names = layout() -%}
-    {%- set packed = vector_query(sql, names) -%}
+    {%- set rows = vectors_table() -%}
+    {%- set names = family_layout(almanac_spec(model.name)) -%}
+    {%- set fresh = not almanac_is_increment(rows, names) -%}
 
     {{ run_hooks(pre_hooks) }}
-    {# Families are built beside each other, each by one worker: two would leave row groups half full, to be written again. #}
-    {% do run_query('set threads = 1') %}
-    {% set beside = begin_table(packed) %}
-    {% do fill_by_customers(beside, packed, count_rows('int_customer_months') * names | length) %}
-    {{ finish_table(beside, fresh) }}
-    {% do drop_relation_if_exists(load_relation(this)) if fresh %}
-    {% do run_query('create or replace view ' ~ named() ~ ' as ' ~ named_query(names)) %}
+    {% if is_unchanged() %}
+        {% do adapter.ensure_transaction() %}
+        {% call noop_statement('main', 'UNCHANGED') %}{% endcall %}
+    {% else %}
+        {# Families are built beside each other, each by one worker: two would leave row groups half full, to be written again. #}
+        {% do run_query('set threads = 1') %}
+        {% set packed = vector_query(sql, names) %}
+        {% set beside = begin_table(rows, packed) %}
+        {% do fill_by_customers(beside, packed, count_rows('int_customer_months') * names | length) %}
+        {{ finish_table(rows, beside, fresh) }}
+        {% do drop_relation_if_exists(load_relation(this)) if fresh %}
+    {% endif %}
+    {% do run_query('create or replace view ' ~ this ~ ' as ' ~ named_query(rows, names)) %}
     {{ run_hooks(post_hooks) }}
     {{ adapter.commit() }}
-    {{ return({'relations': [named(), built()]}) }}
+    {{ return({'relations': [this.incorporate(type='view'), rows]}) }}
 {% endmaterialization %}
-
-{% macro vector_query(sql, names) -%}
-    select
-        customer_id,
-        feature_month,
-        event_timestamp,
-        month_version,
-        [
-        {%- for name in names %}
-            coalesce(cast({{ name }} as float), 'nan'){{ '' if loop.last else ',' }}
-        {%- endfor %}
-        ]::float[{{ names | length }}] as vector
-    from ({{ sql }})
-{%- endmacro %}
-
-{% macro named_query(names) -%}
-    select
-        customer_id,
-        feature_month,
-        event_timestamp,
-    {%- for name in names %}
-        nullif(vector[{{ loop.index }}], 'nan'::float) as {{ name }},
-    {%- endfor %}
-        month_version
-    from {{ built() }}
-{%- endmacro %}

@@ -7,9 +7,9 @@
 with source as (
     select
         trim(id) as source_id,
-        try_cast({{ code('period', '"Период"') }} as integer) as months_ago,
+        try_cast({{ almanac_code('period', '"Период"') }} as integer) as months_ago,
         {{ decimal_number('"' ~ column ~ '"') }} as {{ name }},
-        {{ marks('landed') }},
+        {{ almanac_marks('landed') }},
     from {{ source('one_click', table_name) }} as landed
 ),
 
@@ -21,8 +21,8 @@ numbered as (
 )
 
 select
-    {{ customer_id('numbered.source_id') }} as customer_id,
-    cast({{ snapshot_month('one_click') }} - to_months(numbered.months_ago) as date) as feature_month,
+    {{ almanac_customer_id('numbered.source_id') }} as customer_id,
+    cast({{ almanac_snapshot_month('one_click') }} - to_months(numbered.months_ago) as date) as feature_month,
     numbered.{{ name }},
     {{ reject_reason([
         ("numbered.source_id is null or numbered.source_id = ''", 'id is empty'),

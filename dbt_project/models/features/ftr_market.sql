@@ -15,7 +15,7 @@ money as (
 by_age as (
     select
         *,
-        date_diff('month', feature_month, {{ snapshot_month('one_click') }}) as months_ago,
+        date_diff('month', feature_month, {{ almanac_snapshot_month('one_click') }}) as months_ago,
     from months
 ),
 
@@ -48,5 +48,5 @@ select
     customer_id,
     feature_month,
     {{ known_at('feature_month', 'one_click') }} as event_timestamp,
-    {{- feature_columns(spec('ftr_market')) }}
+    {{- feature_columns(almanac_spec('ftr_market')) }}
 from described

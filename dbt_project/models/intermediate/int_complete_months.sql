@@ -1,15 +1,25 @@
 -- one row a dated source with events; key: source
+-- A staging model's meta says which column dates the events of its source: `dated_by: event_time`.
 -- The last month is partial, and no label is read from it, unless events reach its last days.
+-- depends_on: {{ ref('stg_mbd__trx') }}
+-- depends_on: {{ ref('stg_transactions__events') }}
 with last_days as (
+    {%- for dated in models_with('dated_by') %}
     select
-        'mbd' as source,
-        max(cast(event_time as date)) as last_day,
-    from {{ ref('stg_mbd__trx') }}
-    union all
+        '{{ dated.source }}' as source,
+        max(cast({{ dated.declared }} as date)) as last_day,
+    from {{ ref(dated.model) }}
+    {{- '\n    union all' if not loop.last }}
+    {%- endfor %}
+),
+
+reached as (
     select
-        'transactions' as source,
-        max(cast(event_time as date)) as last_day,
-    from {{ ref('stg_transactions__events') }}
+        source,
+        max(last_day) as last_day,
+    from last_days
+    where last_day is not null
+    group by source
 )
 
 select
@@ -17,10 +27,9 @@ select
     last_day,
     cast(
         case
-            when last_day >= last_day(last_day) - cast({{ setting('transactions.complete_tolerance_days') }} as integer)
+            when last_day >= last_day(last_day) - cast({{ almanac_setting('transactions.complete_tolerance_days') }} as integer)
                 then date_trunc('month', last_day)
             else date_trunc('month', last_day) - interval 1 month
         end as date
     ) as last_complete_month,
-from last_days
-where last_day is not null
+from reached

@@ -1,75 +1,21 @@
 -- one row a customer, source and table of it; key: customer_id, source, table_name
+-- A model's meta says that its customers are known to a source, and from which months:
+-- `customers: {source: mbd, table: trx, month: feature_month}`.
+-- depends_on: {{ ref('int_mbd_dialog_months') }}
+-- depends_on: {{ ref('int_mbd_geo_cells') }}
+-- depends_on: {{ ref('int_mbd_trx_months') }}
+-- depends_on: {{ ref('int_one_click_months') }}
+-- depends_on: {{ ref('int_transactions_months') }}
+-- depends_on: {{ ref('stg_mbd__targets') }}
+-- depends_on: {{ ref('stg_retailtech__sessions') }}
+{%- for known in models_with('customers') %}
 select
     customer_id,
-    'mbd' as source,
-    'trx' as table_name,
-    min(feature_month) as first_month,
-    max(feature_month) as last_month,
-from {{ ref('int_mbd_trx_months') }}
+    '{{ known.declared.source }}' as source,
+    '{{ known.declared.table }}' as table_name,
+    min({{ known.declared.month }}) as first_month,
+    max({{ known.declared.month }}) as last_month,
+from {{ ref(known.model) }}
 group by customer_id
-
-union all
-
-select
-    customer_id,
-    'mbd' as source,
-    'geo' as table_name,
-    min(feature_month) as first_month,
-    max(feature_month) as last_month,
-from {{ ref('int_mbd_geo_cells') }}
-group by customer_id
-
-union all
-
-select
-    customer_id,
-    'mbd' as source,
-    'dialog' as table_name,
-    min(feature_month) as first_month,
-    max(feature_month) as last_month,
-from {{ ref('int_mbd_dialog_months') }}
-group by customer_id
-
-union all
-
--- A customer whom the bank lists for a purchase month was known to it in the month before.
-select
-    customer_id,
-    'mbd' as source,
-    'targets' as table_name,
-    cast(min(label_month) - interval 1 month as date) as first_month,
-    cast(max(label_month) - interval 1 month as date) as last_month,
-from {{ ref('stg_mbd__targets') }}
-group by customer_id
-
-union all
-
-select
-    customer_id,
-    'transactions' as source,
-    'events' as table_name,
-    min(feature_month) as first_month,
-    max(feature_month) as last_month,
-from {{ ref('int_transactions_months') }}
-group by customer_id
-
-union all
-
-select
-    customer_id,
-    'one_click' as source,
-    'market_file' as table_name,
-    min(feature_month) as first_month,
-    max(feature_month) as last_month,
-from {{ ref('int_one_click_months') }}
-group by customer_id
-
-union all
-
-select
-    customer_id,
-    'retailtech' as source,
-    'sessions' as table_name,
-    snapshot_month as first_month,
-    snapshot_month as last_month,
-from {{ ref('stg_retailtech__sessions') }}
+{{- '\n\nunion all\n' if not loop.last }}
+{%- endfor %}

@@ -28,7 +28,7 @@ select
     files.feature_month,
     files.events,
     files.customers,
-    hash(files.content, months.dialog_version, months.fit_content, '{{ local_md5(tojson(spec("int_mbd_dialog_fits"))) }}') as content,
+    hash(files.content, months.dialog_version, months.fit_content, '{{ local_md5(tojson(almanac_spec("int_mbd_dialog_fits"))) }}') as content,
     months.dialog_version,
 from files
 inner join months on files.feature_month = months.feature_month

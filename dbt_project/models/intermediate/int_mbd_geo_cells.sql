@@ -1,6 +1,7 @@
 -- one row a customer, month and cell with positions; key: customer_id, feature_month, geohash_4, geohash_5, geohash_6
 {{ config(materialized='monthly', meta={'files': 'int_mbd_geo_files'}) }}
-with {{ changed_months(ref('int_mbd_geo_files'), []) }},
+{%- set columns, increment = partial_columns([]), almanac_is_increment(this) %}
+with {{ changed_months(ref('int_mbd_geo_files'), columns, increment) }},
 
 -- Positions of one instant follow each other in the order of their cells.
 positions as (
@@ -13,7 +14,7 @@ positions as (
     from {{ ref('stg_mbd__geo') }}
     where
         {{ in_batch('event_time') }}
-        and {{ in_changed_files('int_mbd_geo_files') }}
+        and {{ in_changed_files('int_mbd_geo_files', columns, increment) }}
         and {{ month_start('event_time') }} in (select feature_month from changed)
     window in_turn as (
         partition by customer_id, {{ month_start('event_time') }} order by event_time, geohash_6, geohash_5, geohash_4

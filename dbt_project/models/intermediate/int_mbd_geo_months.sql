@@ -8,7 +8,7 @@ with versions as (
     {{ geo_months() }}
 ),
 
-{{ changed_geo_months() }},
+{{ changed_versions(this, almanac_is_increment(this)) }},
 
 events as (
     select

@@ -8,7 +8,7 @@ with versions as (
     {{ geo_months() }}
 ),
 
-{{ changed_geo_months() }},
+{{ changed_versions(this, almanac_is_increment(this)) }},
 
 {{ sighted_cells() }},
 
@@ -42,7 +42,7 @@ history as (
         letters,
         home,
     from fresh
-    {%- if is_increment() %}
+    {%- if almanac_is_increment(this) %}
     union all
     select
         kept.customer_id,

@@ -9,7 +9,7 @@ with versions as (
     {{ geo_months() }}
 ),
 
-{{ changed_geo_months() }},
+{{ changed_versions(this, almanac_is_increment(this)) }},
 
 places as (
     select

@@ -28,15 +28,7 @@ versions as (
     group by feature_month
 ),
 
-changed as (
-    select versions.* from versions
-    {%- if is_incremental() %}
-    where not exists (
-        select 1 from {{ this }} as built
-        where built.feature_month = versions.feature_month and built.month_version = versions.month_version
-    )
-    {%- endif %}
-)
+{{ changed_versions(this, almanac_is_increment(this)) }}
 
 select
     purchases.customer_id,

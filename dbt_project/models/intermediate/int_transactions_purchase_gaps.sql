@@ -1,7 +1,7 @@
 -- one row a customer and month with purchases; key: customer_id, feature_month
 {{ config(materialized='view') }}
 {%- set parts = [] %}
-{%- for spec in specs_of('int_transactions_purchase_months') %}
+{%- for spec in almanac_specs_of('int_transactions_purchase_months') %}
     {%- for part in grid_parts(spec) if not part.name.startswith('purchase_gap__') %}
         {%- do parts.append(part.name) %}
     {%- endfor %}

@@ -1,14 +1,15 @@
 -- one row a customer and month with purchases; key: customer_id, feature_month
 {{ config(materialized='monthly', meta={'files': 'int_transactions_files'}) }}
-{%- set specs = specs_of(model.name) -%}
-with {{ changed_months(ref('int_transactions_files'), specs) }},
+{%- set specs = almanac_specs_of(model.name) %}
+{%- set columns, increment = partial_columns(specs), almanac_is_increment(this, partial_layout(specs)) -%}
+with {{ changed_months(ref('int_transactions_files'), columns, increment) }},
 
 events as (
     select
         *,
         {{ month_start('event_time') }} as feature_month,
     from {{ ref('stg_transactions__events') }}
-    where {{ in_batch('event_time') }} and {{ in_changed_files('int_transactions_files') }}
+    where {{ in_batch('event_time') }} and {{ in_changed_files('int_transactions_files', columns, increment) }}
 ),
 
 -- A purchase is an order, or one instant's rows where they have no order id; what spans two months is one in each.
@@ -44,7 +45,7 @@ partials as (
     select
         customer_id,
         feature_month,
-        {{- partial_columns(specs) }}
+        {{- columns }}
     from with_gaps
     group by customer_id, feature_month
 )

@@ -1,43 +1,31 @@
 -- one row a customer and calendar month since first seen; key: customer_id, feature_month
+-- A model of customer-months says in its meta which of its columns stand here, under which name:
+-- `customer_months: {transactions: event__count, amount: amount__sum}`. A count is 0 where a source has no row.
+-- depends_on: {{ ref('int_mbd_dialog_months') }}
+-- depends_on: {{ ref('int_mbd_geo_months') }}
+-- depends_on: {{ ref('int_mbd_trx_months') }}
+-- depends_on: {{ ref('int_one_click_months') }}
+-- depends_on: {{ ref('int_transactions_months') }}
+{%- set sources = models_with('customer_months') %}
 with spine as (
     select * from {{ ref('int_customer_months') }}
-),
-
-bank as (
-    select * from {{ ref('int_mbd_trx_months') }}
-),
-
-positions as (
-    select * from {{ ref('int_mbd_geo_months') }}
-),
-
-dialogues as (
-    select * from {{ ref('int_mbd_dialog_months') }}
-),
-
-purchases as (
-    select * from {{ ref('int_transactions_months') }}
-),
-
-shop as (
-    select * from {{ ref('int_one_click_months') }}
 )
 
 select
     spine.customer_id,
     spine.feature_month,
     spine.is_complete,
-    cast(coalesce(bank.event__count, 0) as bigint) as bank_transactions,
-    bank.amount__sum as bank_amount,
-    cast(coalesce(positions.event__count, 0) as bigint) as positions,
-    cast(coalesce(dialogues.event__count, 0) as bigint) as dialogues,
-    cast(coalesce(purchases.event__count, 0) as bigint) as transactions,
-    purchases.amount__sum as amount,
-    shop.revenue,
-    shop.minutes,
+    {%- for seen in sources %}
+    {%- for name, column in seen.declared.items() %}
+    {%- if column.endswith('__count') %}
+    cast(coalesce({{ seen.model }}.{{ column }}, 0) as bigint) as {{ name }},
+    {%- else %}
+    {{ seen.model }}.{{ column }}{{ ' as ' ~ name if name != column }},
+    {%- endif %}
+    {%- endfor %}
+    {%- endfor %}
 from spine
-left join bank on spine.customer_id = bank.customer_id and spine.feature_month = bank.feature_month
-left join positions on spine.customer_id = positions.customer_id and spine.feature_month = positions.feature_month
-left join dialogues on spine.customer_id = dialogues.customer_id and spine.feature_month = dialogues.feature_month
-left join purchases on spine.customer_id = purchases.customer_id and spine.feature_month = purchases.feature_month
-left join shop on spine.customer_id = shop.customer_id and spine.feature_month = shop.feature_month
+{%- for seen in sources %}
+left join {{ ref(seen.model) }} as {{ seen.model }}
+    on spine.customer_id = {{ seen.model }}.customer_id and spine.feature_month = {{ seen.model }}.feature_month
+{%- endfor %}

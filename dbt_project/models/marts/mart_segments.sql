@@ -1,7 +1,9 @@
 -- one row a customer with a score of decline, by risk and profit; key: customer_id
+-- A target whose meta says `segments: decline` is a risk; of several scores of a customer the smallest `segments_rank` counts.
+{%- set declines = declining_targets() %}
 with scores as (
     select * from {{ ref('fct_scores') }}
-    where target in ('activity_decline', 'spend_decline')
+    where list_contains({{ declines }}, target)
 ),
 
 customers as (
@@ -19,10 +21,9 @@ bounds as (
     from {{ ref('segment_bounds') }}
 ),
 
--- The shop's own label comes before the one made from transactions.
 risks as (
     select * from scores
-    qualify row_number() over (partition by customer_id order by target) = 1
+    qualify row_number() over (partition by customer_id order by list_position({{ declines }}, target)) = 1
 ),
 
 spends as (

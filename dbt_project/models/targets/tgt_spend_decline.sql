@@ -30,6 +30,6 @@ spent as (
 select
     customer_id,
     event_timestamp,
-    cast(next_three < last_three * cast({{ setting('transactions.decline_share') }} as double) as integer) as label,
+    cast(next_three < last_three * cast({{ almanac_setting('transactions.decline_share') }} as double) as integer) as label,
 from spent
 where last_three > 0

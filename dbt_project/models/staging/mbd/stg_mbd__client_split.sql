@@ -2,13 +2,13 @@
 with source as (
     select
         landed.* exclude (_file, _row, _error, _line),
-        {{ marks('landed') }},
+        {{ almanac_marks('landed') }},
         row_number() over (partition by client_id order by _file, _row) as repetition,
     from {{ source('mbd', 'client_split') }} as landed
 )
 
 select
-    {{ customer_id('source.client_id') }} as customer_id,
+    {{ almanac_customer_id('source.client_id') }} as customer_id,
     source.fold,
     {{ reject_reason([
         ('source.client_id is null', 'client_id is empty'),

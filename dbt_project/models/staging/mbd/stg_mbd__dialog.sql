@@ -2,12 +2,12 @@
 with source as (
     select
         landed.* exclude (_file, _row, _error, _line),
-        {{ marks('landed') }},
+        {{ almanac_marks('landed') }},
     from {{ source('mbd', 'dialog') }} as landed
 )
 
 select
-    {{ customer_id('source.client_id') }} as customer_id,
+    {{ almanac_customer_id('source.client_id') }} as customer_id,
     source.event_time,
     source.embedding,
     {{ reject_reason([

@@ -2,14 +2,14 @@
 with source as (
     select
         landed.* exclude (_file, _row, _error, _line),
-        {{ marks('landed') }},
+        {{ almanac_marks('landed') }},
         {{ month_start('mon') }} as label_month,
         row_number() over (partition by client_id, {{ month_start('mon') }} order by _file, _row) as repetition,
     from {{ source('mbd', 'targets') }} as landed
 )
 
 select
-    {{ customer_id('source.client_id') }} as customer_id,
+    {{ almanac_customer_id('source.client_id') }} as customer_id,
     source.label_month,
     source.target_1 as product_1,
     source.target_2 as product_2,

@@ -2,7 +2,7 @@
 with source as (
     select
         landed.* exclude (_file, _row, _error, _line),
-        {{ marks('landed') }},
+        {{ almanac_marks('landed') }},
         row_number() over (partition by id order by _file, _row) as repetition,
     from {{ source('one_click', 'market_file') }} as landed
 ),
@@ -10,27 +10,27 @@ with source as (
 renamed as (
     select
         trim(id) as source_id,
-        {{ code('activity', '"Покупательская активность"') }} as activity,
-        {{ code('service', '"Тип сервиса"') }} as service,
-        {{ code('consent', '"Разрешить сообщать"') }} as consent,
+        {{ almanac_code('activity', '"Покупательская активность"') }} as activity,
+        {{ almanac_code('service', '"Тип сервиса"') }} as service,
+        {{ almanac_code('consent', '"Разрешить сообщать"') }} as consent,
         {{ decimal_number('"Маркет_актив_6_мес"') }} as contacts_monthly_6m,
         {{ decimal_number('"Маркет_актив_тек_мес"') }} as contacts_1m,
         {{ decimal_number('"Длительность"') }} as days_since_registration,
         {{ decimal_number('"Акционные_покупки"') }} as promo_purchase_share,
-        coalesce({{ code('category', '"Популярная_категория"') }}, 'other') as favourite_category,
+        coalesce({{ almanac_code('category', '"Популярная_категория"') }}, 'other') as favourite_category,
         {{ decimal_number('"Средний_просмотр_категорий_за_визит"') }} as categories_a_visit,
         {{ decimal_number('"Неоплаченные_продукты_штук_квартал"') }} as unpaid_items,
         {{ decimal_number('"Ошибка_сервиса"') }} as service_errors,
         {{ decimal_number('"Страниц_за_визит"') }} as pages_a_visit,
         case
-            when {{ unreadable('"Маркет_актив_6_мес"') }} then 'Маркет_актив_6_мес'
-            when {{ unreadable('"Маркет_актив_тек_мес"') }} then 'Маркет_актив_тек_мес'
-            when {{ unreadable('"Длительность"') }} then 'Длительность'
-            when {{ unreadable('"Акционные_покупки"') }} then 'Акционные_покупки'
-            when {{ unreadable('"Средний_просмотр_категорий_за_визит"') }} then 'Средний_просмотр_категорий_за_визит'
-            when {{ unreadable('"Неоплаченные_продукты_штук_квартал"') }} then 'Неоплаченные_продукты_штук_квартал'
-            when {{ unreadable('"Ошибка_сервиса"') }} then 'Ошибка_сервиса'
-            when {{ unreadable('"Страниц_за_визит"') }} then 'Страниц_за_визит'
+            when {{ almanac_unreadable('"Маркет_актив_6_мес"') }} then 'Маркет_актив_6_мес'
+            when {{ almanac_unreadable('"Маркет_актив_тек_мес"') }} then 'Маркет_актив_тек_мес'
+            when {{ almanac_unreadable('"Длительность"') }} then 'Длительность'
+            when {{ almanac_unreadable('"Акционные_покупки"') }} then 'Акционные_покупки'
+            when {{ almanac_unreadable('"Средний_просмотр_категорий_за_визит"') }} then 'Средний_просмотр_категорий_за_визит'
+            when {{ almanac_unreadable('"Неоплаченные_продукты_штук_квартал"') }} then 'Неоплаченные_продукты_штук_квартал'
+            when {{ almanac_unreadable('"Ошибка_сервиса"') }} then 'Ошибка_сервиса'
+            when {{ almanac_unreadable('"Страниц_за_визит"') }} then 'Страниц_за_визит'
         end as unreadable_column,
         repetition,
         _file,
@@ -41,8 +41,8 @@ renamed as (
 )
 
 select
-    {{ customer_id('renamed.source_id') }} as customer_id,
-    {{ snapshot_month('one_click') }} as snapshot_month,
+    {{ almanac_customer_id('renamed.source_id') }} as customer_id,
+    {{ almanac_snapshot_month('one_click') }} as snapshot_month,
     renamed.* exclude (source_id, unreadable_column, repetition, _error, _file, _row, _line),
     {{ reject_reason([
         ("renamed.source_id is null or renamed.source_id = ''", 'id is empty'),

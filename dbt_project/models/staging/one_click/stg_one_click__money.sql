@@ -4,13 +4,13 @@ with source as (
         trim(id) as source_id,
         {{ decimal_number('"Прибыль"') }} as profit,
         row_number() over (partition by trim(id) order by _file, _row) as repetition,
-        {{ marks('landed') }},
+        {{ almanac_marks('landed') }},
     from {{ source('one_click', 'money') }} as landed
 )
 
 select
-    {{ customer_id('source.source_id') }} as customer_id,
-    {{ snapshot_month('one_click') }} as snapshot_month,
+    {{ almanac_customer_id('source.source_id') }} as customer_id,
+    {{ almanac_snapshot_month('one_click') }} as snapshot_month,
     source.profit,
     {{ reject_reason([
         ("source.source_id is null or source.source_id = ''", 'id is empty'),

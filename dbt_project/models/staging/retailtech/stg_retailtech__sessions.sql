@@ -9,17 +9,17 @@ with source as (
         nullif(trim(customer_type), '') as customer_type,
         nullif(trim(purchase), '') as purchase_text,
         {{ decimal_number('purchase') }} as purchase,
-        {{ unreadable('time_spent') }} as is_time_spent_unreadable,
-        {{ unreadable('pages_viewed') }} as is_pages_viewed_unreadable,
-        {{ unreadable('basket_value') }} as is_basket_value_unreadable,
+        {{ almanac_unreadable('time_spent') }} as is_time_spent_unreadable,
+        {{ almanac_unreadable('pages_viewed') }} as is_pages_viewed_unreadable,
+        {{ almanac_unreadable('basket_value') }} as is_basket_value_unreadable,
         row_number() over (partition by trim(customer_id) order by _file, _row) as repetition,
-        {{ marks('landed') }},
+        {{ almanac_marks('landed') }},
     from {{ source('retailtech', 'sessions') }} as landed
 )
 
 select
-    {{ customer_id('source.source_id') }} as customer_id,
-    {{ snapshot_month('retailtech') }} as snapshot_month,
+    {{ almanac_customer_id('source.source_id') }} as customer_id,
+    {{ almanac_snapshot_month('retailtech') }} as snapshot_month,
     source.time_spent,
     source.pages_viewed,
     source.basket_value,

@@ -10,12 +10,12 @@ with source as (
         nullif(trim(category), '') as category,
         coalesce(try_cast(is_cancellation as boolean), false) as is_cancellation,
         is_duplicate,
-        {{ marks('landed') }},
+        {{ almanac_marks('landed') }},
     from {{ source('transactions', 'events') }} as landed
 )
 
 select
-    {{ customer_id('source.source_id') }} as customer_id,
+    {{ almanac_customer_id('source.source_id') }} as customer_id,
     source.event_time,
     source.amount,
     source.quantity,

@@ -4,7 +4,7 @@
     in:  the alias of a landed relation
     out: landed._file, landed._row, landed._error, coalesce(landed._line, <the row as JSON, marks aside>) as _line
 -#}
-{% macro marks(landed) -%}
+{% macro almanac_marks(landed) -%}
     {{ landed }}._file,
         {{ landed }}._row,
         {{ landed }}._error,

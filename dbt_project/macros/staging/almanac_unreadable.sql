@@ -1,4 +1,4 @@
 {#- Whether a text is there but is not a number. in: the text's column. out: a boolean. -#}
-{% macro unreadable(text) -%}
+{% macro almanac_unreadable(text) -%}
     (trim({{ text }}) <> '' and {{ decimal_number(text) }} is null)
 {%- endmacro %}

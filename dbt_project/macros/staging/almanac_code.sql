@@ -3,6 +3,6 @@
     in:  the kind of code, the column
     out: (select value from seeds.one_click_codes where kind = 'service' and code = trim(column))
 -#}
-{% macro code(kind, column) -%}
+{% macro almanac_code(kind, column) -%}
     (select codes.value from {{ ref('one_click_codes') }} as codes where codes.kind = '{{ kind }}' and codes.code = trim({{ column }}))
 {%- endmacro %}

@@ -1,4 +1,0 @@
-{#- The month that an undated source describes, from the workspace's settings, as a date. -#}
-{% macro snapshot_month(source_name) -%}
-    cast(date_trunc('month', cast({{ setting(source_name ~ '.snapshot_month') }} as date)) as date)
-{%- endmacro %}
