@@ -137,6 +137,22 @@ def test_apply_without_a_build_says_what_to_run(tmp_path):
     assert "Traceback" not in ran.text
 
 
+def test_commands_of_feast_print_errors_without_a_traceback(ws):
+    typed = TestWorkspace(ws.home, ws.raw)
+    typed.must("feast", "apply")
+    change(ws, "drop table features.ftr_geo")
+    for lines, take in (
+        (["Error: The warehouse has no relation features.ftr_geo.", "Build it: dbt build"], None),
+        ([f"Error: No warehouse at {ws.warehouse}.", "Build it first: dbt build"], ws.warehouse),
+    ):
+        if take:
+            take.unlink()
+        ran = typed.run("feast", "materialize-incremental", UNTIL, "--views", "geo")
+        assert ran.code == 1
+        assert ran.text.strip().splitlines()[-2:] == lines
+        assert "Traceback" not in ran.text
+
+
 def test_without_almanac_home_files_go_to_the_repositorys_data_folder(tmp_path):
     copy = tmp_path / "repository"
     for folder in ("feature_repo", "ml"):
