@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ml.landing import relations
 from tests.landed import (
     SESSIONS,
     company_fixture,  # noqa: F401
@@ -191,3 +192,15 @@ def test_arrays_become_one_row_an_event(company):
     assert company.rows("select form from landed.workspace__sources where source = 'mbd'") == [
         ("ptls",)
     ]
+
+
+def test_a_new_version_of_landing_reads_the_files_again(company, monkeypatch):
+    hashes = "select distinct declaration_hash from landed.files order by 1"
+    company.put("raw_customer_data.csv", f"{SESSIONS}\n1,2,3,4,Mobile,New,1")
+    company.land()
+    before = company.rows(hashes)
+    read = relations._code_digest()
+    monkeypatch.setattr(relations, "CODE", relations.CODE / "figures_no_code")
+    assert relations._code_digest() != read
+    company.land()
+    assert company.rows(hashes) != before

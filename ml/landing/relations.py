@@ -37,6 +37,7 @@ SOURCES = {
     "bytes": "bigint",
 }
 Prepared = tuple[str, list[str]]
+CODE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -227,7 +228,7 @@ def _wanted(source: Source) -> str:
 
 def _code_digest() -> str:
     """A hash of landing itself: what another version of it landed is read again."""
-    return digest([path.read_text() for path in sorted(Path(__file__).parent.glob("landing*.py"))])
+    return digest([path.read_text() for path in sorted(CODE.glob("*.py"))])
 
 
 def _sql(value: str | bool | int | None) -> str:
