@@ -6,7 +6,7 @@ CUSTOMERS ?= 8000
 MONTHS ?= 18
 IN_ENV := source .envrc &&
 
-.PHONY: setup demo test lint clean
+.PHONY: setup demo test check lint clean
 
 setup: .venv/ready
 
@@ -33,6 +33,12 @@ demo: setup
 
 test: setup
 	$(IN_ENV) pytest --numprocesses 2 --dist loadfile
+
+# The quick loop: lint, types, and the tests of what changed, as many as a minute allows.
+check: setup
+	$(IN_ENV) ruff check . && ruff format --check .
+	$(IN_ENV) mypy
+	$(IN_ENV) python -m pytest -q -p tests.changed --seconds 60 tests
 
 lint: setup
 	$(IN_ENV) ruff check . && ruff format --check .
