@@ -37,8 +37,8 @@ LONGEST_MONTH = timedelta(days=31)
 
 
 @dataclass(frozen=True)
-class Model:
-    """A dbt model that declares a family or a target: its relation, its words and its meta."""
+class DbtModel:
+    """A dbt model that declares a family or a target: relation, description and meta."""
 
     relation: str
     description: str
@@ -48,10 +48,10 @@ class Model:
 def feast_objects(
     ws: Workspace,
 ) -> list[Project | Entity | FeatureView | OnDemandFeatureView | FeatureService]:
-    """Return the project, the entity, a view a family and a service a target that have rows.
+    """Return the project, the entity, a view per family and a service per target that has rows.
 
-    Families that may come with a request have an on-demand view too. Online are the models' inputs
-    and the families whose meta says `online: true`.
+    Families that can be computed from a request have an on-demand view too. Models' inputs are
+    online, and so are families whose meta says `online: true`.
 
     Raises:
         AlmanacError: the manifest, the warehouse or a relation is missing, a column's type has no
@@ -73,37 +73,38 @@ def feast_objects(
     return [project, customer, *views.values(), *inputs, *on_demand_views(ws), *services]
 
 
-def read_models(ws: Workspace) -> list[Model]:
+def read_models(ws: Workspace) -> list[DbtModel]:
     """Return the models of the dbt manifest, in the order of their relations.
 
     Raises:
         NotBuilt: there is no manifest, or it is not one.
     """
     found = (
-        Model(relation(node), str(node.get("description", "")), meta(node)) for node in models(ws)
+        DbtModel(relation(node), str(node.get("description", "")), meta(node))
+        for node in models(ws)
     )
     return sorted(found, key=lambda model: model.relation)
 
 
 def _views(
-    connection: duckdb.DuckDBPyConnection, models: Sequence[Model], customer: Entity
+    connection: duckdb.DuckDBPyConnection, models: Sequence[DbtModel], customer: Entity
 ) -> dict[str, FeatureView]:
     described = _descriptions(connection)
     views: dict[str, FeatureView] = {}
     owners: dict[str, str] = {}
     for model, table, first in _with_rows(connection, models, "family"):
         view = _view(model, table, described, customer)
-        # A fresh view counts as published up to its first row, so that the first incremental
-        # materialization starts there; Feast's own guess is one time to live before today.
+        # Mark a new view as materialized up to its first row, so that the first incremental
+        # materialization starts there; Feast would start one time to live before today.
         view.materialization_intervals = [(first, first)]
         views[view.name] = view
-        _claim(view, owners)
+        _require_unique_features(view, owners)
     return views
 
 
 def _with_rows(
-    connection: duckdb.DuckDBPyConnection, models: Sequence[Model], kind: str
-) -> Iterator[tuple[Model, Relation, datetime]]:
+    connection: duckdb.DuckDBPyConnection, models: Sequence[DbtModel], kind: str
+) -> Iterator[tuple[DbtModel, Relation, datetime]]:
     for model in models:
         if model.meta.get(kind):
             relation = read_relation(connection, model.relation)
@@ -114,7 +115,7 @@ def _with_rows(
 
 
 def _view(
-    model: Model, relation: Relation, described: Mapping[str, str], customer: Entity
+    model: DbtModel, relation: Relation, described: Mapping[str, str], customer: Entity
 ) -> FeatureView:
     months = int(model.meta.get("ttl_months", 1))
     source = DuckDBSource(relation=model.relation, timestamp_field=TIMESTAMP)
@@ -141,7 +142,7 @@ def _field(relation: Relation, column: str, described: Mapping[str, str]) -> Fie
     return Field(name=column, dtype=from_value_type(kind), description=described.get(column, ""))
 
 
-def _claim(view: FeatureView, owners: dict[str, str]) -> None:
+def _require_unique_features(view: FeatureView, owners: dict[str, str]) -> None:
     for feature in view.features:
         other = owners.setdefault(feature.name, view.name)
         if other != view.name:
@@ -159,7 +160,7 @@ def _descriptions(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 def _services(
     connection: duckdb.DuckDBPyConnection,
-    models: Sequence[Model],
+    models: Sequence[DbtModel],
     views: Mapping[str, FeatureView],
 ) -> list[FeatureService]:
     services = []
@@ -174,7 +175,7 @@ def _services(
     return services
 
 
-def _families_of(target: Model, views: Mapping[str, FeatureView]) -> list[FeatureView]:
+def _families_of(target: DbtModel, views: Mapping[str, FeatureView]) -> list[FeatureView]:
     """Return the views that `families` of a target names, each a name or a pattern (`trx_*`)."""
     patterns = target.meta.get("families", [])
     named = (family for pattern in patterns for family in fnmatch.filter(sorted(views), pattern))
@@ -184,7 +185,7 @@ def _families_of(target: Model, views: Mapping[str, FeatureView]) -> list[Featur
 def _inputs(
     connection: duckdb.DuckDBPyConnection, views: Mapping[str, FeatureView], customer: Entity
 ) -> list[FeatureView]:
-    """Return a view for every model's input; one whose families have changed waits for training."""
+    """Return a view per model's input, except those whose families' columns have changed."""
     return [
         _input_view(each, [views[name] for name in each.families], customer)
         for each in read_inputs(connection)

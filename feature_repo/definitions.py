@@ -6,13 +6,13 @@ from feature_repo.build import feast_objects
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import workspace
 
-# Whoever applies did not choose them: that they are experimental is not news at every apply.
+# The user did not choose on-demand views; the warning at every apply would not help.
 warnings.filterwarnings("ignore", "On demand feature view is an experimental", RuntimeWarning)
 
 try:
     _objects = feast_objects(workspace())
 except AlmanacError as error:
-    # Feast shows what an import raises with its whole traceback; the message says enough.
+    # Feast prints the traceback of an error raised at import; the message alone is enough.
     raise SystemExit(str(error)) from error
 
 # Feast collects the module's attributes.

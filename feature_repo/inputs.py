@@ -1,11 +1,11 @@
-"""Models' inputs in the warehouse: a view a target, with one vector a customer and moment.
+"""Models' inputs in the warehouse: one view per target, with a vector per customer and moment.
 
-The moments are those at which a customer's features may change: the spine's, and those of the
-families where a source's records come later. At each, a vector holds what was known then, as Feast
-retrieves it, in the order in which the model reads it; what is missing is NaN.
+The moments are those at which a customer's features may change: the spine's, and those of families
+whose records arrive later. Each vector holds the values known at its moment, as Feast retrieves
+them, in the model's order; missing values are NaN.
 
-Who wants one moment alone sets DuckDB's variable `moment` to it: then only rows are read that can
-matter at it. A condition on the view's moments does not reach its families.
+To read one moment only, set DuckDB's variable `moment`: then only rows valid at it are scanned. A
+where clause on the view would not be pushed down to the families.
 """
 
 import hashlib
@@ -27,10 +27,10 @@ SPINE = "intermediate.int_customer_months"
 
 @dataclass(frozen=True)
 class Input:
-    """What the view of a target says of itself: whose features it holds, and how they lie.
+    """The description that an input view carries as its comment.
 
-    `layout` is the hash of the features in order, `families` that of the columns of each family in
-    use, `query` that of the view's SQL.
+    `layout` is the hash of the features in order, `families` the hash of the columns of each family
+    in use, `query` the hash of the view's SQL.
     """
 
     target: str
@@ -46,15 +46,15 @@ class Input:
         return f"{SCHEMA}.{self.target}"
 
 
-class Family(NamedTuple):
-    """A family's relation and how long its rows live; no time means for ever."""
+class InputFamily(NamedTuple):
+    """A family's relation and its time to live; None means no limit."""
 
     relation: Relation
     ttl: timedelta | None
 
 
 def read_inputs(connection: duckdb.DuckDBPyConnection) -> list[Input]:
-    """Return the inputs that the warehouse has views of, by target."""
+    """Return the descriptions of all input views of the warehouse, by target."""
     found = connection.execute(
         "select comment from duckdb_views() where database_name = current_database()"
         " and schema_name = ? and comment is not null order by view_name",
@@ -63,10 +63,10 @@ def read_inputs(connection: duckdb.DuckDBPyConnection) -> list[Input]:
     return [Input(**json.loads(comment)) for (comment,) in found]
 
 
-def write_input(connection: duckdb.DuckDBPyConnection, about: Input, sql: str) -> None:
-    """Make the view of `about`, or put it in the place of the one that is there."""
-    name = f"{quoted(SCHEMA)}.{quoted(about.target)}"
-    comment = literal(json.dumps(asdict(about)))
+def write_input(connection: duckdb.DuckDBPyConnection, definition: Input, sql: str) -> None:
+    """Create or replace the view of `definition`."""
+    name = f"{quoted(SCHEMA)}.{quoted(definition.target)}"
+    comment = literal(json.dumps(asdict(definition)))
     connection.begin()
     connection.execute(f"create schema if not exists {quoted(SCHEMA)}")
     connection.execute(f"create or replace view {name} as {sql}")
@@ -75,17 +75,17 @@ def write_input(connection: duckdb.DuckDBPyConnection, about: Input, sql: str) -
 
 
 def digest(parts: Sequence[str]) -> str:
-    """Return a hash that tells lists of texts apart, in their order."""
+    """Return a short hash of the texts in their order."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def columns_of(relation: Relation) -> str:
-    """Return the hash of a family's columns: which they are and where each lies."""
+    """Return the hash of a family's columns: names and types, in order."""
     return digest([f"{name} {kind}" for name, kind in relation.columns.items()])
 
 
-def input_sql(families: Mapping[str, Family], features: Sequence[tuple[str, str]]) -> str:
-    """Return the query for `customer_id, event_timestamp, vector` of features (name, family).
+def input_sql(families: Mapping[str, InputFamily], features: Sequence[tuple[str, str]]) -> str:
+    """Return the query for `customer_id, event_timestamp, vector` of (name, family) features.
 
     Raises:
         AlmanacError: a family has no such column.
@@ -108,8 +108,8 @@ def input_sql(families: Mapping[str, Family], features: Sequence[tuple[str, str]
     )
 
 
-def _rows(family: Family) -> str:
-    """Return the family's rows, each with an id by which it is found again."""
+def _rows(family: InputFamily) -> str:
+    """Return SQL of the family's rows, each with an id to join on."""
     key = "rowid" if family.relation.has_rowid else "event_timestamp::timestamp"
     moment = "getvariable('moment')::timestamp"
     last = f"coalesce({moment}, 'infinity')"
@@ -130,10 +130,10 @@ def _moments(rows: Sequence[str]) -> str:
     return "\n    union\n".join(f"{known}{relation}" for relation in (SPINE, *rows))
 
 
-def _matched(families: Mapping[str, Family], rows: Sequence[str]) -> str:
+def _matched(families: Mapping[str, InputFamily], rows: Sequence[str]) -> str:
     ids, joins = "", ""
     for number, (each, relation) in enumerate(zip(families.values(), rows, strict=True)):
-        ids += f",\n        {_alive(each.ttl, number)}"
+        ids += f",\n        {_within_ttl(each.ttl, number)}"
         known = "customer_id, event_timestamp::timestamp as moment, id"
         joins += (
             f"\n    asof left join (select {known} from {relation}) r{number}"
@@ -146,7 +146,7 @@ def _matched(families: Mapping[str, Family], rows: Sequence[str]) -> str:
     )
 
 
-def _alive(ttl: timedelta | None, number: int) -> str:
+def _within_ttl(ttl: timedelta | None, number: int) -> str:
     if not ttl:
         return f"r{number}.id as id{number}"
     oldest = f"c.event_timestamp - {_seconds(ttl)}"
@@ -156,7 +156,7 @@ def _alive(ttl: timedelta | None, number: int) -> str:
 def _fetched(relation: Relation, rows: str, number: int) -> str:
     row = f"t{number}"
     if relation.positions:
-        # DuckDB 2.0.0 fails on arrays in an outer join that finds no row: here one is always found.
+        # DuckDB 2.0.0 fails on arrays in an outer join without a match; row -1 always matches.
         width = len(relation.positions)
         nothing = f"select -1, list_resize([]::float[], {width}, 'nan'::float)::float[{width}]"
         found = f"(select id, vector from {rows} union all {nothing})"
@@ -168,6 +168,6 @@ def _fetched(relation: Relation, rows: str, number: int) -> str:
 def _value(relation: Relation, name: str, number: int) -> str:
     if name in relation.positions:
         return f"t{number}.vector[{relation.positions[name]}]"
-    # As in training: what is too large for a float is as missing as a null.
+    # As in training, values too large for a float count as missing.
     number_of = f"try_cast(t{number}.{quoted(relation.require(name))}::double as float)"
     return f"coalesce({number_of}, 'nan'::float)"

@@ -1,4 +1,4 @@
-"""Families that come with a request, as Feast's on-demand feature views."""
+"""Families computed from a request, as Feast's on-demand feature views."""
 
 from types import FunctionType
 from typing import cast
@@ -12,8 +12,8 @@ from feast.types import Float64, String
 from ml.features.request import RequestFamily, features_of_text, kinds, request_families
 from ml.workspace.settings import Workspace
 
-# What the registry keeps: source that Feast runs again where features are read. All that the
-# family needs is in the text, so a server wants neither dbt nor the warehouse.
+# The source that the registry stores and Feast runs where features are read. The text holds all
+# that the family needs, so a feature server needs neither dbt nor the warehouse.
 SOURCE = """\
 def {name}(given):
     from feature_repo.on_demand import answer
@@ -23,7 +23,7 @@ def {name}(given):
 
 
 def on_demand_views(ws: Workspace) -> list[OnDemandFeatureView]:
-    """Return a view `<family>_request` for each family that may come with a request.
+    """Return a view `<family>_request` for each family that can be computed from a request.
 
     Raises:
         AlmanacError: the manifest is missing, or one of their models was never compiled.
@@ -32,7 +32,7 @@ def on_demand_views(ws: Workspace) -> list[OnDemandFeatureView]:
 
 
 def answer(text: str, given: pd.DataFrame) -> pd.DataFrame:
-    """Return the features of the records that Feast gives, among whatever else it gives.
+    """Return the features of the records in `given`; other columns are ignored.
 
     Raises:
         AlmanacError: a record has a value that cannot be read.

@@ -9,8 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ml.dataset import compare as verify
-from ml.dataset import current, datasets, find, make, remove
+from ml.dataset import current, datasets, find, make, remove, verify
 from ml.dataset.recipe import from_json, to_json
 from ml.dataset.storage import ROWS
 from ml.registry import artifact

@@ -7,8 +7,8 @@ from ml.registry import artifact
 from ml.serving.export import export_sql
 from ml.serving.export import formula as formulas
 from ml.serving.export.formula import formula
-from ml.serving.export.probes import answers, distance, probes
-from ml.serving.export.sql_export import KEPT
+from ml.serving.export.probes import evaluate_sql, largest_difference, probes
+from ml.serving.export.sql_export import TEST_ROWS
 from ml.training.plan import Plan
 from ml.training.train import train
 from ml.workspace.errors import AlmanacError
@@ -21,7 +21,7 @@ NAMES = ["a", "b", 'c "d"', "e"]
 
 
 def asked(model, matrix):
-    return answers(formula(model, NAMES), NAMES, matrix)
+    return evaluate_sql(formula(model, NAMES), NAMES, matrix)
 
 
 def trees(matrix, labels, **settings) -> LightGBM:
@@ -46,7 +46,7 @@ def test_sql_answers_as_the_model_does(family, parameters):
     tried = probes(matrix, 1000)
     expected = model.predict(tried)
     assert expected.std() > 0.1
-    assert distance(asked(model, tried), expected) < 1e-12
+    assert largest_difference(asked(model, tried), expected) < 1e-12
 
 
 @pytest.mark.parametrize("mixed", [Blend, lambda models: Stack(models, (0.7, 0.2, 0.4))])
@@ -58,7 +58,7 @@ def test_sql_of_a_mixture_answers_as_its_members_together(mixed):
     model = mixed(tuple(each.calibrated(slope, height) for each, slope, height in lines))
     model = model.calibrated(0.9, -0.2)
     tried = probes(matrix, 1000)
-    assert distance(asked(model, tried), model.predict(tried)) < 1e-12
+    assert largest_difference(asked(model, tried), model.predict(tried)) < 1e-12
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_columns_of_nulls_alone_are_filled_as_the_model_fills_them():
     matrix[:, 1] = np.nan
     model = FAMILIES["logistic"].fit(matrix, labels, weights, 1)
     tried = probes(sample()[0], 500)
-    assert distance(asked(model, tried), model.predict(tried)) < 1e-12
+    assert largest_difference(asked(model, tried), model.predict(tried)) < 1e-12
 
 
 def test_probes_hold_nulls_and_strange_values():
@@ -113,7 +113,7 @@ def test_probes_hold_nulls_and_strange_values():
 
 
 def test_a_formula_without_an_answer_is_infinitely_far():
-    assert distance(np.array([0.5, np.nan]), np.array([0.5, 0.5])) == np.inf
+    assert largest_difference(np.array([0.5, np.nan]), np.array([0.5, 0.5])) == np.inf
 
 
 def test_models_that_are_too_large_or_of_another_kind_are_refused(monkeypatch):
@@ -148,7 +148,7 @@ def ws(tmp_path, request):
 def test_files_are_written_with_what_the_model_answered(ws, tmp_path):
     done = export_sql(ws, target(ws, "activity"), tmp_path / "project")
     assert done.rows == 3000 + 400
-    assert done.distance < 1e-12
+    assert done.largest_difference < 1e-12
     assert sorted(path.relative_to(tmp_path / "project").as_posix() for path in done.paths) == [
         "macros/exports/sql_activity.sql",
         "models/exports/sql_activity.sql",
@@ -160,7 +160,7 @@ def test_files_are_written_with_what_the_model_answered(ws, tmp_path):
     assert "{{ sql_activity() }}" in model
     told = next(path for path in done.paths if "tests" in path.parts).read_text(encoding="utf-8")
     assert told.count("(null::double, null::double, null::double, null::double, ") >= 1
-    assert told.count("        (") == KEPT
+    assert told.count("        (") == TEST_ROWS
 
 
 def test_where_answers_differ_nothing_is_written(ws, tmp_path, monkeypatch):

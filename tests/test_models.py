@@ -6,7 +6,7 @@ import pytest
 from ml.evaluation.metrics import roc_auc
 from ml.models import FAMILIES, Model, Pipelined, importance
 from ml.models.encoding import ENCODINGS, codes
-from ml.serving.reasons import ASKED, Meaning, reasons, telling
+from ml.serving.reasons import MOST_CONTRIBUTIONS, Meaning, most_important, reasons
 from tests.workspaces import real_data
 
 
@@ -151,12 +151,12 @@ def test_reasons_ask_about_the_features_that_matter_in_general(monkeypatch):
     shares = {each["feature"]: each["importance"] for each in
               importance(model, matrix, [str(i) for i in range(120)])}  # fmt: skip
     means = [Meaning(f"Number {i}.", "up", shares[str(i)]) for i in range(120)]
-    assert 90 in telling(means)
-    assert len(telling(means)) == ASKED
+    assert 90 in most_important(means)
+    assert len(most_important(means)) == MOST_CONTRIBUTIONS
     calls, margin = [], Pipelined.margin
     monkeypatch.setattr(Pipelined, "margin", lambda *of: calls.append(1) or margin(*of))
     found = list(reasons(model, matrix, means))
-    assert len(calls) == ASKED + 1
+    assert len(calls) == MOST_CONTRIBUTIONS + 1
     assert sum(row[0].startswith("number 90: ") for row in found if row) > 100
 
 

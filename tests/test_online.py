@@ -11,7 +11,7 @@ from feature_repo.build import feast_objects
 from ml import store
 from ml.data.feature import Feature
 from ml.serving.materialize import materialize
-from ml.store.reading import online_rows_of
+from ml.store.online_reader import online_rows_of
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from tests.online_stores import choose, online, redis
@@ -154,7 +154,10 @@ def test_a_model_of_other_features_is_not_fed_the_old_ones(published):
 def test_two_publishers_do_not_meet(published):
     before = read(published, ["a"]).matrix
     rows = online_rows_of(store.feature_store(published))
-    with rows.publishing(), pytest.raises(AlmanacError, match="Another process publishes into"):
+    with (
+        rows.begin_materialization(),
+        pytest.raises(AlmanacError, match="Another process publishes into"),
+    ):
         materialize(published)
     materialize(published)
     np.testing.assert_array_equal(read(published, ["a"]).matrix, before)

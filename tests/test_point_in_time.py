@@ -141,11 +141,11 @@ def answer(place: Place, case: Case) -> list[dict[str, Any]]:
     return ANSWERS[case.answer](job)
 
 
-@pytest.mark.parametrize("few", [0, retrieval.FEW])
+@pytest.mark.parametrize("few", [0, retrieval.FEW_ROWS_PER_KEY])
 @settings(max_examples=60)
 @given(case=cases)
 def test_every_row_has_the_features_of_its_moment(place, few, case):
-    with patch.object(retrieval, "FEW", few):
+    with patch.object(retrieval, "FEW_ROWS_PER_KEY", few):
         rows = answer(place, case)
     assert [row["place"] for row in rows] == list(range(len(case.entities)))
     assert not list(mistakes(case, rows, PAIRS))

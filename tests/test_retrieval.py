@@ -9,7 +9,7 @@ import pytest
 from feast import FeatureStore, FeatureView
 
 from feature_repo.stores.duckdb_source import DuckDBSource, SavedDatasetDuckDBStorage, open_store
-from feature_repo.stores.retrieval import FEW, match
+from feature_repo.stores.retrieval import FEW_ROWS_PER_KEY, match
 from ml.workspace.errors import AlmanacError
 from tests.pair_store import SOURCES, START, pair_store, write
 
@@ -176,9 +176,9 @@ def test_batches_match_once(store, monkeypatch):
 def test_crowds_are_counted_once_for_views_of_equal_keys(store, monkeypatch):
     from feature_repo.stores import retrieval
 
-    counted, count = [], retrieval._crowded
+    counted, count = [], retrieval._keys_are_shared
     monkeypatch.setattr(
-        retrieval, "_crowded", lambda on, keys: counted.append(keys) or count(on, keys)
+        retrieval, "_keys_are_shared", lambda on, keys: counted.append(keys) or count(on, keys)
     )
     job = store.get_historical_features(ROWS, ALL)
     job.to_arrow()
@@ -203,7 +203,7 @@ def test_pulled_rows_come_in_batches_too(store):
 def test_a_data_set_that_fails_midway_leaves_the_old_one(home, store, monkeypatch):
     from feature_repo.stores import duckdb_job, retrieval
 
-    monkeypatch.setattr(duckdb_job, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(duckdb_job, "ROWS_PER_BATCH", 2)
     job = store.get_historical_features(ROWS, ALL)
     storage = SavedDatasetDuckDBStorage("kept.rows")
     job.persist(storage)
@@ -231,10 +231,10 @@ def test_ten_equal_rows_and_unknown_customers_come_back(store):
 
 
 def test_a_crowd_of_one_key_is_matched_by_asof(store):
-    crowd = pa.concat_tables([ROWS] * (FEW + 1))
+    crowd = pa.concat_tables([ROWS] * (FEW_ROWS_PER_KEY + 1))
     job = store.get_historical_features(crowd, ["pair:pair_id"])
     assert "asof join" in job.to_sql()
-    assert job.to_arrow()["pair_id"].to_pylist() == [2, None, 1, 3, None] * (FEW + 1)
+    assert job.to_arrow()["pair_id"].to_pylist() == [2, None, 1, 3, None] * (FEW_ROWS_PER_KEY + 1)
 
 
 def test_the_statements_name_each_step(store):

@@ -54,7 +54,7 @@ def test_batches_give_what_one_pass_gives(ws, monkeypatch):
     at_once = scores(ws)
     with open_warehouse(ws.warehouse, read_only=False) as connection:
         connection.execute("delete from scores.scores")
-    monkeypatch.setattr(inputs, "CELLS_AT_ONCE", 4 * 7)
+    monkeypatch.setattr(inputs, "CELLS_PER_BATCH", 4 * 7)
     score(ws, target(ws, "spend_next_month"), None, online=False)
     in_parts = scores(ws)
     assert [row[:4] + row[5:] for row in in_parts] == [row[:4] + row[5:] for row in at_once]

@@ -1,4 +1,4 @@
-"""Retrieval jobs: queries that open the warehouse, take their answer away and close it."""
+"""Retrieval jobs: queries that open the warehouse, fetch their result and close it."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,11 +20,11 @@ from feature_repo.stores.retrieval import FeatureMatrix, Retrieval
 from ml.workspace.errors import BadInput
 from ml.workspace.sql import quoted
 
-ROWS_AT_ONCE = 100_000
+ROWS_PER_BATCH = 100_000
 
 
 class Answer(Protocol):
-    """How a job answers: by what SQL, at once or in parts of so many rows."""
+    """The result of a job: its SQL, and its rows as one table or in parts."""
 
     def sql(self, connection: duckdb.DuckDBPyConnection) -> str:
         """Return the statements that are run, in order."""
@@ -37,8 +37,8 @@ class Answer(Protocol):
 
 
 @dataclass(frozen=True)
-class Query:
-    """The answer of one query."""
+class QueryAnswer:
+    """The result of a single query."""
 
     text: str
 
@@ -58,7 +58,7 @@ class Query:
 
 
 class DuckDBRetrievalJob(RetrievalJob):
-    """A query over the warehouse, run anew at every call; the file is held only meanwhile."""
+    """A query over the warehouse, run at every call; the file is open only during the call."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class DuckDBRetrievalJob(RetrievalJob):
         with open_store(self._config) as connection:
             return self._answer.sql(connection)
 
-    def to_arrow_batches(self, rows: int = ROWS_AT_ONCE) -> pa.RecordBatchReader:
+    def to_arrow_batches(self, rows: int = ROWS_PER_BATCH) -> pa.RecordBatchReader:
         """Return the rows of `to_arrow`, in its order, as batches of at most `rows`.
 
         No more than a few batches are in memory at any time. The warehouse is held until the
@@ -131,7 +131,7 @@ class DuckDBRetrievalJob(RetrievalJob):
         with open_store(self._config, read_only=False) as connection:
             if exists(connection, storage.relation) and not allow_overwrite:
                 raise SavedDatasetLocationAlreadyExists(storage.relation)
-            _save(connection, self._parts_on(connection, ROWS_AT_ONCE), storage.relation)
+            _save(connection, self._parts_on(connection, ROWS_PER_BATCH), storage.relation)
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
         with open_store(self._config) as connection:
@@ -207,7 +207,7 @@ def _batches(part: pa.Table, schema: pa.Schema) -> list[pa.RecordBatch]:
 
 def _save(connection: duckdb.DuckDBPyConnection, parts: Iterable[pa.Table], relation: str) -> None:
     schema, table = (quoted(part) for part in split_name(relation))
-    # The parts are made by the connection's own queries meanwhile.
+    # A separate cursor: the connection itself is still reading the parts.
     writer = connection.cursor()
     writer.execute(f"begin; create schema if not exists {schema}")
     for number, part in enumerate(parts):

@@ -21,7 +21,7 @@ from feast.utils import (
     to_naive_utc,
 )
 
-from feature_repo.stores.duckdb_job import DuckDBRetrievalJob, HistoricalRetrievalJob, Query
+from feature_repo.stores.duckdb_job import DuckDBRetrievalJob, HistoricalRetrievalJob, QueryAnswer
 from feature_repo.stores.duckdb_source import DuckDBLoggingDestination, open_store
 from feature_repo.stores.entities import EVENT_TIMESTAMP, bounds, read_entities
 from feature_repo.stores.lookups import check_entities, lookup_of, warehouse_source
@@ -212,7 +212,7 @@ def _pull(
     with open_store(config) as connection:
         relation = warehouse_source(source).read(connection)
     sql = _rows_sql(relation, [relation.require(name) for name in dict.fromkeys(columns)], where)
-    return DuckDBRetrievalJob(config, Query(sql))
+    return DuckDBRetrievalJob(config, QueryAnswer(sql))
 
 
 def _rows_sql(relation: Relation, columns: Sequence[str], where: str) -> str:

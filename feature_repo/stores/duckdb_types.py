@@ -1,4 +1,4 @@
-"""DuckDB's types in Feast's terms; a type without an equal is refused, never bent."""
+"""Mapping of DuckDB's types to Feast's; a type without an exact equivalent is refused."""
 
 import re
 
@@ -31,7 +31,7 @@ _DECIMAL = re.compile(r"DECIMAL\(\d+,\d+\)")
 _INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
 _MOMENTS = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
 _NUMBERS = {"BOOLEAN", "INTEGER", "FLOAT", "DOUBLE", "DECIMAL"}
-# What a type of Feast holds besides its equal, every value exactly.
+# Other types whose every value a Feast type holds exactly.
 _WIDER = {
     ValueType.INT64: {ValueType.INT32},
     ValueType.DOUBLE: {ValueType.FLOAT, ValueType.INT32},

@@ -1,4 +1,4 @@
-"""The rows whose features are asked for, as pandas, Arrow or SQL give them."""
+"""Entity rows, given as pandas, Arrow or SQL."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -45,7 +45,7 @@ def _from_pandas(frame: pd.DataFrame) -> pa.Table:
     columns = {}
     for name, values in ((str(label), values) for label, values in frame.items()):
         if values.dtype == object and name == EVENT_TIMESTAMP and _are_moments(values):
-            # Each may have its own zone, or none, which means UTC.
+            # Each value may have its own time zone, or none, which means UTC.
             columns[name] = pa.array(pd.to_datetime(values, utc=True))
             continue
         try:

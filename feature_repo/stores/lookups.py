@@ -19,7 +19,7 @@ def lookup_of(
     view: FeatureView,
     features: Sequence[str],
     full_names: bool,
-    by_then: bool,
+    created_by_then: bool,
 ) -> Lookup:
     """Return where and by what the `features` of `view` are found.
 
@@ -44,7 +44,7 @@ def lookup_of(
         timestamp=column(source.timestamp_field),
         created=column(source.created_timestamp_column) if source.created_timestamp_column else "",
         ttl=view.ttl,
-        by_then=by_then,
+        created_by_then=created_by_then,
     )
     _check_features(view, [column(name) for name in features], features, lookup)
     return lookup

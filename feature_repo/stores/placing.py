@@ -1,4 +1,4 @@
-"""Fetched rows put where their entity rows stand: vectors by numpy, other columns by Arrow."""
+"""Writing fetched rows to the positions of their entity rows, by numpy and Arrow."""
 
 from collections.abc import Iterable, Sequence
 
@@ -14,7 +14,7 @@ Matrix = NDArray[np.float32]
 def placed(
     found: pa.RecordBatchReader, sources: Sequence[int | str], rows: int
 ) -> dict[int | str, pa.Array]:
-    """Return `sources` of the fetched rows as columns of `rows` values, null where none was.
+    """Return `sources` of the fetched rows as columns of `rows` values, null where no row was.
 
     A source is an element of the vector, counted from 0, in which NaN means null; or a column.
     """
@@ -74,7 +74,7 @@ def _elements(vectors: Matrix, places: Sequence[int]) -> Matrix:
 
 
 def _nullable(values: NDArray[np.float32]) -> pa.Array:
-    """Return `values` where they lie as an Arrow column, in which NaN is null."""
+    """Return `values` as an Arrow column without a copy; NaN becomes null."""
     known = np.packbits(~np.isnan(values), bitorder="little")
     buffers = [pa.py_buffer(known), pa.py_buffer(values)]
     return pa.Array.from_buffers(pa.float32(), len(values), buffers)

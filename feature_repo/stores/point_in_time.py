@@ -4,13 +4,12 @@ A feature row serves an entity row when their keys are equal column by column, i
 later than the entity's, and not earlier than that minus the time to live; the latest such row wins,
 and of rows of one timestamp the last created.
 
-Where few entity rows share their keys, all pairs of equal keys are looked at: a row of the relation
-then meets few entity rows, and nothing is sorted. Where many do, an ASOF join sorts both sides. It
-takes no other conditions than its own, so rows are filtered before it and the time to live is
-applied after it.
+Where few entity rows share their keys, a hash join on the keys compares all pairs, and nothing is
+sorted. Where many do, an ASOF join sorts both sides. An ASOF join takes no further
+conditions, so rows are filtered before it and the time to live is applied after it.
 
-What is joined is narrow: keys, timestamp and row number. The features are fetched by row number
-afterwards, which is several times faster than carrying hundreds of columns through the join.
+Only keys, timestamp and row number are joined. The features are fetched by row number afterwards,
+which is several times faster than carrying hundreds of columns through the join.
 """
 
 from collections.abc import Sequence
@@ -29,10 +28,11 @@ VECTOR = "vector"
 
 @dataclass(frozen=True)
 class Lookup:
-    """What to fetch from one relation, and by which columns its rows and the entities meet.
+    """What to fetch from one relation, and on which columns it is joined with the entities.
 
-    `keys` pairs columns of the relation with columns of the entities, `features` columns of the
-    relation with names in the answer. `by_then` admits only rows created by the entity's moment.
+    `keys` pairs columns of the relation with columns of the entities, `features` pairs columns of
+    the relation with names in the result. `created_by_then` admits only rows that were created by
+    the entity's moment.
     """
 
     relation: Relation
@@ -41,16 +41,16 @@ class Lookup:
     timestamp: str
     created: str = ""
     ttl: timedelta | None = None
-    by_then: bool = False
+    created_by_then: bool = False
 
     @property
     def entity_keys(self) -> tuple[str, ...]:
-        """The columns of the entities that the relation's keys meet."""
+        """The columns of the entities that the relation's keys are joined with."""
         return tuple(key for _, key in self.keys)
 
     @property
     def narrow(self) -> dict[str, str]:
-        """The columns that are no elements of the vector, and their names in `fetch_sql`."""
+        """The columns that are not elements of the vector, with their names in `fetch_sql`."""
         asked = dict.fromkeys(column for column, _ in self.features)
         columns = [column for column in asked if column not in self.relation.positions]
         return {column: f"c{i}" for i, column in enumerate(columns)}
@@ -70,10 +70,10 @@ class Bounds:
     last: datetime | None
 
 
-def copied(lookup: Lookup, table: str, bounds: Bounds) -> tuple[str, Lookup]:
+def copy_sql(lookup: Lookup, table: str, bounds: Bounds) -> tuple[str, Lookup]:
     """Return the statement that copies what `lookup` needs into `table`, and the lookup over it.
 
-    The rows of views and queries have no numbers; those of their copies have.
+    Rows of views and queries have no row numbers; rows of the copy do.
     """
     needed = [*(column for column, _ in lookup.keys), lookup.timestamp, lookup.created]
     needed += [column for column, _ in lookup.features]
@@ -96,9 +96,9 @@ def copied(lookup: Lookup, table: str, bounds: Bounds) -> tuple[str, Lookup]:
 
 
 def fingerprint_sql(lookup: Lookup) -> str:
-    """Return the query for count and hashes of all that a match sees of the relation's rows.
+    """Return the query for a row count and two hashes of row numbers, keys and timestamps.
 
-    Where two relations agree in all three, the same row numbers have the same keys and times.
+    Where two relations agree in all three, one match serves both.
     """
     row = ["s.rowid", *_keys(lookup), _moment(lookup), _created(lookup)]
     return (
@@ -107,14 +107,14 @@ def fingerprint_sql(lookup: Lookup) -> str:
     )
 
 
-def match_sql(lookup: Lookup, table: str, bounds: Bounds, crowded: bool) -> str:
+def match_sql(lookup: Lookup, table: str, bounds: Bounds, shared: bool) -> str:
     """Return the statement that makes `table`: entity rows with the number of their feature row.
 
     It reads the entities from the table `entity_rows`; a row without a feature row is left out.
-    `crowded` says that many entity rows share their keys.
+    `shared` says whether many entity rows share their keys.
     """
-    # What was created later is left out for each entity row by itself, which no ASOF join does.
-    pairs = not crowded or bool(lookup.by_then and lookup.created)
+    # Rows created later are left out per entity row, which an ASOF join cannot express.
+    pairs = not shared or bool(lookup.created_by_then and lookup.created)
     candidates = _candidates(lookup, bounds) if pairs else _newest(lookup, bounds)
     matched = _best_of_pairs(lookup) if pairs else _asof(lookup)
     return (
@@ -142,7 +142,7 @@ def fetch_sql(lookup: Lookup, match: str, start: int, stop: int) -> str:
 def known_rows_sql(lookups: Sequence[Lookup], first: datetime, last: datetime) -> str:
     """Return the query for every key and moment that has a feature row from `first` to `last`.
 
-    A row without a key is nobody's.
+    Rows with a null key are left out.
 
     Raises:
         AlmanacError: the lookups differ in the keys of the entities.
@@ -179,7 +179,7 @@ def _moment(lookup: Lookup) -> str:
     value = f"s.{quoted(lookup.timestamp)}"
     if lookup.relation.columns[lookup.timestamp] != "TIMESTAMP_NS":
         return f"{value}::timestamp"
-    # A cast would round: what became known within a microsecond is known at its end.
+    # A cast would round down: round up, so that a row is not known before its time.
     whole = f"epoch_ns({value}) // 1000 + (epoch_ns({value}) % 1000 > 0)::bigint"
     return f"make_timestamp({whole})"
 
@@ -189,7 +189,7 @@ def _created(lookup: Lookup) -> str:
 
 
 def _candidates(lookup: Lookup, bounds: Bounds) -> str:
-    # Every name below is qualified: a relation may well have columns called k0, id or moment.
+    # Every name below is qualified: a relation may have columns called k0, id or moment.
     moment = _moment(lookup)
     named = [f"{key} as k{i}" for i, key in enumerate(_keys(lookup))]
     times = [f"{moment} as moment", f"{_created(lookup)} as created"]
@@ -219,8 +219,8 @@ def _within(moment: str, ttl: timedelta | None, bounds: Bounds) -> str:
 
 
 def _best_of_pairs(lookup: Lookup) -> str:
-    conditions = [*_conditions(lookup), *_alive(lookup)]
-    conditions += [f"e.{MOMENT} >= c.created"] * bool(lookup.by_then and lookup.created)
+    conditions = [*_conditions(lookup), *_within_ttl(lookup)]
+    conditions += [f"e.{MOMENT} >= c.created"] * bool(lookup.created_by_then and lookup.created)
     rank = "(c.moment, coalesce(c.created, '-infinity'), c.id)"
     return (
         f"select e.{ROW}, arg_max(c.id, {rank}) as id\nfrom {ENTITIES} e\n"
@@ -229,7 +229,7 @@ def _best_of_pairs(lookup: Lookup) -> str:
 
 
 def _asof(lookup: Lookup) -> str:
-    alive = "".join(f"\nwhere {condition}" for condition in _alive(lookup))
+    alive = "".join(f"\nwhere {condition}" for condition in _within_ttl(lookup))
     return (
         f"select e.{ROW}, c.id\nfrom {ENTITIES} e\n"
         f"asof join candidates c on {' and '.join(_conditions(lookup))}{alive}"
@@ -241,7 +241,7 @@ def _conditions(lookup: Lookup) -> list[str]:
     return [*equal, f"e.{MOMENT} >= c.moment"]
 
 
-def _alive(lookup: Lookup) -> list[str]:
+def _within_ttl(lookup: Lookup) -> list[str]:
     return [f"c.moment >= e.{MOMENT} - {_interval(lookup.ttl)}"] if lookup.ttl else []
 
 

@@ -1,4 +1,4 @@
-"""Tables, views and queries of the warehouse as the stores see them: names, columns and types."""
+"""Tables, views and queries of the warehouse: their names, columns and types."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from ml.workspace.suggest import similar
 from ml.workspace.warehouse import VECTORS
 
 DEFAULT_SCHEMA = "main"
-# So many columns are all named where one is missing.
+# Up to so many columns, an error message lists all of them.
 FEW = 12
 
 
@@ -18,8 +18,8 @@ FEW = 12
 class Relation:
     """A table, view or query: its name as SQL reads it, and each column's DuckDB type in order.
 
-    A family of vectors is a view of names above a table of vectors: `rows` is then that table,
-    whose rows have numbers, and `positions` says which element of the vector a column is, from 1.
+    A wide family is a view with a column per feature over a table with one vector per row. `rows`
+    is then that table, and `positions` maps a column to its element of the vector, from 1.
     """
 
     name: str

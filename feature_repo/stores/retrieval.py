@@ -1,8 +1,8 @@
-"""Point-in-time retrieval: entity rows matched once for all views, values put in place by row.
+"""Point-in-time retrieval: entity rows are matched once, then values are scattered by row number.
 
 Views whose rows agree in number, keys and timestamps, as families over one spine do, share a match.
-What belongs to a match is then fetched in any order and written where its entity row stands, into
-memory that is there already: nothing wide is sorted, and vectors stay 32-bit floats throughout.
+Matched rows are then fetched in any order and written to the position of their entity row, into
+memory allocated beforehand: nothing wide is sorted, and vectors stay 32-bit floats throughout.
 """
 
 import itertools
@@ -23,7 +23,7 @@ from feature_repo.stores.point_in_time import (
     ENTITIES,
     Bounds,
     Lookup,
-    copied,
+    copy_sql,
     fetch_sql,
     fingerprint_sql,
     match_sql,
@@ -32,13 +32,13 @@ from feature_repo.stores.relations import read_relation
 from ml.workspace.errors import BadInput, NotBuilt
 from ml.workspace.sql import quoted
 
-# Batches of this size are small enough for memory to be used again rather than asked for anew.
-FETCHED_AT_ONCE = 20_000
-# Where no more entity rows than these share their keys, looking at each costs what a sort does.
-FEW = 32
-# What DuckDB holds during a fetch, in bytes: a thread's share of the join, its blocks of a column,
-# and the rows of each match.
-A_THREAD, A_COLUMN, A_ROW = 16 * 2**20, 2**20, 64
+# Batches of this size are small enough for the allocator to reuse their memory.
+ROWS_PER_FETCH = 20_000
+# Up to so many entity rows per key, comparing all pairs is as fast as the sort of an ASOF join.
+FEW_ROWS_PER_KEY = 32
+# Memory that DuckDB needs during a fetch, in bytes: per thread for the join, per thread and column
+# for its blocks, and per row of a match.
+BYTES_PER_THREAD, BYTES_PER_COLUMN, BYTES_PER_ROW = 16 * 2**20, 2**20, 64
 
 
 class FeatureMatrix(NamedTuple):
@@ -67,25 +67,25 @@ class Retrieval:
         Views that turn out to have the same rows share the first one's match.
         """
         limits, statements = bounds(self.entities), list[str]()
-        crowded = self.register(connection)
+        shared = self.register(connection)
         for i, asked in enumerate(self.lookups):
-            copy, numbered = copied(asked, f"copy_{i}", limits)
+            copy, numbered = copy_sql(asked, f"copy_{i}", limits)
             statements += [] if asked.relation.has_rowid else [copy]
             lookup = asked if asked.relation.has_rowid else numbered
-            crowd = crowded[lookup.entity_keys]
-            statements.append(match_sql(lookup, f"match_{i}", limits, crowd))
+            is_shared = shared[lookup.entity_keys]
+            statements.append(match_sql(lookup, f"match_{i}", limits, is_shared))
             statements.append(fetch_sql(lookup, f"match_{i}", 0, self.entities.num_rows))
         return ";\n".join(statements)
 
     def register(self, connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, ...], bool]:
-        """Make `entity_rows`, what joins need of the entity rows, known to the connection.
+        """Register `entity_rows`, the entity columns that joins need, with the connection.
 
         Returns:
-            By the keys of each lookup, whether many entity rows share them.
+            By the keys of each lookup, whether many entity rows share their values.
         """
         keys = dict.fromkeys(lookup.entity_keys for lookup in self.lookups)
         connection.register(ENTITIES, join_rows(self.entities, [*itertools.chain(*keys)]))
-        return {each: _crowded(connection, each) for each in keys}
+        return {each: _keys_are_shared(connection, each) for each in keys}
 
     def table(self, connection: duckdb.DuckDBPyConnection) -> pa.Table:
         """Return the entity rows, then the features as columns."""
@@ -156,7 +156,7 @@ class Matched:
     ) -> pa.RecordBatchReader:
         """Return what was matched to the entity rows from `start` to before `stop`, unordered."""
         query = connection.sql(fetch_sql(self.lookup, self.match, start, stop))
-        return query.to_arrow_reader(FETCHED_AT_ONCE)
+        return query.to_arrow_reader(ROWS_PER_FETCH)
 
 
 def match(connection: duckdb.DuckDBPyConnection, asked: Retrieval) -> list[Matched]:
@@ -166,39 +166,41 @@ def match(connection: duckdb.DuckDBPyConnection, asked: Retrieval) -> list[Match
         AlmanacError: a relation has other columns than it had when the features were asked for.
     """
     limits = bounds(asked.entities)
-    crowded = asked.register(connection)
+    shared = asked.register(connection)
     lookups = [_numbered(connection, each, i, limits) for i, each in enumerate(asked.lookups)]
     matched: list[Matched] = []
     tables: dict[object, str] = {}
     for lookup, same in zip(lookups, _sameness(connection, lookups), strict=True):
         if same not in tables:
             tables[same] = f"match_{len(tables)}"
-            crowd = crowded[lookup.entity_keys]
-            connection.execute(match_sql(lookup, tables[same], limits, crowd))
+            is_shared = shared[lookup.entity_keys]
+            connection.execute(match_sql(lookup, tables[same], limits, is_shared))
         matched.append(Matched(lookup, tables[same]))
-    _tighten(connection, asked)
+    _limit_memory(connection, asked)
     return matched
 
 
-def _crowded(connection: duckdb.DuckDBPyConnection, keys: Sequence[str]) -> bool:
+def _keys_are_shared(connection: duckdb.DuckDBPyConnection, keys: Sequence[str]) -> bool:
     names = ", ".join(map(quoted, keys))
     sql = f"select count(*) as n from {ENTITIES} group by grouping sets (({names}))"
-    return bool(connection.execute(f"select max(n) > {FEW} from ({sql})").fetchall()[0][0])
+    return bool(
+        connection.execute(f"select max(n) > {FEW_ROWS_PER_KEY} from ({sql})").fetchall()[0][0]
+    )
 
 
-def _tighten(connection: duckdb.DuckDBPyConnection, asked: Retrieval) -> None:
-    """Limit the memory to what a fetch needs: it then reads where it has read before.
+def _limit_memory(connection: duckdb.DuckDBPyConnection, asked: Retrieval) -> None:
+    """Limit DuckDB's memory to what a fetch needs, so that it reuses buffers.
 
-    Memory that is touched for the first time costs as much as what is read into it. Copies of views
-    stay in memory, and who writes at the same time (`persist`) needs room for it.
+    First use of memory costs as much as reading into it. No limit is set where views are copied
+    into memory, or where the connection also writes (`persist`).
     """
     if not all(lookup.relation.has_rowid for lookup in asked.lookups):
         return
     columns = max((1 + len(lookup.narrow) for lookup in asked.lookups), default=1)
     limits = connection.execute(
         "select least(parse_formatted_bytes(current_setting('memory_limit')),"
-        f" {A_ROW * asked.entities.num_rows * len(asked.lookups)}"
-        f" + {A_THREAD + A_COLUMN * columns} * current_setting('threads'))"
+        f" {BYTES_PER_ROW * asked.entities.num_rows * len(asked.lookups)}"
+        f" + {BYTES_PER_THREAD + BYTES_PER_COLUMN * columns} * current_setting('threads'))"
         " from duckdb_databases() where database_name = current_database() and readonly"
     )
     for (limit,) in limits.fetchall():
@@ -210,14 +212,14 @@ def _numbered(
 ) -> Lookup:
     relation = lookup.relation
     if relation.has_rowid:
-        # A build in between may have given the elements of a vector another order.
+        # A build since then may have changed the order of the elements of a vector.
         if read_relation(connection, relation.name) != relation:
             raise NotBuilt(
                 f"{relation.name} has changed since its features were asked for.",
                 "Bring Feast in line (feast apply), then ask again.",
             )
         return lookup
-    statement, numbered = copied(lookup, f"copy_{place}", limits)
+    statement, numbered = copy_sql(lookup, f"copy_{place}", limits)
     connection.execute(statement)
     return numbered
 
@@ -225,8 +227,10 @@ def _numbered(
 def _sameness(
     connection: duckdb.DuckDBPyConnection, lookups: Sequence[Lookup]
 ) -> Iterator[tuple[object, ...]]:
-    """Return for each lookup what its match depends on: those that are equal share one."""
-    rules = [(each.entity_keys, bool(each.created), each.ttl, each.by_then) for each in lookups]
+    """Yield for each lookup what its match depends on; lookups with equal values share a match."""
+    rules = [
+        (each.entity_keys, bool(each.created), each.ttl, each.created_by_then) for each in lookups
+    ]
     alike = Counter(rules)
     for lookup, rule in zip(lookups, rules, strict=True):
         if alike[rule] == 1:

@@ -1,4 +1,4 @@
-"""Rows appended to tables of the warehouse: of feature views, and of what was served."""
+"""Appending rows to tables of the warehouse: feature rows, and logs of served features."""
 
 import duckdb
 import pyarrow as pa

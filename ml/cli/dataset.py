@@ -10,8 +10,8 @@ from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import workspace
 
 if TYPE_CHECKING:
-    from ml.dataset import Dataset, Verdict
-    from ml.dataset.compare import Difference
+    from ml.dataset import Dataset, DatasetComparison
+    from ml.dataset.compare import DatasetDifference
 
 SHOWN = 20
 
@@ -122,7 +122,7 @@ def _relations_read(found: "Dataset") -> str:
     return text.table(["read from", "months", "first", "last", "rows"], rows)
 
 
-def _difference_text(found: "Verdict") -> str:
+def _difference_text(found: "DatasetComparison") -> str:
     title = (
         f"Today's warehouse gives {found.today}, not {found.dataset.id}."
         if found.today != found.dataset.id
@@ -136,7 +136,7 @@ def _difference_text(found: "Verdict") -> str:
     return "\n".join(lines)
 
 
-def _listed(differences: "tuple[Difference, ...]") -> str:
+def _listed(differences: "tuple[DatasetDifference, ...]") -> str:
     rows: list[list[text.Cell]] = [
         [each.part, each.where, each.how] for each in differences[:SHOWN]
     ]

@@ -26,7 +26,8 @@ def sql(targets: tuple[str, ...]) -> None:
     ws = workspace()
     for done in for_each_target(ws, targets, lambda target: export_sql(ws, target, dbt_project())):
         click.echo(
-            f"{done.model_id}  {done.rows} rows compared, largest difference {done.distance:.1e}"
+            f"{done.model_id}  {done.rows} rows compared, "
+            f"largest difference {done.largest_difference:.1e}"
         )
         for path in done.paths:
             click.echo(f"  {path}")

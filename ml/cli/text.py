@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ml.evaluation.thresholds import Outcome
-    from ml.serving.parity import Verdict
-    from ml.store import Published
+    from ml.serving.parity import ParityResult
+    from ml.store import Materialized
     from ml.training.backtest import Backtest, Run
     from ml.training.evaluate import Decision, Evaluation
 
@@ -191,7 +191,7 @@ def _absent(rows: int, positives: int) -> str:
     return "0 positives" if not positives else "0 negatives" if positives == rows else ""
 
 
-def verdicts(found: Sequence["Verdict"]) -> str:
+def verdicts(found: Sequence["ParityResult"]) -> str:
     """Return one line a view: what was compared, and how many values are not the same online."""
     headers = ["view", "published", "customers", "features", *_WRONG]
     rows: list[list[Cell]] = [
@@ -207,7 +207,7 @@ def verdicts(found: Sequence["Verdict"]) -> str:
     return table(headers, rows)
 
 
-def differences(found: Sequence["Verdict"], most: int = 10) -> str:
+def differences(found: Sequence["ParityResult"], most: int = 10) -> str:
     """Return the features with most values that are not the same online, an example each."""
     headers = ["view", "feature", *_WRONG, "for instance", "warehouse", "online"]
     rows: list[list[Cell]] = [
@@ -225,7 +225,7 @@ def differences(found: Sequence["Verdict"], most: int = 10) -> str:
     return table(headers, rows)
 
 
-def published(found: Sequence["Published"]) -> str:
+def published(found: Sequence["Materialized"]) -> str:
     """Return one line a view: the moment it is published at, its customers and features."""
     rows: list[list[Cell]] = [
         [

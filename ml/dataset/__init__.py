@@ -1,6 +1,15 @@
-"""Training sets that can be shown again: how each is made, under an id that follows from it."""
+"""Reproducible training sets: each has a manifest of how it is made, and an id derived from it."""
 
-from ml.dataset.compare import Verdict, verify
+from ml.dataset.compare import DatasetComparison, verify
 from ml.dataset.storage import Dataset, current, datasets, find, make, remove
 
-__all__ = ["Dataset", "Verdict", "current", "datasets", "find", "make", "remove", "verify"]
+__all__ = [
+    "Dataset",
+    "DatasetComparison",
+    "current",
+    "datasets",
+    "find",
+    "make",
+    "remove",
+    "verify",
+]

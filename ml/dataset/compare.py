@@ -1,4 +1,4 @@
-"""Whether today's warehouse would still give a training set, and if not, what differs."""
+"""Comparison of a training set with the one that today's warehouse gives."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ml.dataset.recipe import Manifest, describe
-from ml.dataset.snapshot import Month
+from ml.dataset.snapshot import MonthDigest
 from ml.dataset.storage import Dataset, retrieved
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import target
@@ -18,8 +18,8 @@ KEYS = ["customer_id", "event_timestamp"]
 
 
 @dataclass(frozen=True)
-class Difference:
-    """One thing that differs: which part of the training set, where in it, and how."""
+class DatasetDifference:
+    """One difference: the part of the training set, where in it, and how it differs."""
 
     part: str
     where: str
@@ -27,38 +27,38 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Today's id beside the training set's, and what differs.
+class DatasetComparison:
+    """The id that today's warehouse gives, and the differences from the training set.
 
-    `rows` says how the kept rows differ from those of today; it is None where they were not
-    compared, because the ids are equal or no rows are kept.
+    `inputs` are differences of the manifests. `rows` are differences of the kept rows, or None
+    where rows were not compared, because the ids are equal or no rows are kept.
     """
 
     dataset: Dataset
     today: str
-    inputs: tuple[Difference, ...]
-    rows: tuple[Difference, ...] | None
+    inputs: tuple[DatasetDifference, ...]
+    rows: tuple[DatasetDifference, ...] | None
 
     @property
     def holds(self) -> bool:
-        """Whether today's warehouse gives the training set: the same id, and no other rows."""
+        """Whether today's warehouse gives the training set: same id, no different rows."""
         return self.today == self.dataset.id and not self.rows
 
 
-def verify(ws: Workspace, dataset: Dataset, *, rows: bool = False) -> Verdict:
+def verify(ws: Workspace, dataset: Dataset, *, rows: bool = False) -> DatasetComparison:
     """Compare the training set with the one that today's warehouse gives.
 
-    Its snapshot is compared, which takes seconds; kept rows are read and compared where it differs,
-    or where `rows` asks for it.
+    Manifests are compared, which takes seconds. Kept rows are read and compared if the manifests
+    differ, or if `rows` is true.
 
     Raises:
-        AlmanacError: the warehouse is not ready, the kept file is spoilt, or `rows` are asked for
-            and not kept.
+        AlmanacError: the warehouse is not ready, the kept file is damaged, or `rows` is true and no
+            rows are kept.
     """
     today = describe(ws, target(ws, dataset.manifest.target.name))
     differing = today.id != dataset.id
     compared = rows or (differing and dataset.folder is not None)
-    return Verdict(
+    return DatasetComparison(
         dataset,
         today.id,
         tuple(_inputs(dataset.manifest, today)),
@@ -66,29 +66,29 @@ def verify(ws: Workspace, dataset: Dataset, *, rows: bool = False) -> Verdict:
     )
 
 
-def _inputs(was: Manifest, now: Manifest) -> Iterator[Difference]:
+def _inputs(was: Manifest, now: Manifest) -> Iterator[DatasetDifference]:
     if was.spine != now.spine:
-        yield Difference("spine", now.target.relation, "another query")
+        yield DatasetDifference("spine", now.target.relation, "another query")
     yield from _features(was, now)
     for name in sorted({*was.snapshot.relations, *now.snapshot.relations}):
         before, after = (each.snapshot.relations.get(name, {}) for each in (was, now))
         yield from _months(name, before, after)
     yield from _code(was.snapshot.code, now.snapshot.code)
     if was.sql != now.sql:
-        yield Difference("retrieval", was.target.name, "another query")
+        yield DatasetDifference("retrieval", was.target.name, "another query")
 
 
-def _features(was: Manifest, now: Manifest) -> Iterator[Difference]:
+def _features(was: Manifest, now: Manifest) -> Iterator[DatasetDifference]:
     before, after = ({f.name: f for f in each.features} for each in (was, now))
     if [*before] != [*after] and before.keys() == after.keys():
-        yield Difference("features", was.target.name, "another order")
+        yield DatasetDifference("features", was.target.name, "another order")
     for name in [*before, *(after.keys() - before.keys())]:
         if name not in after:
-            yield Difference("features", name, "is gone")
+            yield DatasetDifference("features", name, "is gone")
         elif name not in before:
-            yield Difference("features", name, "is new")
+            yield DatasetDifference("features", name, "is new")
         elif before[name] != after[name]:
-            yield Difference(
+            yield DatasetDifference(
                 "features",
                 name,
                 f"{before[name].dtype} of {before[name].view}, "
@@ -97,41 +97,41 @@ def _features(was: Manifest, now: Manifest) -> Iterator[Difference]:
 
 
 def _months(
-    name: str, before: Mapping[str, Month], after: Mapping[str, Month]
-) -> Iterator[Difference]:
+    name: str, before: Mapping[str, MonthDigest], after: Mapping[str, MonthDigest]
+) -> Iterator[DatasetDifference]:
     for month in sorted({*before, *after}):
         was, now = before.get(month), after.get(month)
         if was is None or now is None:
-            rows = (was or now or Month(0, "")).rows
+            rows = (was or now or MonthDigest(0, "")).rows
             how = f"{rows} rows {'are gone' if now is None else 'are new'}"
-            yield Difference(name, month, how)
+            yield DatasetDifference(name, month, how)
         elif was != now:
             counts = f"{was.rows} rows, today {now.rows}" if was.rows != now.rows else ""
-            yield Difference(name, month, counts or f"{was.rows} rows, not the same")
+            yield DatasetDifference(name, month, counts or f"{was.rows} rows, not the same")
 
 
-def _code(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Difference]:
+def _code(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[DatasetDifference]:
     for name in sorted({*before, *after}):
         if before.get(name) != after.get(name):
             how = "changed" if name in before and name in after else "is new"
-            yield Difference("code", name, how if name in after else "is gone")
+            yield DatasetDifference("code", name, how if name in after else "is gone")
 
 
-def _rows(was: pa.Table, today: pa.Table) -> Iterator[Difference]:
+def _rows(was: pa.Table, today: pa.Table) -> Iterator[DatasetDifference]:
     """Yield the rows that only one side has, then the columns whose values differ."""
-    here, there = _same_rows(was, today)
+    rows_before, rows_today = _same_rows(was, today)
     for side, how in ((was, "are gone"), (today, "are new")):
-        if only := side.num_rows - len(here):
-            yield Difference("rows", f"{only} rows", how)
-    keys = was.select(KEYS).take(here)
+        if only := side.num_rows - len(rows_before):
+            yield DatasetDifference("rows", f"{only} rows", how)
+    keys = was.select(KEYS).take(rows_before)
     for field in was.schema:
         if field.name not in KEYS and field in today.schema:
-            before, after = was[field.name].take(here), today[field.name].take(there)
+            before, after = was[field.name].take(rows_before), today[field.name].take(rows_today)
             yield from _changed(field.name, keys, before, after)
 
 
 def _same_rows(was: pa.Table, today: pa.Table) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    """Return the positions, on both sides, of the rows that both have."""
+    """Return the positions in each table of the rows whose keys both tables have."""
     with duckdb.connect() as connection:
         for name, side in (("was", was), ("today", today)):
             keys = side.select(KEYS).append_column("row", pa.array(np.arange(side.num_rows)))
@@ -145,7 +145,7 @@ def _same_rows(was: pa.Table, today: pa.Table) -> tuple[pa.ChunkedArray, pa.Chun
 
 def _changed(
     name: str, keys: pa.Table, before: pa.ChunkedArray, after: pa.ChunkedArray
-) -> Iterator[Difference]:
+) -> Iterator[DatasetDifference]:
     missing = [pc.is_null(values, nan_is_null=True) for values in (before, after)]
     differ = pc.if_else(pc.or_(*missing), pc.xor(*missing), pc.not_equal(before, after))
     where = pc.indices_nonzero(differ)
@@ -154,4 +154,4 @@ def _changed(
         customer, moment = (keys[key][first].as_py() for key in KEYS)
         values = f"{before[first]}, today {after[first]}"
         example = f"customer {customer} on {moment:%Y-%m-%d}: {values}"
-        yield Difference("rows", name, f"{len(where)} rows, such as {example}")
+        yield DatasetDifference("rows", name, f"{len(where)} rows, such as {example}")

@@ -1,4 +1,4 @@
-"""A training set's manifest: how its rows are made, and the id that follows from it."""
+"""A training set's manifest: how its rows are made, and the id derived from that."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ml.data.feature import Feature
-from ml.dataset.snapshot import Month, Read, Snapshot, snapshot
+from ml.dataset.snapshot import MonthDigest, Snapshot, SnapshotSource, snapshot
 from ml.registry.artifact import package_versions
 from ml.workspace.manifest import manifest_hash
 from ml.workspace.settings import Workspace
@@ -18,7 +18,7 @@ DIGITS = 10
 
 @dataclass(frozen=True)
 class Contents:
-    """What a kept training set's file holds: rows, positives and the file's SHA-256."""
+    """A kept training set's file: the number of rows and of positives, and its SHA-256."""
 
     rows: int
     positives: int
@@ -29,8 +29,8 @@ class Contents:
 class Manifest:
     """How a training set is made.
 
-    Target, spine, features, SQL and snapshot decide the id; the rest are circumstances. `contents`
-    is None where only the way to make the rows was recorded.
+    Target, spine, features, SQL and snapshot determine the id; other fields are informative.
+    `contents` is None where the rows are not kept.
     """
 
     target: Target
@@ -44,20 +44,20 @@ class Manifest:
 
     @property
     def id(self) -> str:
-        """The training set's id: the target's name and a hash of all that decides the rows."""
+        """The training set's id: the target's name and a hash of all that determines the rows."""
         features, read = [asdict(feature) for feature in self.features], asdict(self.snapshot)
         parts = [self._declared(), self.spine, features, self.sql, read]
         whole = json.dumps(parts, sort_keys=True, ensure_ascii=False)
         return f"{self.target.name}-{hashlib.sha256(whole.encode()).hexdigest()[:DIGITS]}"
 
     def _declared(self) -> dict[str, Any]:
-        # How many rows there are follows from the spine; what they are called decides nothing.
+        # Counts follow from the spine, and names and descriptions do not change the rows.
         left_out = ("rows", "positives", "description", "families")
         return {key: value for key, value in asdict(self.target).items() if key not in left_out}
 
 
 def describe(ws: Workspace, target: Target) -> Manifest:
-    """Return how the warehouse gives the target's training set now; no feature is read.
+    """Return the manifest of the target's training set as of now; no features are read.
 
     Raises:
         AlmanacError: the warehouse, a relation or the feature service is missing.
@@ -67,8 +67,8 @@ def describe(ws: Workspace, target: Target) -> Manifest:
 
     spine = target.label_sql
     recipe = store.training_recipe(ws, target.name, spine)
-    labels = Read(target.relation, "event_timestamp", None)
-    views = [Read(each.relation, each.timestamp, each.ttl) for each in recipe.sources]
+    labels = SnapshotSource(target.relation, "event_timestamp", None)
+    views = [SnapshotSource(each.relation, each.timestamp, each.ttl) for each in recipe.sources]
     return Manifest(
         target=target,
         spine=spine,
@@ -81,12 +81,12 @@ def describe(ws: Workspace, target: Target) -> Manifest:
 
 
 def to_json(manifest: Manifest) -> dict[str, Any]:
-    """Return what a file keeps of the manifest, its id first."""
+    """Return the manifest as JSON-like values, the id first."""
     return {"id": manifest.id} | asdict(manifest)
 
 
 def from_json(value: Mapping[str, Any]) -> Manifest:
-    """Return the manifest that `to_json` gave."""
+    """Return the manifest from the values of `to_json`."""
     target, contents = value["target"], value["contents"]
     baseline = target["baseline"]
     declared = target | {
@@ -94,7 +94,7 @@ def from_json(value: Mapping[str, Any]) -> Manifest:
         "baseline": Baseline(**baseline) if baseline else None,
     }
     relations = {
-        name: {month: Month(*found) for month, found in months.items()}
+        name: {month: MonthDigest(*found) for month, found in months.items()}
         for name, months in value["snapshot"]["relations"].items()
     }
     return Manifest(

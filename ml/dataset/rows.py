@@ -1,4 +1,4 @@
-"""A target's label rows with their features, as models take them."""
+"""A target's label rows with their features, as a training set for models."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from ml.workspace.targets import Target
 
 
 def labelled_rows(ws: Workspace, target: Target) -> TrainingSet:
-    """Return the target's label rows with their features as they were known then.
+    """Return the target's label rows with the features known at their timestamps.
 
     Raises:
         AlmanacError: no label row has any feature.
@@ -29,10 +29,10 @@ def labelled_rows(ws: Workspace, target: Target) -> TrainingSet:
 def usable_rows(
     table: pa.Table, features: Sequence[Feature], values: Matrix, target: Target
 ) -> TrainingSet:
-    """Return the label rows of `table` that have a value among `values`, in canonical order.
+    """Return the label rows of `table` that have at least one feature, in canonical order.
 
     Raises:
-        AlmanacError: none has.
+        AlmanacError: no row has any feature.
     """
     rows = training_set(table, features, values)
     if not len(rows):

@@ -1,8 +1,8 @@
-"""What a training set was read from: a digest of each relation's months, and of their code.
+"""A snapshot of what a training set reads: a digest per month of each relation, and of the code.
 
-Tables that carry month versions (decision 3) are not read whole: customer, moment and version are
-enough. A version says which records and which spec a month was made of, but not by which macros and
-SQL, so the code of every model above the relations is part of the snapshot.
+Of tables with month versions (decision 3) only customer, timestamp and version are hashed. A
+version covers the records and the spec that a month was computed from, but not macros and SQL, so
+the checksums of all models upstream of the relations are part of the snapshot.
 """
 
 import hashlib
@@ -20,20 +20,20 @@ from ml.workspace.sql import quoted
 from ml.workspace.warehouse import open_warehouse
 
 VERSION = "month_version"
-OURS = ("model.almanac.", "seed.almanac.", "macro.almanac.")
+OWN_NODES = ("model.almanac.", "seed.almanac.", "macro.almanac.")
 MEMORY = "1GB"
 
 
-class Read(NamedTuple):
-    """A relation as SQL names it, its column of moments, and how long before a label it counts."""
+class SnapshotSource(NamedTuple):
+    """A relation as SQL, its timestamp column, and its time to live (None: no limit)."""
 
     relation: str
     timestamp: str
     ttl: timedelta | None
 
 
-class Month(NamedTuple):
-    """How many rows a month has, and a digest of them that does not depend on their order."""
+class MonthDigest(NamedTuple):
+    """A month's number of rows, and a digest of them that does not depend on their order."""
 
     rows: int
     digest: str
@@ -43,26 +43,28 @@ class Month(NamedTuple):
 class Snapshot:
     """Each relation's months (`2022-12`), and each model's and macro's checksum by its dbt id."""
 
-    relations: Mapping[str, Mapping[str, Month]]
+    relations: Mapping[str, Mapping[str, MonthDigest]]
     code: Mapping[str, str]
 
 
-def snapshot(ws: Workspace, labels: Read, views: Sequence[Read]) -> Snapshot:
-    """Return the snapshot of the label rows and of the rows of the views that they may see.
+def snapshot(ws: Workspace, labels: SnapshotSource, views: Sequence[SnapshotSource]) -> Snapshot:
+    """Return the snapshot of the label rows and of the feature rows that can serve them.
 
     Raises:
         AlmanacError: the warehouse, the manifest or a relation is missing.
     """
     with open_warehouse(ws.warehouse) as connection:
-        # What was read would stay, beside a training set that takes most of the memory.
+        # Otherwise DuckDB's cache stays beside a training set that takes most of the memory.
         connection.execute(f"set memory_limit = '{MEMORY}'")
         bounds = _bounds(connection, labels)
         months = {labels.relation: _months(connection, labels, None)}
-        months |= {read.relation: _months(connection, read, bounds) for read in views}
+        months |= {source.relation: _months(connection, source, bounds) for source in views}
     return Snapshot(months, dict(_code(read_manifest(ws), list(months))))
 
 
-def _bounds(connection: duckdb.DuckDBPyConnection, labels: Read) -> tuple[datetime, datetime]:
+def _bounds(
+    connection: duckdb.DuckDBPyConnection, labels: SnapshotSource
+) -> tuple[datetime, datetime]:
     moment = labels.timestamp
     found = connection.execute(f"select min({moment}), max({moment}) from {labels.relation}")
     first, last = found.fetchall()[0]
@@ -72,53 +74,57 @@ def _bounds(connection: duckdb.DuckDBPyConnection, labels: Read) -> tuple[dateti
 
 
 def _months(
-    connection: duckdb.DuckDBPyConnection, read: Read, bounds: tuple[datetime, datetime] | None
-) -> dict[str, Month]:
+    connection: duckdb.DuckDBPyConnection,
+    source: SnapshotSource,
+    bounds: tuple[datetime, datetime] | None,
+) -> dict[str, MonthDigest]:
     try:
-        columns = [row[0] for row in connection.execute(f"describe {read.relation}").fetchall()]
+        columns = [row[0] for row in connection.execute(f"describe {source.relation}").fetchall()]
     except duckdb.CatalogException as error:
         raise NotBuilt(
-            f"The warehouse has no relation {read.relation}.", "Build it: dbt build"
+            f"The warehouse has no relation {source.relation}.", "Build it: dbt build"
         ) from error
     if VERSION in columns:
-        columns = ["customer_id", read.timestamp, VERSION]
+        columns = ["customer_id", source.timestamp, VERSION]
     hashed = ", ".join(quoted(column) for column in columns)
-    where, given = _within(read, bounds)
-    # A sum, and not a xor, in which a row that is there twice would vanish.
+    where, parameters = _visible(source, bounds)
+    # A sum and not an xor: in an xor, duplicate rows would cancel out.
     found = connection.execute(
-        f"select strftime({read.timestamp}, '%Y-%m') as month, count(*), "
-        f"sum(hash({hashed}))::varchar from {read.relation} where {where} group by 1 order by 1",
-        given,
+        f"select strftime({source.timestamp}, '%Y-%m') as month, count(*), "
+        f"sum(hash({hashed}))::varchar from {source.relation} where {where} group by 1 order by 1",
+        parameters,
     )
-    return {str(month): Month(rows, digest) for month, rows, digest in found.fetchall()}
+    return {str(month): MonthDigest(rows, digest) for month, rows, digest in found.fetchall()}
 
 
-def _within(read: Read, bounds: tuple[datetime, datetime] | None) -> tuple[str, list[datetime]]:
-    """Return the condition for the rows that some label could see: neither too late nor too old."""
+def _visible(
+    source: SnapshotSource, bounds: tuple[datetime, datetime] | None
+) -> tuple[str, list[datetime]]:
+    """Return the condition for rows that can serve a label: neither too late nor too old."""
     if bounds is None:
         return "true", []
     first, last = bounds
-    if not read.ttl:
-        return f"{read.timestamp} <= ?", [last]
-    return f"{read.timestamp} between ? and ?", [first - read.ttl, last]
+    if not source.ttl:
+        return f"{source.timestamp} <= ?", [last]
+    return f"{source.timestamp} between ? and ?", [first - source.ttl, last]
 
 
 def _code(manifest: Manifest, relations: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield every model, seed and macro that the relations are made by, with its checksum."""
+    """Yield every model, seed and macro upstream of the relations, with its checksum."""
     known = {**manifest["nodes"], **manifest["macros"]}
-    made = (
+    roots = (
         key for key, node in known.items() if "alias" in node and quoted_name(node) in relations
     )
     seen: set[str] = set()
-    due = sorted(made)
-    while due:
-        key = due.pop()
+    pending = sorted(roots)
+    while pending:
+        key = pending.pop()
         node = known.get(key)
-        if key in seen or node is None or not key.startswith(OURS):
+        if key in seen or node is None or not key.startswith(OWN_NODES):
             continue
         seen.add(key)
         needed = node.get("depends_on", {})
-        due += [*needed.get("nodes", []), *needed.get("macros", [])]
+        pending += [*needed.get("nodes", []), *needed.get("macros", [])]
     yield from ((key, _checksum(known[key])) for key in sorted(seen))
 
 

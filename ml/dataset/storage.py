@@ -1,4 +1,4 @@
-"""Training sets on disk: made, found, listed and removed; a folder each, whole or not at all."""
+"""Training sets on disk: one folder each, created completely or not at all."""
 
 import hashlib
 import json
@@ -28,13 +28,16 @@ KEYS = (
     pa.field("event_timestamp", pa.timestamp("us")),
     pa.field("label", pa.int32()),
 )
-ROWS_AT_ONCE = 65_536
+ROWS_PER_GROUP = 65_536
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A training set: its manifest, where that stands, and the folder of rows that are kept."""
+    """A training set: its manifest, the manifest's path, and the folder with the kept rows, if any.
+
+    `names` are the names that the user gave it.
+    """
 
     manifest: Manifest
     path: Path | None = None
@@ -48,14 +51,14 @@ class Dataset:
 
     @property
     def bytes(self) -> int:
-        """How much room the kept rows take."""
+        """The size of the kept files in bytes; 0 where no rows are kept."""
         return sum(each.stat().st_size for each in self.folder.iterdir()) if self.folder else 0
 
     def table(self) -> pa.Table:
-        """Return the kept rows: customer, moment, label, features; in the order of moment and key.
+        """Return the kept rows, ordered by timestamp and customer: keys, label, then features.
 
         Raises:
-            AlmanacError: the rows are not kept, or the file is not the one that was written.
+            AlmanacError: the rows are not kept, or the file was changed.
         """
         contents = self.manifest.contents
         if self.folder is None or contents is None:
@@ -73,13 +76,13 @@ class Dataset:
         return pq.read_table(path)
 
     def rows(self) -> TrainingSet:
-        """Return the kept rows as models take them; raises as `table` does."""
+        """Return the kept rows as a training set for models; raises as `table` does."""
         table, features = self.table(), self.manifest.features
         return usable_rows(table, features, matrix_of(table, features), self.manifest.target)
 
 
 def current(ws: Workspace, target: Target) -> tuple[Dataset, TrainingSet]:
-    """Return the target's training set of today with its rows, the kept ones where they are kept.
+    """Return the target's training set as of now with its rows, read from disk if they are kept.
 
     Raises:
         AlmanacError: the warehouse is not ready, or changed meanwhile.
@@ -95,9 +98,9 @@ def current(ws: Workspace, target: Target) -> tuple[Dataset, TrainingSet]:
 
 
 def make(ws: Workspace, target: Target, name: str | None = None) -> Dataset:
-    """Keep the target's training set of today, under `name` too, and return it.
+    """Keep the target's training set as of now, optionally under a name, and return it.
 
-    One that is kept already stays as it is.
+    If it is kept already, its files are left unchanged.
 
     Raises:
         AlmanacError: the name is taken, or the warehouse is not ready or changed meanwhile.
@@ -162,7 +165,11 @@ def remove(ws: Workspace, wanted: str) -> Dataset:
 
 
 def retrieved(ws: Workspace, manifest: Manifest) -> pa.Table:
-    """Return the rows as the manifest describes them."""
+    """Retrieve the rows that the manifest describes.
+
+    Raises:
+        AlmanacError: the warehouse changed since the manifest was made, or a feature is missing.
+    """
     from ml import store
 
     table = store.training_set(ws, manifest.target.name, manifest.spine)
@@ -174,7 +181,7 @@ def retrieved(ws: Workspace, manifest: Manifest) -> pa.Table:
 
 def _field(table: pa.Table, feature: Feature) -> pa.Field:
     kind = table.schema.field(feature.name).type
-    # A column of nulls alone may come without a type.
+    # A column that is all null may have no type.
     return pa.field(feature.name, pa.type_for_alias(feature.dtype) if kind == pa.null() else kind)
 
 
@@ -187,10 +194,10 @@ def _refuse_changed(ws: Workspace, manifest: Manifest) -> None:
 
 
 def _write(table: pa.Table, path: Path) -> None:
-    # Row groups of one size from whole arrays: the bytes do not depend on how the rows came.
+    # Fixed row groups of contiguous arrays make the file's bytes independent of Arrow's chunks.
     with pq.ParquetWriter(path, table.schema, compression="zstd", version="2.6") as writer:
-        for start in range(0, table.num_rows, ROWS_AT_ONCE):
-            writer.write_table(table.slice(start, ROWS_AT_ONCE).combine_chunks())
+        for start in range(0, table.num_rows, ROWS_PER_GROUP):
+            writer.write_table(table.slice(start, ROWS_PER_GROUP).combine_chunks())
 
 
 def _with_contents(manifest: Manifest, table: pa.Table, folder: Path) -> Manifest:

@@ -13,13 +13,13 @@ from ml.workspace.errors import BadInput
 
 SCHEMA = "landed"
 FORMATS = ("parquet", "csv", "mapping")
-# libyaml reads the declarations of every dbt command twenty times faster than Python does.
+# Every dbt command reads the declarations; libyaml is twenty times faster than pure Python.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
-class Column:
-    """One landed column: its name, its type, and how it may look in the files."""
+class DeclaredColumn:
+    """One landed column: its name and type, and where its values come from in the files."""
 
     name: str
     data_type: str
@@ -30,8 +30,8 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
-    """One relation of schema `landed` and the files it comes from, as globs by form ('' = any)."""
+class DeclaredTable:
+    """One relation of schema `landed` and its files, as globs by form ('' for any form)."""
 
     source: str
     name: str
@@ -39,22 +39,22 @@ class Table:
     format: str
     files: Mapping[str, tuple[str, ...]]
     optional: bool
-    columns: tuple[Column, ...]
+    columns: tuple[DeclaredColumn, ...]
     digest: str
 
 
 @dataclass(frozen=True)
-class Source:
+class DeclaredSource:
     """One source system: its forms (name -> rows | arrays), default settings and tables."""
 
     name: str
     forms: Mapping[str, str]
     settings: Mapping[str, Any]
-    tables: tuple[Table, ...]
+    tables: tuple[DeclaredTable, ...]
     origin: Path
 
 
-def read_sources(project: Path) -> list[Source]:
+def read_sources(project: Path) -> list[DeclaredSource]:
     """Return the sources declared for schema `landed`, those without raw files left out.
 
     Args:
@@ -93,10 +93,10 @@ def digest(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _source(node: Mapping[str, Any], path: Path) -> Source:
+def _source(node: Mapping[str, Any], path: Path) -> DeclaredSource:
     meta = _meta(node)
     tables = [_table(node["name"], table, path) for table in node.get("tables") or []]
-    return Source(
+    return DeclaredSource(
         name=node["name"],
         forms=meta.get("forms") or {},
         settings=meta.get("settings") or {},
@@ -105,7 +105,7 @@ def _source(node: Mapping[str, Any], path: Path) -> Source:
     )
 
 
-def _table(source: str, node: Mapping[str, Any], path: Path) -> Table | None:
+def _table(source: str, node: Mapping[str, Any], path: Path) -> DeclaredTable | None:
     meta = _meta(node)
     if "format" not in meta:
         return None
@@ -116,7 +116,7 @@ def _table(source: str, node: Mapping[str, Any], path: Path) -> Table | None:
             "`files`.",
             "Correct it, then: dbt build",
         )
-    return Table(
+    return DeclaredTable(
         source=source,
         name=node["name"],
         identifier=node.get("identifier") or node["name"],
@@ -128,9 +128,9 @@ def _table(source: str, node: Mapping[str, Any], path: Path) -> Table | None:
     )
 
 
-def _columns(node: Mapping[str, Any], path: Path) -> Iterator[Column]:
+def _columns(node: Mapping[str, Any], path: Path) -> Iterator[DeclaredColumn]:
     for column in node.get("columns") or []:
-        # YAML reads an unquoted `no` or `2024` as something else than text.
+        # YAML reads an unquoted `no` or `2024` as a boolean or a number.
         if not isinstance(column.get("name"), str) or "data_type" not in column:
             raise BadInput(
                 f"{path}: column `{column.get('name')}` of table {node['name']} needs a data_type "
@@ -138,7 +138,7 @@ def _columns(node: Mapping[str, Any], path: Path) -> Iterator[Column]:
                 "Correct it, then: dbt build",
             )
         meta = _meta(column)
-        yield Column(
+        yield DeclaredColumn(
             name=column["name"],
             data_type=column["data_type"],
             aliases=tuple(meta.get("aliases") or ()),

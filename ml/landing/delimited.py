@@ -1,4 +1,4 @@
-"""Delimited text into the warehouse: every data line is a row, a broken one with its reason."""
+"""Loading delimited text: every data line becomes a row; a broken line gets `_error` set."""
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ml.landing.declarations import Table
+from ml.landing.declarations import DeclaredTable
 from ml.landing.lines import WHITESPACE, Record, physical_lines, read_records, split_line
 from ml.landing.raw_files import RawFile
 from ml.workspace.errors import AlmanacError, BadInput
@@ -15,14 +15,14 @@ from ml.workspace.suggest import did_you_mean
 
 META = ("_file", "_row", "_error", "_line")
 DELIMITERS = (",", ";", "\t", "|")
-# Longer lines than these bytes are read by Python instead of DuckDB.
+# Files with longer lines (in bytes) are read by Python instead of DuckDB.
 LONGEST_LINE = 16 * 1024 * 1024
 BATCH = 100_000
 
 
 @dataclass(frozen=True)
 class Header:
-    """How a file's lines divide: its delimiter, its column names, and the header's line number."""
+    """A file's delimiter, its column names, and the line number of its header."""
 
     delimiter: str
     names: tuple[str, ...]
@@ -37,7 +37,7 @@ def read_header(
     Args:
         file: a delimited text file in UTF-8.
         delimiters: candidates, in order of preference.
-        fits: says what is wrong with a header's names; None where nothing is.
+        fits: returns what is wrong with a header's names, or None.
 
     Raises:
         AlmanacError: the file is empty, not UTF-8, or fits under no delimiter.
@@ -50,14 +50,14 @@ def read_header(
         if complaint is None:
             return Header(delimiter, names, row)
         complaints.append((len(names), complaint))
-    # The delimiter that splits most is the likeliest to be the file's own.
+    # The delimiter that gives the most columns is most likely the file's own.
     raise BadInput(
         f"{file.name}: {max(complaints, key=lambda pair: pair[0])[1]}.",
         f"Correct {file.path}, then: dbt build",
     )
 
 
-def load_table(connection: duckdb.DuckDBPyConnection, table: Table, file: RawFile) -> int:
+def load_table(connection: duckdb.DuckDBPyConnection, table: DeclaredTable, file: RawFile) -> int:
     """Insert the declared columns of `file` into the temporary table of `table`.
 
     Returns:
@@ -110,9 +110,9 @@ def new_table(connection: duckdb.DuckDBPyConnection, relation: str, columns: Ite
 def _load_plain(
     connection: duckdb.DuckDBPyConnection, insert: str, relation: str, file: RawFile, header: Header
 ) -> bool:
-    """Let DuckDB read a file in which every line is one good row; say whether it is such a file.
+    """Load the file with DuckDB if every line is one valid row; return whether it is such a file.
 
-    Only then do row numbers equal line numbers, and nothing is skipped or swallowed by a quote.
+    Only then do row numbers equal line numbers, with no line skipped or swallowed by a quote.
     """
     if header.row != 1 or len(header.names) < 2:
         return False
@@ -130,7 +130,7 @@ def _load_plain(
 
 
 def _scan(file: RawFile, header: Header) -> str:
-    """SQL that reads the fields of every line below the first as c0, c1 and so on."""
+    """Return SQL that reads the fields of every line below the first as c0, c1 and so on."""
     start = (
         f"read_csv({literal(no_glob(str(file.path)))}, auto_detect = false, header = false, "
         f"skip = 1, max_line_size = {LONGEST_LINE}, "
@@ -141,7 +141,7 @@ def _scan(file: RawFile, header: Header) -> str:
         delimiter = literal(header.delimiter)
         return f"{start} delim = {delimiter}, quote = '\"', escape = '\"', columns = {{{columns}}})"
     fields = ", ".join(f"fields[{place + 1}] as c{place}" for place in places)
-    # A control character divides no line, so a line is one column, which the blanks then divide.
+    # No line holds this control character, so each line is one column, split at blanks afterwards.
     lines = f"{start} delim = '\x01', quote = '', escape = '', columns = {{'line': 'varchar'}})"
     split = f"select regexp_extract_all(line, '\\S+') as fields from {lines}"
     return f"(select {fields} from ({split}) where len(fields) = {len(places)})"
@@ -220,7 +220,7 @@ def _names(line: str, delimiter: str) -> tuple[str, ...]:
         return (line,)
 
 
-def _complaint(table: Table, names: tuple[str, ...]) -> str | None:
+def _complaint(table: DeclaredTable, names: tuple[str, ...]) -> str | None:
     for column in table.columns:
         if names.count(column.name) > 1:
             return f"column `{column.name}` is there {names.count(column.name)} times"
@@ -245,7 +245,7 @@ def _count_lines(file: RawFile) -> int:
 
 
 def no_glob(path: str) -> str:
-    """Return `path` so that DuckDB, which reads globs, takes it for itself."""
+    """Return `path` escaped, so that DuckDB does not read it as a glob."""
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in path)
 
 

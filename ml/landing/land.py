@@ -1,6 +1,6 @@
 """Bringing schema `landed` of the warehouse up to date with the raw folder.
 
-`landed.files` remembers what was read, so that a command after which nothing changed reads nothing.
+`landed.files` records which files were read, so that unchanged files are not read again.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from ml.landing.declarations import SCHEMA
-from ml.landing.relations import MEMORY, Relation, plan
+from ml.landing.relations import FILES_TABLE, LandedRelation, plan
 from ml.workspace.errors import BadInput
 from ml.workspace.settings import Workspace, workspace_at
 from ml.workspace.sql import literal, quoted
@@ -19,7 +19,7 @@ from ml.workspace.warehouse import open_warehouse
 
 
 def await_warehouse(path: Path) -> None:
-    """Wait until nobody holds the warehouse at `path`; one that is not there yet is free.
+    """Wait until no process holds the warehouse at `path`; return at once if there is none yet.
 
     Raises:
         AlmanacError: its folder is absent, or another process keeps holding it.
@@ -37,7 +37,7 @@ def await_warehouse(path: Path) -> None:
 def land_workspace(
     connection: duckdb.DuckDBPyConnection, home: str, raw: str, project: str
 ) -> list[str]:
-    """Land the workspace at `home` as `land` does; `raw`, where given, goes before its settings."""
+    """Land the workspace at `home` as `land` does; `raw`, if not empty, overrides its settings."""
     return land(connection, Path(project).resolve(), workspace_at(Path(home).resolve(), raw))
 
 
@@ -50,29 +50,31 @@ def land(connection: duckdb.DuckDBPyConnection, project: Path, workspace: Worksp
         workspace: its raw folder and settings.
 
     Returns:
-        Lines worth telling: what was assumed, what was read, what was broken.
+        Notes to print: defaults in use, mappings chosen, lines that cannot be read.
 
     Raises:
-        AlmanacError: the raw folder, a declaration, a setting or a file is not as it must be.
+        AlmanacError: the raw folder, a declaration, a setting or a file is missing or wrong.
     """
-    # A cursor of its own keeps the time zone and the temporary tables from dbt's connection.
+    # A separate cursor keeps the time zone and the temporary tables out of dbt's connection.
     cursor = connection.cursor()
     try:
         cursor.execute("set TimeZone = 'UTC'")
         relations, notes = plan(cursor, project, workspace)
         existing = _existing(cursor)
         changed = _changed(cursor, relations, existing)
-        if changed or existing.keys() - {relation.identifier for relation in relations} - {MEMORY}:
-            notes += _renew(cursor, relations, changed, existing)
+        if changed or existing.keys() - {relation.identifier for relation in relations} - {
+            FILES_TABLE
+        }:
+            notes += _replace(cursor, relations, changed, existing)
         return notes
     finally:
         cursor.close()
 
 
-def _renew(
+def _replace(
     cursor: duckdb.DuckDBPyConnection,
-    relations: list[Relation],
-    changed: list[Relation],
+    relations: list[LandedRelation],
+    changed: list[LandedRelation],
     existing: dict[str, str],
 ) -> list[str]:
     notes, queries = [], {}
@@ -91,35 +93,37 @@ def _renew(
                 cursor.execute(
                     f"create {relation.kind} {SCHEMA}.{quoted(relation.identifier)} as {query}"
                 )
-        _remember(cursor, relations)
+        _write_files_table(cursor, relations)
     return notes
 
 
 def _changed(
-    cursor: duckdb.DuckDBPyConnection, relations: Iterable[Relation], existing: dict[str, str]
-) -> list[Relation]:
+    cursor: duckdb.DuckDBPyConnection, relations: Iterable[LandedRelation], existing: dict[str, str]
+) -> list[LandedRelation]:
     known: dict[tuple[str, str], set[tuple[Any, ...]]] = {}
-    if MEMORY in existing:
-        for row in cursor.execute(f"from {SCHEMA}.{MEMORY}").fetchall():
+    if FILES_TABLE in existing:
+        for row in cursor.execute(f"from {SCHEMA}.{FILES_TABLE}").fetchall():
             known.setdefault(row[:2], set()).add(row)
     return [
         relation
         for relation in relations
         if relation.identifier not in existing
-        or known.get((relation.source, relation.table)) != set(relation.memory)
+        or known.get((relation.source, relation.table)) != set(relation.file_rows)
     ]
 
 
-def _remember(cursor: duckdb.DuckDBPyConnection, relations: Iterable[Relation]) -> None:
+def _write_files_table(
+    cursor: duckdb.DuckDBPyConnection, relations: Iterable[LandedRelation]
+) -> None:
     cursor.execute(
-        f"create table {SCHEMA}.{MEMORY} (source varchar, table_name varchar, file varchar, "
+        f"create table {SCHEMA}.{FILES_TABLE} (source varchar, table_name varchar, file varchar, "
         "bytes bigint, modified_ns bigint, declaration_hash varchar)"
     )
-    rows = [row for relation in relations for row in relation.memory]
+    rows = [row for relation in relations for row in relation.file_rows]
     values = ", ".join(
         f"({', '.join(literal(v) if isinstance(v, str) else str(v) for v in row)})" for row in rows
     )
-    cursor.execute(f"insert into {SCHEMA}.{MEMORY} values {values}")
+    cursor.execute(f"insert into {SCHEMA}.{FILES_TABLE} values {values}")
 
 
 def _existing(cursor: duckdb.DuckDBPyConnection) -> dict[str, str]:

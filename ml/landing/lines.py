@@ -1,20 +1,20 @@
-"""Delimited text line by line: for files that are not one good row a line."""
+"""Delimited text read line by line, so that a broken line is reported and costs no other row."""
 
 import csv
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 WHITESPACE = "whitespace"
-# A quoted field may run over as many lines; a quote that closes later than that was never opened.
+# How many lines a quoted field may span; a quote still open after that many is taken as a stray.
 LONGEST_RECORD = 100
 
 
 @dataclass(frozen=True)
 class Record:
-    """One data row: its line number from 1, its values or why there are none, and its text."""
+    """One data row: its line number from 1, its values or an error and none, and its text."""
 
     row: int
     values: list[str] | None
@@ -23,25 +23,25 @@ class Record:
 
 
 class NumberedLines:
-    """Numbered lines that can be looked at before they are taken."""
+    """Numbered lines with look-ahead."""
 
     def __init__(self, lines: Iterator[tuple[int, str]]) -> None:
         self._rest = lines
         self._seen: deque[tuple[int, str]] = deque()
 
     def look(self, size: int) -> list[tuple[int, str]]:
-        """Return the next lines, at most `size` of them, and leave them."""
+        """Return the next lines, at most `size`, without taking them."""
         self._seen.extend(islice(self._rest, max(0, size - len(self._seen))))
         return list(islice(self._seen, size))
 
     def take(self, size: int) -> None:
-        """Pass over the next `size` lines, which were looked at before."""
+        """Remove the next `size` lines, which `look` must have returned before."""
         for _ in range(size):
             self._seen.popleft()
 
 
 def read_records(path: Path, delimiter: str, width: int, header_row: int) -> Iterator[Record]:
-    """Yield every row below the header, blank lines left out.
+    """Yield every row below the header; blank lines are skipped.
 
     Args:
         path: the file.
@@ -58,7 +58,7 @@ def read_records(path: Path, delimiter: str, width: int, header_row: int) -> Ite
 
 
 def take_record(lines: NumberedLines, delimiter: str, width: int) -> tuple[Record, str]:
-    """Take the record that begins on the next line, and return it with its lines as they are.
+    """Take the record that begins on the next line; return it with its text as read.
 
     Args:
         lines: at least one line, the first of a record.
@@ -73,20 +73,24 @@ def take_record(lines: NumberedLines, delimiter: str, width: int) -> tuple[Recor
     return record, line
 
 
-def physical_lines(path: Path, *, keep_bom: bool = False) -> Iterator[tuple[int, str]]:
-    """Yield (line number from 1, line with its end); bytes that are no UTF-8 as lone surrogates.
+def physical_lines(
+    path: Path, *, keep_bom: bool = False, errors: str = "surrogateescape"
+) -> Generator[tuple[int, str], None, None]:
+    """Yield (line number from 1, line with its line end) of a UTF-8 file.
 
     Args:
         path: the file.
         keep_bom: whether a byte order mark stays in the first line.
+        errors: how bytes that are not UTF-8 are decoded, as in `open`; by default to lone
+            surrogates, from which the bytes can be restored.
     """
     encoding = "utf-8" if keep_bom else "utf-8-sig"
-    with path.open(encoding=encoding, errors="surrogateescape", newline="") as stream:
+    with path.open(encoding=encoding, errors=errors, newline="") as stream:
         yield from enumerate(stream, start=1)
 
 
 def split_line(line: str, delimiter: str) -> list[str]:
-    """Return the fields of `line`, quotes taken off.
+    """Return the fields of `line` without their quotes.
 
     Raises:
         csv.Error: its quotes do not match.
@@ -99,7 +103,7 @@ def split_line(line: str, delimiter: str) -> list[str]:
 def _joined(
     first: Record, line: str, lines: NumberedLines, delimiter: str, width: int
 ) -> tuple[Record, str] | None:
-    """Read on to the line that closes the quote; None leaves the lines after the first unread."""
+    """Return the record up to the line that closes the quote; None where no line does."""
     for taken, (_, following) in enumerate(lines.look(LONGEST_RECORD), start=1):
         line += following
         if following.count('"') % 2:
@@ -122,7 +126,7 @@ def _parse(row: int, line: str, delimiter: str, width: int) -> Record:
     except csv.Error as error:
         return Record(row, None, f"quotes do not match ({error})", text)
     if len(values) == width + 1 and not values[-1]:
-        # A delimiter at a line's end, which DuckDB passes over too.
+        # A trailing delimiter, which DuckDB ignores too.
         values.pop()
     if len(values) != width:
         return Record(row, None, f"{len(values)} fields where the header has {width}", text)

@@ -1,4 +1,4 @@
-"""A company's own transactions: a mapping says how the columns of its files become the declared."""
+"""Mappings: how the columns of a company's own transaction files become the declared columns."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from ml.landing.declarations import Table, digest, read_yaml
+from ml.landing.declarations import DeclaredTable, digest, read_yaml
 from ml.landing.delimited import DELIMITERS, Header, load_file, new_table, read_header
 from ml.landing.raw_files import RawFile, find_files
 from ml.workspace.errors import AlmanacError, BadInput, NotBuilt
@@ -23,7 +23,7 @@ DUPLICATE = "is_duplicate"
 
 @dataclass(frozen=True)
 class ColumnMapping:
-    """How a file's columns become the declared ones, as SQL over the file's columns, all text."""
+    """A mapping: an SQL expression per declared column over the file's columns, which are text."""
 
     name: str
     origin: str
@@ -36,13 +36,13 @@ class ColumnMapping:
 
     @property
     def digest(self) -> str:
-        """A hash that changes with anything the mapping says."""
+        """A hash of the whole mapping."""
         return digest(asdict(self))
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """The mapping a table is read through and its files; no mapping where nothing is there."""
+class ChosenMapping:
+    """The mapping a table is read through and its files; None where there are no files."""
 
     mapping: ColumnMapping | None
     files: tuple[RawFile, ...]
@@ -50,24 +50,24 @@ class Chosen:
 
 
 def choose_mapping(
-    connection: duckdb.DuckDBPyConnection, table: Table, project: Path, workspace: Workspace
-) -> Chosen:
+    connection: duckdb.DuckDBPyConnection, table: DeclaredTable, project: Path, workspace: Workspace
+) -> ChosenMapping:
     """Return the mapping that workspace.yml names, else the first in `mappings/` that fits.
 
     Raises:
         AlmanacError: no such mapping, or files are there that no mapping fits.
     """
-    wanted = (workspace.settings.get(table.source) or {}).get("mapping")
+    setting = (workspace.settings.get(table.source) or {}).get("mapping")
     known = _mapping_files(project)
-    if wanted is None:
+    if setting is None:
         mappings = (_mapping(read_yaml(path), str(path), table) for path in known)
-        return _first_that_fits(connection, table, mappings, workspace)
-    mapping = _mapping(*_named(wanted, known, workspace), table)
+        return _first_fitting(connection, table, mappings, workspace)
+    mapping = _mapping(*_named(setting, known, workspace), table)
     files = find_files(workspace.raw, mapping.files)
     if files:
-        return Chosen(mapping, files)
+        return ChosenMapping(mapping, files)
     looked = ", ".join(mapping.files)
-    return Chosen(None, (), (f"{table.source}: mapping {mapping.name} finds no {looked}.",))
+    return ChosenMapping(None, (), (f"{table.source}: mapping {mapping.name} finds no {looked}.",))
 
 
 def mapping_named(name: str, source: str, project: Path, workspace: Workspace) -> ColumnMapping:
@@ -76,10 +76,10 @@ def mapping_named(name: str, source: str, project: Path, workspace: Workspace) -
     Raises:
         AlmanacError: it is gone.
     """
-    wanted = (workspace.settings.get(source) or {}).get("mapping")
-    if isinstance(wanted, dict):
-        return _column_mapping(*_named(wanted, [], workspace))
-    own = [workspace.home / str(wanted)] if wanted else []
+    setting = (workspace.settings.get(source) or {}).get("mapping")
+    if isinstance(setting, dict):
+        return _column_mapping(*_named(setting, [], workspace))
+    own = [workspace.home / str(setting)] if setting else []
     for path in [*own, *_mapping_files(project)]:
         node = read_yaml(path) if path.is_file() else {}
         if node and name in (str(node.get("name") or path.stem), path.stem):
@@ -93,11 +93,11 @@ def mapping_named(name: str, source: str, project: Path, workspace: Workspace) -
 
 def load_mapped(
     connection: duckdb.DuckDBPyConnection,
-    table: Table,
+    table: DeclaredTable,
     mapping: ColumnMapping,
     files: Iterable[RawFile],
 ) -> tuple[str, int]:
-    """Load `files` into a temporary table and return the query that maps it.
+    """Load `files` into a temporary table; return the query that maps it to the declared columns.
 
     Returns:
         The query, with the declared columns and the meta columns, and the number of broken lines.
@@ -117,12 +117,12 @@ def load_mapped(
     return _query(table, mapping, relation, columns), broken
 
 
-def _first_that_fits(
+def _first_fitting(
     connection: duckdb.DuckDBPyConnection,
-    table: Table,
+    table: DeclaredTable,
     mappings: Iterable[ColumnMapping],
     workspace: Workspace,
-) -> Chosen:
+) -> ChosenMapping:
     misfit: AlmanacError | None = None
     for mapping in mappings:
         files = find_files(workspace.raw, mapping.files)
@@ -134,36 +134,36 @@ def _first_that_fits(
         else:
             if files:
                 note = f"{table.source}: reading {_listed(files)} through mapping {mapping.name}."
-                return Chosen(mapping, files, (note,))
+                return ChosenMapping(mapping, files, (note,))
     if misfit is not None:
         raise BadInput(
             f"{misfit}",
             "Or describe the file's own columns in a mapping: see "
             f"dbt_project/mappings/ and `{table.source}: {{mapping: …}}` in workspace.yml.",
         )
-    return Chosen(None, ())
+    return ChosenMapping(None, ())
 
 
 def _mapping_files(project: Path) -> list[Path]:
     return sorted((project / "mappings").glob("*.yml"))
 
 
-def _named(wanted: object, known: list[Path], workspace: Workspace) -> tuple[dict[str, Any], str]:
+def _named(setting: object, known: list[Path], workspace: Workspace) -> tuple[dict[str, Any], str]:
     place = str(workspace.home / "workspace.yml")
-    if isinstance(wanted, dict):
-        return {"name": "workspace.yml", **wanted}, place
+    if isinstance(setting, dict):
+        return {"name": "workspace.yml", **setting}, place
     by_name = {path.stem: path for path in known}
-    path = by_name.get(str(wanted), workspace.home / str(wanted))
+    path = by_name.get(str(setting), workspace.home / str(setting))
     if not path.is_file():
         raise BadInput(
-            f"{place}: no mapping `{wanted}`{did_you_mean(str(wanted), by_name)}. Known: "
+            f"{place}: no mapping `{setting}`{did_you_mean(str(setting), by_name)}. Known: "
             f"{', '.join(by_name)}, or a file's path, or the mapping itself.",
             "Correct it, then: dbt build",
         )
     return read_yaml(path), str(path)
 
 
-def _mapping(node: Mapping[str, Any], origin: str, table: Table) -> ColumnMapping:
+def _mapping(node: Mapping[str, Any], origin: str, table: DeclaredTable) -> ColumnMapping:
     _check_mapping(node, origin, table)
     return _column_mapping(node, origin)
 
@@ -182,7 +182,7 @@ def _column_mapping(node: Mapping[str, Any], origin: str) -> ColumnMapping:
     )
 
 
-def _check_mapping(node: Mapping[str, Any], origin: str, table: Table) -> None:
+def _check_mapping(node: Mapping[str, Any], origin: str, table: DeclaredTable) -> None:
     declared = [column.name for column in table.columns if not column.generated]
     needed = [c.name for c in table.columns if not c.generated and not c.optional]
     columns = node.get("columns")
@@ -223,7 +223,7 @@ def _headers(
 def _complaint(
     connection: duckdb.DuckDBPyConnection, mapping: ColumnMapping, names: tuple[str, ...]
 ) -> str | None:
-    """What keeps the mapping from reading columns of these names; None where nothing does."""
+    """Return why the mapping does not fit columns of these names; None where it fits."""
     columns = [*names, *_absent(mapping, names)]
     nulls = ", ".join(f"cast(null as varchar) as {quoted(name)}" for name in columns)
     for name, expression in mapping.columns.items():
@@ -256,7 +256,7 @@ def _check_spellings(columns: list[str], mapping: ColumnMapping) -> None:
         )
 
 
-def _query(table: Table, mapping: ColumnMapping, relation: str, columns: list[str]) -> str:
+def _query(table: DeclaredTable, mapping: ColumnMapping, relation: str, columns: list[str]) -> str:
     values = ", ".join(
         f"{_value(mapping, column.name)} as {quoted(column.name)}"
         for column in table.columns
@@ -287,7 +287,7 @@ def _value(mapping: ColumnMapping, name: str) -> str:
 
 
 def _text(expression: str) -> str:
-    # A value that the expression fails on becomes null, which staging sets aside with its reason.
+    # Where the expression fails the value is null, which staging rejects with a reason.
     return f"case when _error is null then cast(try({expression}) as varchar) end"
 
 

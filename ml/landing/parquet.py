@@ -1,4 +1,4 @@
-"""Parquet files as views: every declared column in its declared type, whatever the files' own."""
+"""Parquet files as views, with every declared column cast to its declared type."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from ml.landing.declarations import Column, Table
+from ml.landing.declarations import DeclaredColumn, DeclaredTable
 from ml.landing.delimited import no_glob
 from ml.landing.raw_files import RawFile
 from ml.workspace.errors import BadInput
@@ -14,14 +14,14 @@ from ml.workspace.sql import literal, quoted
 from ml.workspace.suggest import did_you_mean
 
 INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
-# Casts that lose nothing, so that nobody need look for values they failed on.
+# Lossless casts: values need not be checked for failures.
 SAFE = {
     *((small, large) for place, small in enumerate(INTEGERS[:4]) for large in INTEGERS[place:4]),
     *((integer, "DOUBLE") for integer in INTEGERS),
     ("FLOAT", "DOUBLE"),
     ("DATE", "TIMESTAMP"),
 }
-# What a file may hold for a declared kind of type.
+# Which kinds of file column can be read as a declared kind.
 READABLE = {
     "text": {"text", "number", "time", "null"},
     "number": {"number", "null"},
@@ -41,7 +41,7 @@ class Group:
 
 def parquet_query(
     connection: duckdb.DuckDBPyConnection,
-    table: Table,
+    table: DeclaredTable,
     files: Iterable[RawFile],
     raw: Path,
     arrays: bool,
@@ -53,11 +53,11 @@ def parquet_query(
         table: the declaration.
         files: at least one Parquet file.
         raw: the raw folder, to which `_file` is relative.
-        arrays: whether list columns hold one element an event, and are unnested together.
+        arrays: whether list columns hold one element per event, to be unnested together.
 
     Raises:
-        AlmanacError: a file is no whole Parquet file, lacks a required column, or has a column
-            of a type from which the declared one cannot be read.
+        AlmanacError: a file is not a complete Parquet file, lacks a required column, or has a
+            column that cannot be cast to the declared type.
     """
     declared = declared_types(connection, table)
     groups: dict[tuple[tuple[str, str], ...], list[RawFile]] = {}
@@ -72,7 +72,7 @@ def parquet_query(
     return "\nunion all\n".join(queries)
 
 
-def empty_query(connection: duckdb.DuckDBPyConnection, table: Table) -> str:
+def empty_query(connection: duckdb.DuckDBPyConnection, table: DeclaredTable) -> str:
     """Return a query of no rows with the declared columns and the meta columns."""
     types = declared_types(connection, table)
     columns = ", ".join(f"cast(null as {kind}) as {quoted(name)}" for name, kind in types.items())
@@ -82,11 +82,11 @@ def empty_query(connection: duckdb.DuckDBPyConnection, table: Table) -> str:
     )
 
 
-def declared_types(connection: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
+def declared_types(connection: duckdb.DuckDBPyConnection, table: DeclaredTable) -> dict[str, str]:
     """Return the declared type of each column as DuckDB names it.
 
     Raises:
-        AlmanacError: a declared type is none.
+        AlmanacError: a declared type is not a DuckDB type.
     """
     nulls = ", ".join(f"cast(null as {c.data_type}) as {quoted(c.name)}" for c in table.columns)
     try:
@@ -119,7 +119,11 @@ def _scan(files: Iterable[RawFile]) -> str:
 
 
 def _check(
-    table: Table, declared: Mapping[str, str], types: Mapping[str, str], file: RawFile, arrays: bool
+    table: DeclaredTable,
+    declared: Mapping[str, str],
+    types: Mapping[str, str],
+    file: RawFile,
+    arrays: bool,
 ) -> None:
     for column in table.columns:
         name = _name_in_file(column, types)
@@ -142,7 +146,7 @@ def _check(
 
 
 def _group_query(
-    table: Table, declared: Mapping[str, str], group: Group, raw: Path, arrays: bool
+    table: DeclaredTable, declared: Mapping[str, str], group: Group, raw: Path, arrays: bool
 ) -> str:
     names = {column: _name_in_file(column, group.types) for column in table.columns}
     sources = {column: name for column, name in names.items() if name and not column.from_path}
@@ -172,8 +176,8 @@ def _group_query(
     )
 
 
-def _value(column: Column, kind: str | None, wanted: str) -> str:
-    """SQL of a column in its declared type; null where the value cannot be read."""
+def _value(column: DeclaredColumn, kind: str | None, wanted: str) -> str:
+    """Return the SQL of a column in its declared type, null where the cast fails."""
     name = quoted(column.name)
     if column.from_path:
         pattern = literal(f"(?:^|/){column.from_path}=([^/]*)/")
@@ -191,12 +195,12 @@ def _cast(name: str, kind: str, wanted: str) -> str:
     if wanted == "DATE" and kind == "VARCHAR":
         return f"cast(try_cast({name} as timestamp) as date)"
     if wanted == "VARCHAR" and kind in ("DOUBLE", "FLOAT"):
-        # Whole numbers with gaps come as floats; as ids they are written without a fraction.
+        # Integer columns with nulls are often stored as floats; ids are written without a fraction.
         return rf"regexp_replace(cast({name} as varchar), '\.0$', '')"
     return f"try_cast({name} as {wanted})"
 
 
-def _error(column: Column, value: str, wanted: str) -> str:
+def _error(column: DeclaredColumn, value: str, wanted: str) -> str:
     name = quoted(column.name)
     reason = literal(f"{column.name} is no {wanted.lower()}: ")
     return (
@@ -205,7 +209,7 @@ def _error(column: Column, value: str, wanted: str) -> str:
     )
 
 
-def _name_in_file(column: Column, types: Iterable[str]) -> str | None:
+def _name_in_file(column: DeclaredColumn, types: Iterable[str]) -> str | None:
     known = set(types)
     return next((name for name in (column.name, *column.aliases) if name in known), None)
 

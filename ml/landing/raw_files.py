@@ -1,10 +1,10 @@
-"""Which declared sources lie in the raw folder, in which form, and in which files."""
+"""Finding the files of each declared source in the raw folder, and the form they have."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ml.landing.declarations import Source, Table
+from ml.landing.declarations import DeclaredSource, DeclaredTable
 from ml.workspace.errors import BadInput
 from ml.workspace.settings import Workspace
 
@@ -20,20 +20,20 @@ class RawFile:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What the raw folder holds of one source; `form` is '' where the source has no forms."""
+class SourceFiles:
+    """The files of one source in the raw folder; `form` is '' where the source has no forms."""
 
-    source: Source
+    source: DeclaredSource
     is_present: bool
     form: str
     files: Mapping[str, tuple[RawFile, ...]]
     notes: tuple[str, ...] = ()
 
-    def layout(self, table: Table) -> str:
+    def layout(self, table: DeclaredTable) -> str:
         """Return how the table's files are laid out: `rows` or `arrays`."""
         return self.source.forms.get(self.form, "rows") if self.form in table.files else "rows"
 
-    def of(self, table: Table) -> tuple[RawFile, ...]:
+    def of(self, table: DeclaredTable) -> tuple[RawFile, ...]:
         """Return the table's files; none where the source is absent."""
         return self.files.get(table.name, ()) if self.is_present else ()
 
@@ -57,18 +57,18 @@ def find_files(raw: Path, globs: Iterable[str]) -> tuple[RawFile, ...]:
 
 
 def find_source(
-    source: Source, workspace: Workspace, mapped: Mapping[str, tuple[RawFile, ...]]
-) -> Found:
-    """Return what the workspace's raw folder holds of `source`.
+    source: DeclaredSource, workspace: Workspace, mapped: Mapping[str, tuple[RawFile, ...]]
+) -> SourceFiles:
+    """Return the files of `source` in the workspace's raw folder.
 
     Args:
         source: the declaration.
-        workspace: its raw folder, and the form it may choose.
-        mapped: the files of tables that come through a mapping, by the table's identifier.
+        workspace: gives the raw folder, and the form where workspace.yml chooses one.
+        mapped: the files of tables that are read through a mapping, by table identifier.
 
     Raises:
-        AlmanacError: the source is there without one of its required tables, or the workspace asks
-            for a form that it does not have.
+        AlmanacError: a required table of a present source is missing, or workspace.yml chooses a
+            form that the source does not have.
     """
     form, notes = _choose_form(source, workspace)
     files = {
@@ -84,10 +84,10 @@ def find_source(
         there = ", ".join(name for name, found in files.items() if found)
         needed = ", ".join(table.name for table in required)
         notes += (f"{source.name}: {there} without {needed} cannot be used and is left out.",)
-    return Found(source, is_present, form, files, notes)
+    return SourceFiles(source, is_present, form, files, notes)
 
 
-def _choose_form(source: Source, workspace: Workspace) -> tuple[str, tuple[str, ...]]:
+def _choose_form(source: DeclaredSource, workspace: Workspace) -> tuple[str, tuple[str, ...]]:
     wanted = (workspace.settings.get(source.name) or {}).get("form")
     if wanted is not None:
         if wanted not in source.forms:
@@ -104,18 +104,18 @@ def _choose_form(source: Source, workspace: Workspace) -> tuple[str, tuple[str, 
     return there[0], (f"{note} To choose, set `{source.name}: {{form: …}}` in workspace.yml.",)
 
 
-def _has_required(source: Source, form: str, raw: Path) -> bool:
+def _has_required(source: DeclaredSource, form: str, raw: Path) -> bool:
     return any(
         find_files(raw, table.files.get(form, ())) for table in source.tables if not table.optional
     )
 
 
-def _table_files(table: Table, form: str, raw: Path) -> tuple[RawFile, ...]:
+def _table_files(table: DeclaredTable, form: str, raw: Path) -> tuple[RawFile, ...]:
     return find_files(raw, table.files.get(form, table.files.get("", ())))
 
 
 def _check_there(
-    table: Table, form: str, files: Mapping[str, tuple[RawFile, ...]], raw: Path
+    table: DeclaredTable, form: str, files: Mapping[str, tuple[RawFile, ...]], raw: Path
 ) -> None:
     if files[table.name]:
         return

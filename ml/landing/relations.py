@@ -1,4 +1,4 @@
-"""What schema `landed` must hold: the declared tables, and what describes the workspace."""
+"""The relations that schema `landed` must hold: declared tables, and tables on the workspace."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from typing import Any
 
 import duckdb
 
-from ml.landing.declarations import Source, Table, digest, read_sources
+from ml.landing.declarations import DeclaredSource, DeclaredTable, digest, read_sources
 from ml.landing.delimited import load_table, new_table
-from ml.landing.mappings import Chosen, ColumnMapping, choose_mapping, load_mapped
+from ml.landing.mappings import ChosenMapping, ColumnMapping, choose_mapping, load_mapped
 from ml.landing.parquet import empty_query, parquet_query
-from ml.landing.raw_files import Found, RawFile, find_files, find_source
+from ml.landing.raw_files import RawFile, SourceFiles, find_files, find_source
 from ml.landing.workspace_tables import (
     IDENTITIES,
     identities_query,
@@ -23,7 +23,7 @@ from ml.workspace.errors import BadInput
 from ml.workspace.settings import Workspace
 from ml.workspace.sql import literal, quoted
 
-MEMORY = "files"
+FILES_TABLE = "files"
 WORKSPACE = "workspace"
 NEXT = (
     "Put raw files there, or name their folder in ALMANAC_RAW; "
@@ -41,8 +41,8 @@ CODE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Relation:
-    """A relation to land; `prepare` returns its query and lines to tell, leaving `landed` alone."""
+class LandedRelation:
+    """A relation to land; `prepare` returns its query and notes, and writes nothing to `landed`."""
 
     source: str
     table: str
@@ -53,16 +53,16 @@ class Relation:
     prepare: Callable[[duckdb.DuckDBPyConnection], Prepared]
 
     @property
-    def memory(self) -> list[tuple[str, str, str, int, int, str]]:
-        """Rows of `landed.files`: source, table, file, bytes, time of change (ns), hash."""
+    def file_rows(self) -> list[tuple[str, str, str, int, int, str]]:
+        """Its rows of `landed.files`: source, table, file, bytes, modification time (ns), hash."""
         stamps = [(file.name, file.bytes, file.modified_ns) for file in self.files] or [("", 0, 0)]
         return [(self.source, self.table, *stamp, self.digest) for stamp in stamps]
 
 
 def plan(
     connection: duckdb.DuckDBPyConnection, project: Path, workspace: Workspace
-) -> tuple[list[Relation], list[str]]:
-    """Return every relation of schema `landed` and lines to tell; reads names and headers only.
+) -> tuple[list[LandedRelation], list[str]]:
+    """Return every relation of schema `landed` and notes to print; reads names and headers only.
 
     Raises:
         AlmanacError: no raw folder, no source in it, or a declaration or setting is wrong.
@@ -77,48 +77,54 @@ def plan(
         for table in source.tables
         if table.format == "mapping"
     }
-    mapped = {identifier: choice.files for identifier, choice in chosen.items()}
+    mapped = {identifier: mapping_choice.files for identifier, mapping_choice in chosen.items()}
     found = [find_source(source, workspace, mapped) for source in sources]
     _check_any(found, workspace)
     code = _code_digest()
     relations = [
-        _relation(here, table, chosen.get(table.identifier), workspace.raw, code)
-        for here in found
-        for table in here.source.tables
+        _relation(found_source, table, chosen.get(table.identifier), workspace.raw, code)
+        for found_source in found
+        for table in found_source.source.tables
     ]
     settings_rows = [(name, value) for name, value in settings.items()]
     relations += [
         _listing("settings", {"name": "varchar", "value": "varchar"}, settings_rows),
-        _listing("sources", SOURCES, [_source_row(here, chosen) for here in found]),
+        _listing("sources", SOURCES, [_source_row(found_source, chosen) for found_source in found]),
         _identities(sources, workspace, code),
     ]
     return relations, _notes(found, chosen, workspace)
 
 
-def _relation(here: Found, table: Table, choice: Chosen | None, raw: Path, code: str) -> Relation:
-    files = here.of(table)
-    mapping = choice.mapping if choice else None
+def _relation(
+    found_source: SourceFiles,
+    table: DeclaredTable,
+    mapping_choice: ChosenMapping | None,
+    raw: Path,
+    code: str,
+) -> LandedRelation:
+    files = found_source.of(table)
+    mapping = mapping_choice.mapping if mapping_choice else None
     prepare: Callable[[duckdb.DuckDBPyConnection], Prepared]
     if not files:
         prepare = partial(_prepare_empty, table)
     elif table.format == "parquet":
-        arrays = here.layout(table) == "arrays"
+        arrays = found_source.layout(table) == "arrays"
         prepare = partial(_prepare_parquet, table, files, raw, arrays)
     elif mapping is not None:
         prepare = partial(_prepare_mapped, table, mapping, files)
     else:
         prepare = partial(_prepare_csv, table, files)
-    return Relation(
+    return LandedRelation(
         source=table.source,
         table=table.name,
         identifier=table.identifier,
         kind="view" if table.format == "parquet" else "table",
         files=files,
-        # A view holds absolute paths, so it is made anew when the raw folder is another.
+        # A view holds absolute paths, so it is created again when the raw folder moves.
         digest=digest(
             code,
             table.digest,
-            here.layout(table),
+            found_source.layout(table),
             mapping.digest if mapping else None,
             str(raw) if table.format == "parquet" else None,
         ),
@@ -126,12 +132,12 @@ def _relation(here: Found, table: Table, choice: Chosen | None, raw: Path, code:
     )
 
 
-def _prepare_empty(table: Table, connection: duckdb.DuckDBPyConnection) -> Prepared:
+def _prepare_empty(table: DeclaredTable, connection: duckdb.DuckDBPyConnection) -> Prepared:
     return empty_query(connection, table), []
 
 
 def _prepare_parquet(
-    table: Table,
+    table: DeclaredTable,
     files: tuple[RawFile, ...],
     raw: Path,
     arrays: bool,
@@ -141,7 +147,7 @@ def _prepare_parquet(
 
 
 def _prepare_csv(
-    table: Table, files: tuple[RawFile, ...], connection: duckdb.DuckDBPyConnection
+    table: DeclaredTable, files: tuple[RawFile, ...], connection: duckdb.DuckDBPyConnection
 ) -> Prepared:
     new_table(connection, table.identifier, [column.name for column in table.columns])
     broken = sum(load_table(connection, table, file) for file in files)
@@ -149,7 +155,7 @@ def _prepare_csv(
 
 
 def _prepare_mapped(
-    table: Table,
+    table: DeclaredTable,
     mapping: ColumnMapping,
     files: tuple[RawFile, ...],
     connection: duckdb.DuckDBPyConnection,
@@ -158,18 +164,18 @@ def _prepare_mapped(
     return query, _note_broken(table, broken)
 
 
-def _note_broken(table: Table, broken: int) -> list[str]:
+def _note_broken(table: DeclaredTable, broken: int) -> list[str]:
     if not broken:
         return []
     lines = "1 line" if broken == 1 else f"{broken} lines"
     return [f"{table.source}: {lines} of {table.name} cannot be read; staging.rejects says why."]
 
 
-def _listing(table: str, columns: Mapping[str, str], rows: list[tuple[Any, ...]]) -> Relation:
+def _listing(table: str, columns: Mapping[str, str], rows: list[tuple[Any, ...]]) -> LandedRelation:
     values = ", ".join(f"({', '.join(_sql(value) for value in row)})" for row in rows)
     types = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in columns.items())
     query = f"select {types} from (values {values}) as rows ({', '.join(columns)})"
-    return Relation(
+    return LandedRelation(
         source=WORKSPACE,
         table=table,
         identifier=f"{WORKSPACE}__{table}",
@@ -180,10 +186,12 @@ def _listing(table: str, columns: Mapping[str, str], rows: list[tuple[Any, ...]]
     )
 
 
-def _identities(sources: Iterable[Source], workspace: Workspace, code: str) -> Relation:
+def _identities(
+    sources: Iterable[DeclaredSource], workspace: Workspace, code: str
+) -> LandedRelation:
     names = [source.name for source in sources]
     files = find_files(workspace.raw, [IDENTITIES])
-    return Relation(
+    return LandedRelation(
         source=WORKSPACE,
         table="identities",
         identifier=f"{WORKSPACE}__identities",
@@ -194,31 +202,45 @@ def _identities(sources: Iterable[Source], workspace: Workspace, code: str) -> R
     )
 
 
-def _source_row(here: Found, chosen: Mapping[str, Chosen]) -> tuple[Any, ...]:
-    files = [file for table in here.source.tables for file in here.of(table)]
-    choices = [chosen[t.identifier].mapping for t in here.source.tables if t.identifier in chosen]
-    form = here.form or next((choice.name for choice in choices if choice), None)
+def _source_row(found_source: SourceFiles, chosen: Mapping[str, ChosenMapping]) -> tuple[Any, ...]:
+    files = [file for table in found_source.source.tables for file in found_source.of(table)]
+    choices = [
+        chosen[t.identifier].mapping for t in found_source.source.tables if t.identifier in chosen
+    ]
+    form = found_source.form or next(
+        (mapping_choice.name for mapping_choice in choices if mapping_choice), None
+    )
     size = sum(file.bytes for file in files)
-    return (here.source.name, here.is_present, form if files else None, len(files), size)
+    return (
+        found_source.source.name,
+        found_source.is_present,
+        form if files else None,
+        len(files),
+        size,
+    )
 
 
-def _notes(found: Iterable[Found], chosen: Mapping[str, Chosen], workspace: Workspace) -> list[str]:
-    notes = [note for choice in chosen.values() for note in choice.notes]
-    for here in found:
-        notes += here.notes
-        if here.is_present:
-            notes += notes_on_defaults(here.source, workspace)
+def _notes(
+    found: Iterable[SourceFiles], chosen: Mapping[str, ChosenMapping], workspace: Workspace
+) -> list[str]:
+    notes = [note for mapping_choice in chosen.values() for note in mapping_choice.notes]
+    for found_source in found:
+        notes += found_source.notes
+        if found_source.is_present:
+            notes += notes_on_defaults(found_source.source, workspace)
     return notes
 
 
-def _check_any(found: Iterable[Found], workspace: Workspace) -> None:
-    if any(here.is_present for here in found):
+def _check_any(found: Iterable[SourceFiles], workspace: Workspace) -> None:
+    if any(found_source.is_present for found_source in found):
         return
-    wanted = "; ".join(f"{here.source.name}: {_wanted(here.source)}" for here in found)
+    wanted = "; ".join(
+        f"{found_source.source.name}: {_wanted(found_source.source)}" for found_source in found
+    )
     raise BadInput(f"{workspace.raw} holds no known source. Looked for {wanted}.", NEXT)
 
 
-def _wanted(source: Source) -> str:
+def _wanted(source: DeclaredSource) -> str:
     required = [table for table in source.tables if not table.optional]
     globs = [
         " or ".join(glob for form in table.files.values() for glob in form) for table in required
@@ -227,7 +249,7 @@ def _wanted(source: Source) -> str:
 
 
 def _code_digest() -> str:
-    """A hash of landing itself: what another version of it landed is read again."""
+    """Return a hash of this package's code: another version of it lands every file again."""
     return digest([path.read_text() for path in sorted(CODE.glob("*.py"))])
 
 

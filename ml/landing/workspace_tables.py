@@ -1,4 +1,4 @@
-"""What describes the workspace: the settings in force, and whose ids are one customer's."""
+"""Tables on the workspace: its effective settings, and which ids belong to the same customer."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from ml.landing.declarations import Column, Source, Table
+from ml.landing.declarations import DeclaredColumn, DeclaredSource, DeclaredTable
 from ml.landing.delimited import load_table, new_table
 from ml.landing.raw_files import RawFile
 from ml.workspace.errors import AlmanacError, BadInput
@@ -15,16 +15,16 @@ from ml.workspace.sql import quoted
 from ml.workspace.suggest import did_you_mean
 
 IDENTITIES = "identities.csv"
-# The one setting that is no source's: where the raw files lie.
+# The only setting that belongs to no source: the raw folder.
 RAW = "raw"
 IDENTITY_COLUMNS = ("source", "source_id", "customer_id")
 
 
-def settings_in_force(sources: Iterable[Source], workspace: Workspace) -> dict[str, str]:
+def settings_in_force(sources: Iterable[DeclaredSource], workspace: Workspace) -> dict[str, str]:
     """Return `<source>.<setting>` -> value as text, for every setting that a source declares.
 
     Raises:
-        AlmanacError: workspace.yml sets what no source declares, or a value of the wrong kind.
+        AlmanacError: workspace.yml has an undeclared setting, or a value of the wrong type.
     """
     sources = list(sources)
     _check_names(sources, workspace)
@@ -36,8 +36,8 @@ def settings_in_force(sources: Iterable[Source], workspace: Workspace) -> dict[s
     return values
 
 
-def notes_on_defaults(source: Source, workspace: Workspace) -> list[str]:
-    """Return a line for each date of a present source that nobody set: a guess to be told of."""
+def notes_on_defaults(source: DeclaredSource, workspace: Workspace) -> list[str]:
+    """Return a note for each date setting of a source that is left at its default."""
     given = _given(source, workspace)
     return [
         f"{source.name}: {name} is {default} by default; to change it, set "
@@ -50,19 +50,19 @@ def notes_on_defaults(source: Source, workspace: Workspace) -> list[str]:
 def identities_query(
     connection: duckdb.DuckDBPyConnection, files: Iterable[RawFile], sources: list[str]
 ) -> str:
-    """Load `identities.csv`, where there is one, and return the query of its three columns.
+    """Load `identities.csv`, if there is one, and return the query of its three columns.
 
     Raises:
         AlmanacError: a line is broken, incomplete or repeated, or names an unknown source.
     """
-    table = Table(
+    table = DeclaredTable(
         source="workspace",
         name="identities",
         identifier="workspace__identities",
         format="csv",
         files={"": (IDENTITIES,)},
         optional=True,
-        columns=tuple(Column(name, "varchar") for name in IDENTITY_COLUMNS),
+        columns=tuple(DeclaredColumn(name, "varchar") for name in IDENTITY_COLUMNS),
         digest="",
     )
     new_table(connection, table.identifier, IDENTITY_COLUMNS)
@@ -100,8 +100,8 @@ def _check_identities(
         )
 
 
-def _given(source: Source, workspace: Workspace) -> Mapping[str, Any]:
-    """What workspace.yml says under the source's name, checked against what may be said there."""
+def _given(source: DeclaredSource, workspace: Workspace) -> Mapping[str, Any]:
+    """Return the source's section of workspace.yml, after checking its keys."""
     given = workspace.settings.get(source.name)
     if given is None:
         return {}
@@ -115,13 +115,13 @@ def _given(source: Source, workspace: Workspace) -> Mapping[str, Any]:
     return given
 
 
-def _choices(source: Source) -> list[str]:
-    """What a workspace may choose about the way a source is read, beside its settings."""
+def _choices(source: DeclaredSource) -> list[str]:
+    """Return the keys, besides settings, with which workspace.yml chooses how a source is read."""
     mapped = any(table.format == "mapping" for table in source.tables)
     return (["form"] if source.forms else []) + (["mapping"] if mapped else [])
 
 
-def _check_names(sources: list[Source], workspace: Workspace) -> None:
+def _check_names(sources: list[DeclaredSource], workspace: Workspace) -> None:
     names = [source.name for source in sources]
     for name, value in workspace.settings.items():
         if name not in (RAW, *names):
@@ -130,7 +130,9 @@ def _check_names(sources: list[Source], workspace: Workspace) -> None:
             raise _mistake(workspace, f"no {kind} `{name}`{hint}", [RAW, *names])
 
 
-def _value(source: Source, name: str, given: Mapping[str, Any], workspace: Workspace) -> str:
+def _value(
+    source: DeclaredSource, name: str, given: Mapping[str, Any], workspace: Workspace
+) -> str:
     default = source.settings[name]
     value = default if given.get(name) is None else given[name]
     text = str(value).lower() if isinstance(value, bool) else str(value)

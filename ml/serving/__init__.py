@@ -1,1 +1,1 @@
-"""Using models: scores, online features, answers for records, exports, the copy for BI tools."""
+"""Using models: batch scores, online inputs, predictions of records, SQL, the copy for BI."""

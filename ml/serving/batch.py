@@ -1,4 +1,4 @@
-"""Scoring: the champion's probabilities for every customer at one instant, appended once."""
+"""Batch scoring: the champion's probability for every customer at one instant, stored once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from tqdm import tqdm
 from ml.data.training_set import Vector
 from ml.registry import artifact
 from ml.registry.artifact import Artifact
-from ml.serving.batch_inputs import Source, published
+from ml.serving.batch_inputs import FeatureReader, materialized_moment
 from ml.serving.reasons import meanings, reasons
 from ml.workspace.errors import AlmanacError, BadInput, NotBuilt
 from ml.workspace.settings import Workspace
@@ -22,13 +22,16 @@ from ml.workspace.targets import SPINE, Target, known_moments
 from ml.workspace.warehouse import open_warehouse
 
 KEY = "customer_id, target, model_id, as_of"
-# How many customers get reasons unless asked otherwise.
+# How many customers get reasons by default.
 EXPLAINED = 10_000
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What scoring one target wrote: new rows, and rows whose key was there already."""
+    """The result of scoring one target: how many rows are new, and how many existed already.
+
+    `scored_from` is the store that was read, `earlier_from` the stores existing rows came from.
+    """
 
     target: str
     model_id: str
@@ -47,26 +50,26 @@ def score(
     online: bool,
     explained: int = EXPLAINED,
 ) -> Scored:
-    """Score every customer whose features are known at `as_of` and append what is not there yet.
+    """Score every customer whose features are known at `as_of`; append the rows that are new.
 
-    Customers go through memory in batches.
+    Customers are read and scored in batches, so memory does not grow with their number.
 
     Args:
         ws: the workspace.
         target: what to predict; its champion scores.
-        as_of: the instant (naive UTC) at which features must be known; by default the newest one
-            at which a complete month of the model's features is, online the published one.
+        as_of: the instant (naive UTC) at which features must be known; by default the newest
+            complete month of the model's features, or the materialized one if `online`.
         online: read the online store instead of the warehouse.
-        explained: how many customers, those of highest score first, get reasons with it.
+        explained: how many customers, those of the highest scores, get reasons as well.
 
     Raises:
         AlmanacError: no champion, no features at that instant, or features unlike the model's.
     """
     champion = artifact.champion(ws, target.name)
-    moment = published(ws, champion) if online and as_of is None else as_of
-    at, customers = whom(ws, champion, moment)
-    source = Source(ws, champion, at, online)
-    batch = _scores(source, customers, explained)
+    moment = materialized_moment(ws, champion) if online and as_of is None else as_of
+    at, customers = scoring_population(ws, champion, moment)
+    reader = FeatureReader(ws, champion, at, online)
+    batch = _scores(reader, customers, explained)
     with open_warehouse(ws.warehouse, read_only=False) as connection:
         new, earlier = append(connection, batch)
     return Scored(
@@ -75,13 +78,17 @@ def score(
         as_of=at,
         new=new,
         already=batch.num_rows - new,
-        scored_from=source.name,
+        scored_from=reader.name,
         earlier_from=earlier,
     )
 
 
-def whom(ws: Workspace, champion: Artifact, as_of: datetime | None) -> tuple[datetime, pa.Array]:
-    """Return the instant to score at, and the customers of the spine's newest month by then.
+def scoring_population(
+    ws: Workspace, champion: Artifact, as_of: datetime | None
+) -> tuple[datetime, pa.Array]:
+    """Return the instant to score at, and the ids of the customers to score.
+
+    These are the customers of the spine's newest month by that instant.
 
     Raises:
         AlmanacError: the model's features hold no complete month, or none as early as `as_of`.
@@ -113,18 +120,18 @@ def whom(ws: Workspace, champion: Artifact, as_of: datetime | None) -> tuple[dat
 
 
 def append(connection: duckdb.DuckDBPyConnection, batch: pa.Table) -> tuple[int, tuple[str, ...]]:
-    """Insert the rows whose key is new into the table that dbt made, all or none.
+    """Insert the rows whose key is new into `scores.scores`, all or none.
 
     Returns:
-        How many were new, and from which store the others had been scored.
+        How many were new, and which stores the existing rows had been scored from.
 
     Raises:
-        AlmanacError: the warehouse has no such table.
+        AlmanacError: the warehouse has no such table, or one of an earlier version.
     """
     connection.register("batch", batch)
     connection.begin()
     try:
-        whence = connection.execute(
+        earlier_stores = connection.execute(
             "select distinct scored_from from scores.scores "
             f"semi join batch using ({KEY}) order by 1"
         ).fetchall()
@@ -143,14 +150,14 @@ def append(connection: duckdb.DuckDBPyConnection, batch: pa.Table) -> tuple[int,
         raise
     finally:
         connection.unregister("batch")
-    return int(inserted[0]) if inserted else 0, tuple(str(row[0]) for row in whence)
+    return int(inserted[0]) if inserted else 0, tuple(str(row[0]) for row in earlier_stores)
 
 
 def parse_as_of(text: str) -> datetime:
     """Return the first instant of the day that `text` (YYYY-MM-DD) names.
 
     Raises:
-        AlmanacError: it is no such date.
+        AlmanacError: it is not such a date.
     """
     try:
         return datetime.strptime(text, "%Y-%m-%d")
@@ -161,67 +168,67 @@ def parse_as_of(text: str) -> datetime:
         ) from error
 
 
-def _scores(source: Source, customers: pa.Array, explained: int) -> pa.Table:
-    """Return the rows to append: those of the customers who have any feature at that instant."""
-    # Contributions cost far more than predictions: where not all get reasons, the best do.
+def _scores(reader: FeatureReader, customers: pa.Array, explained: int) -> pa.Table:
+    """Return rows for `scores.scores`, one per customer who has any feature at that instant."""
+    # Contributions cost far more than predictions: where not all get reasons, top scores do.
     everyone = len(customers) <= explained
-    who, scores, why = _judged(source, customers, with_reasons=everyone)
+    known_customers, scores, reason_texts = _predict(reader, customers, with_reasons=everyone)
     if not len(scores):
-        raise _unknown(source, len(customers))
+        raise _no_features(reader, len(customers))
     if not everyone:
         best = np.sort(np.argsort(-scores, kind="stable")[:explained])
-        _, _, said = _judged(source, who.take(pa.array(best)), with_reasons=True)
-        why = _placed(said, best, len(scores))
+        _, _, texts = _predict(reader, known_customers.take(pa.array(best)), with_reasons=True)
+        reason_texts = _spread(texts, best, len(scores))
     count = len(scores)
     return pa.table(
         {
-            "customer_id": who.cast(pa.string()),
-            "target": _same(source.target, count),
-            "model_id": _same(source.model.model_id, count),
-            "as_of": pa.array([source.as_of] * count, pa.timestamp("us")),
+            "customer_id": known_customers.cast(pa.string()),
+            "target": _constant(reader.target, count),
+            "model_id": _constant(reader.model.model_id, count),
+            "as_of": pa.array([reader.as_of] * count, pa.timestamp("us")),
             "score": scores,
-            # The share of the customers scored together whose score is no higher.
+            # The share of the customers scored at this instant whose score is no higher.
             "percentile": rankdata(scores, method="max") / count,
-            "scored_from": _same(source.name, count),
-            "reasons": pa.array(why, pa.list_(pa.string())),
+            "scored_from": _constant(reader.name, count),
+            "reasons": pa.array(reason_texts, pa.list_(pa.string())),
         }
     )
 
 
-def _judged(
-    source: Source, customers: pa.Array, *, with_reasons: bool
+def _predict(
+    reader: FeatureReader, customers: pa.Array, *, with_reasons: bool
 ) -> tuple[pa.Array, Vector, Sequence[list[str] | None]]:
-    """Return the customers who have any feature, their scores and the reasons, if asked for."""
-    model, means = source.model.model, meanings(source.model)
-    who, scores, why = [customers[:0]], [np.empty(0)], list[list[str] | None]()
-    with tqdm(total=len(customers), desc=source.target, unit="customer", disable=None) as progress:
-        for known, matrix in source.batches(customers):
-            who.append(known)
+    """Return the customers who have any feature, their probabilities and reasons (or None)."""
+    model, means = reader.model.model, meanings(reader.model)
+    known_customers, scores, reason_texts = [customers[:0]], [np.empty(0)], list[list[str] | None]()
+    with tqdm(total=len(customers), desc=reader.target, unit="customer", disable=None) as progress:
+        for known, matrix in reader.batches(customers):
+            known_customers.append(known)
             scores.append(model.predict(matrix))
-            why += reasons(model, matrix, means) if with_reasons else [None] * len(matrix)
+            reason_texts += reasons(model, matrix, means) if with_reasons else [None] * len(matrix)
             progress.update(len(known))
-    return pa.concat_arrays(who), np.concatenate(scores), why
+    return pa.concat_arrays(known_customers), np.concatenate(scores), reason_texts
 
 
-def _placed(
-    said: Sequence[list[str] | None], rows: NDArray[np.int64], count: int
+def _spread(
+    texts: Sequence[list[str] | None], rows: NDArray[np.int64], count: int
 ) -> list[list[str] | None]:
-    why: list[list[str] | None] = [None] * count
-    for row, words in zip(rows, said, strict=True):
-        why[row] = words
-    return why
+    reason_texts: list[list[str] | None] = [None] * count
+    for row, words in zip(rows, texts, strict=True):
+        reason_texts[row] = words
+    return reason_texts
 
 
-def _unknown(source: Source, asked: int) -> AlmanacError:
-    target, at = source.target, source.as_of
+def _no_features(reader: FeatureReader, asked: int) -> AlmanacError:
+    target, at = reader.target, reader.as_of
     return NotBuilt(
         f"None of {asked} customers has a feature of {target} still valid on {at:%Y-%m-%d}.",
         f"Publish them first: ml materialize --until {at:%Y-%m-%d}"
-        if source.online
+        if reader.online
         else f"Score the newest: ml score --target {target}",
         target=target,
     )
 
 
-def _same(text: str, count: int) -> pa.Array:
+def _constant(text: str, count: int) -> pa.Array:
     return pa.array([text] * count, pa.string())

@@ -1,4 +1,4 @@
-"""Publishing for those who score one by one: every champion's input, and families by name."""
+"""`ml materialize`: champions' inputs and online families are written to the online store."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -15,19 +15,22 @@ from ml.workspace.targets import known_moments, targets
 from ml.workspace.warehouse import open_warehouse
 
 if TYPE_CHECKING:
-    from ml.store import Published
+    from ml.store import Materialized
 
 
-def materialize(ws: Workspace, until: datetime | None = None) -> "list[Published]":
-    """Publish what is known at one month, and return what was published, all of it or nothing.
+def materialize(ws: Workspace, until: datetime | None = None) -> "list[Materialized]":
+    """Write the features known at one month to the online store: all of them or none.
 
     Args:
         ws: the workspace.
-        until: nothing that became known later is published; by default the newest complete month.
+        until: features that became known later are left out; by default the newest complete month.
+
+    Returns:
+        What was written, one entry per feature view.
 
     Raises:
-        AlmanacError: there is nothing to publish, a champion's features are gone or not registered,
-            or the online store cannot be written. What was published before stays.
+        AlmanacError: there is nothing to write, a champion's features are gone or not registered,
+            or the online store cannot be written. The previous generation stays.
     """
     from ml import store
 
@@ -36,11 +39,11 @@ def materialize(ws: Workspace, until: datetime | None = None) -> "list[Published
     wanted = dict(_input(ws, artifact.champion(ws, name)) for name in trained) | families
     if not wanted:
         raise NotTrained(f"There is nothing to publish in {ws.home}.", "Train a model: ml train")
-    return store.publish(ws, _moments(ws, wanted, until))
+    return store.materialize(ws, _moments(ws, wanted, until))
 
 
 def _input(ws: Workspace, champion: Artifact) -> tuple[str, tuple[str, ...]]:
-    """Return a champion's input and its families, once it is defined and registered."""
+    """Define a champion's input; return its view's name and its families."""
     from ml import store
 
     wanted = store.ModelInput.of(champion.card.target, champion.card.model_id, champion.features)
@@ -53,7 +56,7 @@ def _input(ws: Workspace, champion: Artifact) -> tuple[str, tuple[str, ...]]:
 def _moments(
     ws: Workspace, wanted: Mapping[str, Collection[str]], until: datetime | None
 ) -> dict[str, datetime | None]:
-    """Return for each view the newest moment at which a complete month of its families is known."""
+    """Return for each view the newest moment at which its families have a complete month."""
     with open_warehouse(ws.warehouse) as connection:
         moments = {
             view: known_moments(ws, connection, families, until)[1]

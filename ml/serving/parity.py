@@ -1,4 +1,4 @@
-"""Whether the online store answers as the warehouse does, value by value."""
+"""Parity: every value in the online store is compared with the warehouse's."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,14 +20,14 @@ from ml.workspace.settings import Workspace
 from ml.workspace.targets import SPINE, Target, target, targets
 from ml.workspace.warehouse import open_warehouse
 
-AT_ONCE = 50_000
-# What fractions may differ by, relative to the warehouse's; whole numbers and other types: exactly.
+CUSTOMERS_PER_BATCH = 50_000
+# Relative tolerance for fractions; whole numbers and values of other types must be equal.
 TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
-class Difference:
-    """One feature's values that are not the same online, with the first customer of them."""
+class ParityDifference:
+    """How many values of a feature differ online, with the first such customer as an example."""
 
     feature: str
     missing: int
@@ -39,8 +39,8 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What comparing every value of a published view found.
+class ParityResult:
+    """The result of comparing every value of a materialized view with the warehouse.
 
     A value is missing where only the warehouse has one, extra where only the online store has one,
     mismatched where they differ.
@@ -50,33 +50,35 @@ class Verdict:
     moment: datetime
     customers: int
     features: int
-    differences: tuple[Difference, ...]
+    differences: tuple[ParityDifference, ...]
 
     def total(self, kind: str) -> int:
         """Return how many values are `missing`, `extra` or `mismatched`."""
         return sum(getattr(each, kind) for each in self.differences)
 
 
-def verify(ws: Workspace, names: Sequence[str] = ()) -> list[Verdict]:
-    """Compare what is published of these targets' champions; of all, and of families, by default.
+def verify(ws: Workspace, names: Sequence[str] = ()) -> list[ParityResult]:
+    """Compare the online inputs of these targets' champions with the warehouse.
+
+    By default those of all targets, and the online families.
 
     Raises:
-        AlmanacError: a target is unknown, or something is not published.
+        AlmanacError: a target is unknown, or something is not materialized.
     """
     trained = (each.name for each in targets(ws) if artifact.champion_id(ws, each.name))
-    found = [verify_input(ws, target(ws, name)) for name in names or trained]
+    results = [verify_input(ws, target(ws, name)) for name in names or trained]
     if not names:
-        found += [verify_family(ws, family) for family in store.online_views(ws)]
-    if found:
-        return found
+        results += [verify_family(ws, family) for family in store.online_views(ws)]
+    if results:
+        return results
     raise NotTrained("Nothing can be published yet.", "Train a model: ml train")
 
 
-def verify_input(ws: Workspace, predicted: Target) -> Verdict:
-    """Compare the published input of the target's champion with what Feast retrieves offline.
+def verify_input(ws: Workspace, predicted: Target) -> ParityResult:
+    """Compare the online input of the target's champion with what Feast retrieves offline.
 
     Raises:
-        AlmanacError: there is no champion, its input is not published, or no customer is known.
+        AlmanacError: there is no champion, its input is not materialized, or no customer is known.
     """
     champion = artifact.champion(ws, predicted.name)
     wanted = store.ModelInput.of(champion.card.target, champion.card.model_id, champion.features)
@@ -84,38 +86,38 @@ def verify_input(ws: Workspace, predicted: Target) -> Verdict:
     moment = reader.read([]).moment
     customers = _customers(ws, moment, reader.customers())
     names = [name for name, _ in wanted.features]
-    found: list[Difference] = []
-    for part in _parts(wanted.view, customers):
-        table = store.training_set(ws, names, rows_at(part, moment))
+    differences: list[ParityDifference] = []
+    for batch in _batches(wanted.view, customers):
+        table = store.training_set(ws, names, rows_at(batch, moment))
         offline = matrix_of(table, champion.features)
-        online = reader.read(part, moment).matrix
-        for place in _unlike(offline, online):
+        online = reader.read(batch, moment).matrix
+        for place in _differing_columns(offline, online):
             values = (pa.array(matrix[:, place]) for matrix in (offline, online))
-            found += _difference(names[place], part, *values)
-    return Verdict(wanted.view, moment, len(customers), len(names), _summed(found))
+            differences += _difference(names[place], batch, *values)
+    return ParityResult(wanted.view, moment, len(customers), len(names), _per_feature(differences))
 
 
-def verify_family(ws: Workspace, family: str) -> Verdict:
-    """Compare what is published of a family by name with what Feast retrieves offline.
+def verify_family(ws: Workspace, family: str) -> ParityResult:
+    """Compare the online rows of a family with what Feast retrieves offline.
 
     Raises:
-        AlmanacError: nothing of it is published, or no customer is known.
+        AlmanacError: the family is not materialized, or no customer is known.
     """
-    moment, published = store.published_family(ws, family)
-    customers = _customers(ws, moment, published)
+    moment, online_customers = store.materialized_family(ws, family)
+    customers = _customers(ws, moment, online_customers)
     names = store.family_rows(ws, family, [], moment).column_names[2:]
-    found: list[Difference] = []
-    for part in _parts(family, customers):
-        offline = store.training_set(ws, names, rows_at(part, moment))
-        online = store.family_rows(ws, family, part, moment)
+    differences: list[ParityDifference] = []
+    for batch in _batches(family, customers):
+        offline = store.training_set(ws, names, rows_at(batch, moment))
+        online = store.family_rows(ws, family, batch, moment)
         for name in names:
-            ours, theirs = (table[name].combine_chunks() for table in (offline, online))
-            found += _difference(name, part, ours, theirs)
-    return Verdict(family, moment, len(customers), len(names), _summed(found))
+            values = (table[name].combine_chunks() for table in (offline, online))
+            differences += _difference(name, batch, *values)
+    return ParityResult(family, moment, len(customers), len(names), _per_feature(differences))
 
 
-def _customers(ws: Workspace, moment: datetime, published: Iterable[str]) -> list[str]:
-    """Return all customers known at the moment, and those who should not be published."""
+def _customers(ws: Workspace, moment: datetime, online_customers: Iterable[str]) -> list[str]:
+    """Return the customers known at the moment and those online, who may be too many."""
     with open_warehouse(ws.warehouse) as connection:
         found = connection.execute(
             f"select distinct customer_id from {SPINE} where event_timestamp <= ?", [moment]
@@ -124,63 +126,63 @@ def _customers(ws: Workspace, moment: datetime, published: Iterable[str]) -> lis
         raise NotBuilt(
             f"No customer was known on {moment:%Y-%m-%d}.", "Build the warehouse: dbt build"
         )
-    return sorted({str(row[0]) for row in found}.union(published))
+    return sorted({str(row[0]) for row in found}.union(online_customers))
 
 
-def _parts(name: str, customers: Sequence[str]) -> Iterator[Sequence[str]]:
+def _batches(name: str, customers: Sequence[str]) -> Iterator[Sequence[str]]:
     with tqdm(total=len(customers), desc=name, unit=" customers", disable=None) as bar:
-        for start in range(0, len(customers), AT_ONCE):
-            part = customers[start : start + AT_ONCE]
-            yield part
-            bar.update(len(part))
+        for start in range(0, len(customers), CUSTOMERS_PER_BATCH):
+            batch = customers[start : start + CUSTOMERS_PER_BATCH]
+            yield batch
+            bar.update(len(batch))
 
 
-def _unlike(offline: NDArray[np.float32], online: NDArray[np.float32]) -> list[int]:
-    """Return the columns in which not every value is the same to the last bit."""
+def _differing_columns(offline: NDArray[np.float32], online: NDArray[np.float32]) -> list[int]:
+    """Return the columns in which the two matrices are not equal bit by bit; NaN equals NaN."""
     same = (offline == online) | (np.isnan(offline) & np.isnan(online))
     return [int(place) for place in np.flatnonzero(~same.all(axis=0))]
 
 
 def _difference(
-    feature: str, customers: Sequence[str], ours: pa.Array, theirs: pa.Array
-) -> list[Difference]:
-    known, published = (_known(values) for values in (ours, theirs))
-    missing, extra = known & ~published, published & ~known
-    mismatched = known & published & ~_equal(ours, theirs)
+    feature: str, customers: Sequence[str], offline: pa.Array, online: pa.Array
+) -> list[ParityDifference]:
+    in_offline, in_online = (_present(values) for values in (offline, online))
+    missing, extra = in_offline & ~in_online, in_online & ~in_offline
+    mismatched = in_offline & in_online & ~_equal(offline, online)
     wrong = np.flatnonzero(missing | extra | mismatched)
     if not len(wrong):
         return []
     first = int(wrong[0])
     return [
-        Difference(
+        ParityDifference(
             feature,
             int(missing.sum()),
             int(extra.sum()),
             int(mismatched.sum()),
             customers[first],
-            ours[first].as_py() if known[first] else None,
-            theirs[first].as_py() if published[first] else None,
+            offline[first].as_py() if in_offline[first] else None,
+            online[first].as_py() if in_online[first] else None,
         )
     ]
 
 
-def _known(values: pa.Array) -> NDArray[np.bool_]:
+def _present(values: pa.Array) -> NDArray[np.bool_]:
     return ~np.asarray(values.is_null(nan_is_null=True).to_numpy(zero_copy_only=False))
 
 
-def _equal(ours: pa.Array, theirs: pa.Array) -> NDArray[np.bool_]:
-    if not pa.types.is_floating(ours.type):
-        equal = pc.equal(ours, theirs).fill_null(False)
+def _equal(offline: pa.Array, online: pa.Array) -> NDArray[np.bool_]:
+    if not pa.types.is_floating(offline.type):
+        equal = pc.equal(offline, online).fill_null(False)
         return np.asarray(equal.to_numpy(zero_copy_only=False))
-    left, right = (values.to_numpy(zero_copy_only=False) for values in (ours, theirs))
+    left, right = (values.to_numpy(zero_copy_only=False) for values in (offline, online))
     near = np.isclose(right, left, rtol=TOLERANCE, atol=0.0) & (left != np.rint(left))
     return np.asarray((left == right) | near)
 
 
-def _summed(found: Iterable[Difference]) -> tuple[Difference, ...]:
-    """Return one difference a feature, those with most values first."""
-    by_feature: dict[str, Difference] = {}
-    for new in found:
+def _per_feature(differences: Iterable[ParityDifference]) -> tuple[ParityDifference, ...]:
+    """Return one difference per feature, those with the most differing values first."""
+    by_feature: dict[str, ParityDifference] = {}
+    for new in differences:
         known = by_feature.setdefault(new.feature, new)
         if known is not new:
             by_feature[new.feature] = replace(

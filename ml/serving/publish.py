@@ -1,4 +1,4 @@
-"""Publishing: marts, features, scores and targets as a file of their own, swapped in whole."""
+"""`ml publish`: the copy of marts, features, scores and targets that BI tools open."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ STORAGE = "v1.0.0"
 
 @dataclass(frozen=True)
 class Published:
-    """The file that was swapped in, its size in bytes and its tables' row counts."""
+    """The published copy: its path, its size in bytes and its tables' row counts."""
 
     path: Path
     size: int
@@ -26,10 +26,10 @@ class Published:
 
 
 def publish(ws: Workspace) -> Published:
-    """Write the workspace's published copy anew and swap it in; views become tables.
+    """Write a new copy for BI tools and replace the old file by it; views become tables.
 
-    Vectors of wide families are left out, for their views hold the same values by name.
-    Whoever has the old file open keeps reading it; whoever opens next gets the new one.
+    The vector tables of wide families are left out: their views hold the same values as columns.
+    Processes that have the old file open keep reading it until they open the new one.
 
     Raises:
         AlmanacError: there is nothing to publish, or the copy cannot be written.

@@ -1,19 +1,19 @@
-"""Feast, for the rest of ml: training sets and online rows; the only package that imports it."""
+"""The Feast boundary: training sets and online rows. No other package of ml imports Feast."""
 
-from ml.store.materialization import Published, online_views, publish
+from ml.store.materialization import Materialized, materialize, online_views
 from ml.store.model_input import ModelInput, define_input, input_view
-from ml.store.reading import (
+from ml.store.online_reader import (
     MISSING,
     PRESENT,
     STALE,
     InputReader,
     family_rows,
     input_reader,
+    materialized_family,
     online_rows,
-    published_family,
 )
 from ml.store.retrieval import (
-    Feature,
+    ServiceFeature,
     feature_names,
     feature_store,
     training_matrices,
@@ -26,20 +26,20 @@ __all__ = [
     "MISSING",
     "PRESENT",
     "STALE",
-    "Feature",
     "InputReader",
+    "Materialized",
     "ModelInput",
-    "Published",
+    "ServiceFeature",
     "define_input",
     "family_rows",
     "feature_names",
     "feature_store",
     "input_reader",
     "input_view",
+    "materialize",
+    "materialized_family",
     "online_rows",
     "online_views",
-    "publish",
-    "published_family",
     "training_matrices",
     "training_matrix",
     "training_recipe",

@@ -1,4 +1,8 @@
-"""What publishers give to an online store and readers get from it, whichever store it is."""
+"""The interface of an online store: what `ml materialize` writes and what readers get back.
+
+A generation is everything that one materialization made visible. Readers see one generation or the
+next, never a mix of both.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,13 +12,14 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
-from ml.store.values import Blob, Column
+from ml.store.values import Blob, EncodedColumn
 
 
-class Edition(NamedTuple):
-    """What is published of a view: the moment (naive UTC) at which it is true, and its layout.
+class ViewVersion(NamedTuple):
+    """The materialized state of a view: the moment (naive UTC) its values are as of, its layout.
 
-    The layout is the hash of a model input's features in order; empty for views of names.
+    The layout is the hash of a model input's features in order; empty for views with a column a
+    feature.
     """
 
     moment: datetime
@@ -23,10 +28,10 @@ class Edition(NamedTuple):
 
 @dataclass(frozen=True)
 class Generation:
-    """Everything that one publisher made visible in one step."""
+    """Everything that one materialization made visible, in one step."""
 
     name: str
-    views: Mapping[str, Edition]
+    views: Mapping[str, ViewVersion]
 
     def to_json(self) -> str:
         """Return the text that the online store keeps."""
@@ -39,28 +44,28 @@ def read_generation(text: str | bytes | None) -> Generation | None:
     """Return the generation that an online store keeps as `text`; None where it keeps none."""
     if text is None:
         return None
-    kept = json.loads(text)
+    stored = json.loads(text)
     views = {
-        name: Edition(datetime.fromisoformat(moment), layout)
-        for name, (moment, layout) in kept["views"].items()
+        name: ViewVersion(datetime.fromisoformat(moment), layout)
+        for name, (moment, layout) in stored["views"].items()
     }
-    return Generation(kept["generation"], views)
+    return Generation(stored["generation"], views)
 
 
 class Batch(NamedTuple):
-    """Rows of a view to be published: each row's key and moment (naive UTC), columns by feature."""
+    """Rows of a view to write online: each row's key and moment (naive UTC), columns by feature."""
 
     view: str
     keys: Sequence[bytes]
     moments: Sequence[datetime]
-    columns: Mapping[str, Column]
+    columns: Mapping[str, EncodedColumn]
 
 
-class Found(NamedTuple):
-    """What an online store holds for the keys asked for, all of one generation.
+class StoredRows(NamedTuple):
+    """What an online store holds for the requested keys, all of one generation.
 
-    `seconds` says when each row became known (since 1970, UTC; 0 where there is no row); `values`
-    has a list a feature, with a value a key.
+    `seconds` is the time at which each row became known, in seconds since 1970 (UTC), 0 where there
+    is no row. `values` has one list per feature, with one value per key.
     """
 
     generation: Generation | None
@@ -68,27 +73,27 @@ class Found(NamedTuple):
     values: Sequence[Sequence[Blob]]
 
 
-class Publishing(Protocol):
-    """A publication under way, of which nobody sees anything yet."""
+class Materialization(Protocol):
+    """A materialization that is being written; readers do not see it before `switch`."""
 
     def stage(self, batch: Batch) -> None:
-        """Write the rows where no reader looks."""
+        """Write the rows to a staging area that readers do not use."""
 
     def switch(self, generation: Generation) -> None:
-        """Let everything staged take the place of everything published, in one step."""
+        """Replace the previous generation by everything that was staged, in one step."""
 
 
 class OnlineRows(Protocol):
-    """An online store in the layout that Feast gives it, published in generations."""
+    """An online store in Feast's own layout, written in generations."""
 
-    def publishing(self) -> AbstractContextManager[Publishing]:
-        """Return the right to publish, which one process has at a time.
+    def begin_materialization(self) -> AbstractContextManager[Materialization]:
+        """Lock the store for one writer and yield the materialization to write with.
 
         Raises:
-            AlmanacError: the store cannot be written, or another publisher is at work.
+            AlmanacError: the store cannot be written, or another process is writing to it.
         """
 
-    def read(self, view: str, features: Sequence[str], keys: Sequence[bytes]) -> Found:
+    def read(self, view: str, features: Sequence[str], keys: Sequence[bytes]) -> StoredRows:
         """Return what the store holds of the view for the keys, in their order.
 
         Raises:

@@ -1,4 +1,8 @@
-"""Publishing: models' inputs and named features, whole columns at a time, all of them or none."""
+"""Materialization: models' inputs and online families are written to the online store at once.
+
+Values are encoded a column at a time. Either every view of a materialization becomes visible or
+none does.
+"""
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,21 +17,21 @@ from tqdm import tqdm
 
 from feature_repo.inputs import VECTOR
 from feature_repo.stores.duckdb_source import DuckDBSource
-from ml.store.generation import Batch, Edition, Generation
+from ml.store.generation import Batch, Generation, ViewVersion
 from ml.store.model_input import SUFFIX
-from ml.store.reading import online_rows_of
+from ml.store.online_reader import online_rows_of
 from ml.store.retrieval import feature_store, require_registry
-from ml.store.values import KEY, Column, encoded, entity_key, packed
+from ml.store.values import KEY, EncodedColumn, encoded, entity_key, packed
 from ml.workspace.errors import NotBuilt
 from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
 
-AT_ONCE = 10_000
+ROWS_PER_BATCH = 10_000
 
 
 @dataclass(frozen=True)
-class Published:
-    """What was published of a view: the moment it is true at, its rows and features."""
+class Materialized:
+    """What was written of a view: the moment (naive UTC) it is as of, its rows and features."""
 
     view: str
     moment: datetime | None
@@ -36,7 +40,7 @@ class Published:
 
 
 def online_views(ws: Workspace) -> list[str]:
-    """Return the names of the families that are published by name.
+    """Return the names of the families that are online with a column a feature.
 
     Raises:
         AlmanacError: nothing is registered.
@@ -47,40 +51,43 @@ def online_views(ws: Workspace) -> list[str]:
     return sorted(view.name for view in views if not view.name.endswith(SUFFIX))
 
 
-def publish(ws: Workspace, moments: Mapping[str, datetime | None]) -> list[Published]:
-    """Publish the views, each as it is at its moment (naive UTC), in one step; without one, empty.
+def materialize(ws: Workspace, moments: Mapping[str, datetime | None]) -> list[Materialized]:
+    """Write the views to the online store, each as of its moment (naive UTC), in one step.
 
-    A model's input is published for every customer known then; of a family the rows that are alive
-    then. Readers see what was published before until all is there, then all of it.
+    A view whose moment is None is emptied. A model's input gets a row for every customer known at
+    the moment; a family gets the rows within their time to live. Readers see the previous
+    generation until everything is written, then the new one.
 
     Raises:
-        AlmanacError: the online store cannot be written, another process publishes, or the
-            warehouse does not give the rows. What was published before stays.
+        AlmanacError: the online store cannot be written, another process is writing to it, or the
+            warehouse does not give the rows. The previous generation stays.
     """
     store = feature_store(ws)
     views = [store.get_feature_view(name) for name in moments]
     rows = online_rows_of(store)
-    done: list[Published] = []
-    with rows.publishing() as publishing, tqdm(unit=" rows", disable=None) as bar:
+    materialized: list[Materialized] = []
+    with rows.begin_materialization() as materialization, tqdm(unit=" rows", disable=None) as bar:
         for view in views:
             bar.set_description(view.name)
             count = 0
             for batch in _batches(ws, store, view, moments[view.name]):
-                publishing.stage(batch)
+                materialization.stage(batch)
                 count += len(batch.keys)
                 bar.update(len(batch.keys))
-            done.append(Published(view.name, moments[view.name], count, _width(view)))
-        editions = {
-            view.name: Edition(moment, view.tags.get("layout", ""))
+            materialized.append(
+                Materialized(view.name, moments[view.name], count, _feature_count(view))
+            )
+        versions = {
+            view.name: ViewVersion(moment, view.tags.get("layout", ""))
             for view in views
             if (moment := moments[view.name])
         }
-        publishing.switch(Generation(uuid.uuid4().hex, editions))
-    _record(store, views, editions)
-    return done
+        materialization.switch(Generation(uuid.uuid4().hex, versions))
+    _record(store, views, versions)
+    return materialized
 
 
-def _width(view: FeatureView) -> int:
+def _feature_count(view: FeatureView) -> int:
     return int(view.tags.get("features", len(view.features)))
 
 
@@ -103,13 +110,13 @@ def _input_batches(ws: Workspace, view: FeatureView, moment: datetime) -> Iterat
     with open_warehouse(ws.warehouse) as connection:
         try:
             connection.execute("set variable moment = ?::timestamp", [moment])
-            reader = connection.sql(query).to_arrow_reader(AT_ONCE)
+            reader = connection.sql(query).to_arrow_reader(ROWS_PER_BATCH)
             yield Batch(view.name, [], [], {})
-            for part in reader:
-                vectors = part.column(VECTOR).flatten().to_numpy(zero_copy_only=False)
-                values = packed(vectors.reshape(part.num_rows, -1).astype(np.float32, copy=False))
-                columns = {VECTOR: Column(values, [None] * len(values))}
-                yield Batch(view.name, _keys(part), [moment] * len(values), columns)
+            for batch in reader:
+                vectors = batch.column(VECTOR).flatten().to_numpy(zero_copy_only=False)
+                values = packed(vectors.reshape(batch.num_rows, -1).astype(np.float32, copy=False))
+                columns = {VECTOR: EncodedColumn(values, [None] * len(values))}
+                yield Batch(view.name, _keys(batch), [moment] * len(values), columns)
         except duckdb.Error as error:
             raise NotBuilt(
                 f"The warehouse does not give {source.relation}: {error}",
@@ -130,11 +137,11 @@ def _named_batches(store: FeatureStore, view: FeatureView, moment: datetime) -> 
         end_date=end,
     )
     table = job.to_arrow()
-    for start in range(0, max(1, table.num_rows), AT_ONCE):
-        part = table.slice(start, AT_ONCE)
-        moments = part[source.timestamp_field].to_pylist()
-        columns = {each.name: encoded(part[each.name], each.dtype) for each in view.features}
-        yield Batch(view.name, _keys(part), moments, columns)
+    for start in range(0, max(1, table.num_rows), ROWS_PER_BATCH):
+        batch = table.slice(start, ROWS_PER_BATCH)
+        moments = batch[source.timestamp_field].to_pylist()
+        columns = {each.name: encoded(batch[each.name], each.dtype) for each in view.features}
+        yield Batch(view.name, _keys(batch), moments, columns)
 
 
 def _source(view: FeatureView) -> DuckDBSource:
@@ -147,13 +154,13 @@ def _keys(rows: pa.Table | pa.RecordBatch) -> list[bytes]:
 
 
 def _record(
-    store: FeatureStore, views: Sequence[FeatureView], editions: Mapping[str, Edition]
+    store: FeatureStore, views: Sequence[FeatureView], versions: Mapping[str, ViewVersion]
 ) -> None:
-    """Leave in the registry what Feast leaves there when it materializes."""
+    """Record the materialized intervals in Feast's registry, as `feast materialize` does."""
     for view in views:
-        if view.name not in editions:
+        if view.name not in versions:
             continue
-        end = editions[view.name].moment.replace(tzinfo=UTC)
+        end = versions[view.name].moment.replace(tzinfo=UTC)
         start = min(view.most_recent_end_time or end, end)
         store.registry.apply_materialization(view, store.project, start, end, commit=False)
     store.registry.commit()  # type: ignore[no-untyped-call]  # Feast's

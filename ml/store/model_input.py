@@ -1,4 +1,4 @@
-"""What a model reads, defined where its features lie: a view of the warehouse, known to Feast."""
+"""A model's input: one view of the warehouse with a vector per row, registered with Feast."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from feast import FeatureStore, FeatureView
 from feast.errors import FeatureViewNotFoundException
 
 from feature_repo.inputs import (
-    Family,
     Input,
+    InputFamily,
     columns_of,
     digest,
     input_sql,
@@ -29,7 +29,10 @@ SUFFIX = "__input"
 
 @dataclass(frozen=True)
 class ModelInput:
-    """A model's features in its order: pairs of name and family; `layout` tells orders apart."""
+    """A model's features in the model's order, as pairs of name and family.
+
+    `layout` is a hash of names and types in that order.
+    """
 
     target: str
     model_id: str
@@ -45,17 +48,17 @@ class ModelInput:
 
     @property
     def view(self) -> str:
-        """The feature view, and the feature service, by which Feast knows the input."""
+        """The name of the input's feature view and feature service in Feast."""
         return f"{self.target}{SUFFIX}"
 
     @property
     def families(self) -> tuple[str, ...]:
-        """The families in use, in the order of their first feature."""
+        """The families that the features come from, in the order of their first feature."""
         return tuple(dict.fromkeys(family for _, family in self.features))
 
 
 def define_input(ws: Workspace, wanted: ModelInput) -> None:
-    """Make the warehouse's view of a model's input, unless it is there as it should be.
+    """Create the warehouse view of a model's input, unless the same view exists already.
 
     Raises:
         AlmanacError: Feast or the warehouse lacks a family or a feature of the model.
@@ -63,11 +66,11 @@ def define_input(ws: Workspace, wanted: ModelInput) -> None:
     store = feature_store(ws)
     views = {name: _family(store, wanted, name) for name in wanted.families}
     with open_warehouse(ws.warehouse) as connection:
-        about, sql = _defined(connection, wanted, views)
-        if about in read_inputs(connection):
+        definition, sql = _definition(connection, wanted, views)
+        if definition in read_inputs(connection):
             return
     with open_warehouse(ws.warehouse, read_only=False) as connection:
-        write_input(connection, about, sql)
+        write_input(connection, definition, sql)
 
 
 def _family(store: FeatureStore, wanted: ModelInput, name: str) -> FeatureView:
@@ -75,23 +78,23 @@ def _family(store: FeatureStore, wanted: ModelInput, name: str) -> FeatureView:
     try:
         return store.get_feature_view(name)
     except FeatureViewNotFoundException as error:
-        raise _gone(wanted, f"Feast knows no family {name}.") from error
+        raise _missing_feature(wanted, f"Feast knows no family {name}.") from error
 
 
-def _defined(
+def _definition(
     connection: duckdb.DuckDBPyConnection, wanted: ModelInput, views: Mapping[str, FeatureView]
 ) -> tuple[Input, str]:
-    families: dict[str, Family] = {}
+    families: dict[str, InputFamily] = {}
     try:
         for name, view in views.items():
             assert isinstance(view.batch_source, DuckDBSource)
             relation = read_relation(connection, view.batch_source.relation)
-            families[name] = Family(relation, view.ttl)
+            families[name] = InputFamily(relation, view.ttl)
         sql = input_sql(families, wanted.features)
     except AlmanacError as error:
-        raise _gone(wanted, error.what.split("\n", maxsplit=1)[0]) from error
-    columns = {name: columns_of(each.relation) for name, each in families.items()}
-    about = Input(
+        raise _missing_feature(wanted, error.what.split("\n", maxsplit=1)[0]) from error
+    columns = {name: columns_of(family.relation) for name, family in families.items()}
+    definition = Input(
         target=wanted.target,
         model_id=wanted.model_id,
         features=len(wanted.features),
@@ -99,10 +102,10 @@ def _defined(
         families=columns,
         query=digest([sql]),
     )
-    return about, sql
+    return definition, sql
 
 
-def _gone(wanted: ModelInput, what: str) -> AlmanacError:
+def _missing_feature(wanted: ModelInput, what: str) -> AlmanacError:
     return NotBuilt(
         f"The features of {wanted.model_id} are no longer all there: {what}",
         f"Bring them back (dbt build, feast apply) or train again: "
@@ -112,10 +115,10 @@ def _gone(wanted: ModelInput, what: str) -> AlmanacError:
 
 
 def input_view(ws: Workspace, wanted: ModelInput) -> FeatureView:
-    """Return the feature view of a model's input, in this model's layout.
+    """Return the feature view of a model's input.
 
     Raises:
-        AlmanacError: Feast knows no such view, or that of other features.
+        AlmanacError: Feast knows no such view, or one with another model's features.
     """
     store = feature_store(ws)
     require_registry(store.config)

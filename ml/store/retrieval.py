@@ -1,4 +1,4 @@
-"""Training sets, and what both sides of Feast share: its store, its services, their features."""
+"""Training sets from Feast, and access to its store, its services and their features."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -20,10 +20,10 @@ from ml.workspace.settings import REPOSITORY, Workspace
 from ml.workspace.suggest import did_you_mean, similar
 
 FEATURE_REPO = REPOSITORY / "feature_repo"
-OURS = "feature_repo.stores."
+OWN_STORES = "feature_repo.stores."
 
 
-class Feature(NamedTuple):
+class ServiceFeature(NamedTuple):
     """A feature of a service: its name, the view that it comes from and its Arrow type."""
 
     name: str
@@ -31,8 +31,8 @@ class Feature(NamedTuple):
     dtype: pa.DataType
 
 
-class Source(NamedTuple):
-    """Where a view's rows come from: the relation as SQL names it, its moments, a row's life."""
+class ViewSource(NamedTuple):
+    """The source of a view: its relation as SQL, its timestamp column, its time to live."""
 
     view: str
     relation: str
@@ -41,31 +41,31 @@ class Source(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """How a training set is retrieved: the store's SQL, the features in order, what it reads."""
+    """How a training set is retrieved: the store's SQL, the features in order, their sources."""
 
     sql: str
-    features: list[Feature]
-    sources: list[Source]
+    features: list[ServiceFeature]
+    sources: list[ViewSource]
 
 
 def feature_store(ws: Workspace) -> FeatureStore:
-    """Return Feast's store as `feature_store.yaml` sets it up, with its files in `ws`."""
+    """Return Feast's store as `feature_store.yaml` configures it, with its files in `ws`."""
     config = load_repo_config(FEATURE_REPO, FEATURE_REPO / "feature_store.yaml")
-    config.registry_config = _placed(config.registry_config, "path", ws.home)
-    config.offline_config = _placed(config.offline_config, "database", ws.home)
-    config.online_config = _placed(config.online_config, "path", ws.home)
+    config.registry_config = _in_workspace(config.registry_config, "path", ws.home)
+    config.offline_config = _in_workspace(config.offline_config, "database", ws.home)
+    config.online_config = _in_workspace(config.online_config, "path", ws.home)
     return FeatureStore(config=config)
 
 
-def _placed(settings: object, key: str, home: Path) -> object:
-    # Our own stores read relative paths from the environment's workspace; `ws` may be another.
+def _in_workspace(settings: object, key: str, home: Path) -> object:
+    # Almanac's stores resolve relative paths in the workspace of ALMANAC_HOME; `ws` may be another.
     if not isinstance(settings, dict):
         return settings
     kind = settings.get("registry_store_type") or settings.get("type") or ""
-    return settings | {key: str(home / settings[key])} if kind.startswith(OURS) else settings
+    return settings | {key: str(home / settings[key])} if kind.startswith(OWN_STORES) else settings
 
 
-def feature_names(ws: Workspace, service: str) -> list[Feature]:
+def feature_names(ws: Workspace, service: str) -> list[ServiceFeature]:
     """Return the features of `service`, in its order, which is that of the warehouse's columns.
 
     Raises:
@@ -75,10 +75,10 @@ def feature_names(ws: Workspace, service: str) -> list[Feature]:
     return features_of(service_of(store, service))
 
 
-def features_of(service: FeatureService) -> list[Feature]:
+def features_of(service: FeatureService) -> list[ServiceFeature]:
     """Return the features of `service` in its order."""
     return [
-        Feature(field.name, projection.name, from_feast_to_pyarrow_type(field.dtype))
+        ServiceFeature(field.name, projection.name, from_feast_to_pyarrow_type(field.dtype))
         for projection in service.feature_view_projections
         for field in projection.features
     ]
@@ -111,14 +111,14 @@ def require_registry(config: RepoConfig) -> None:
 
 
 def training_set(ws: Workspace, asked: str | Sequence[str], entities: pa.Table | str) -> pa.Table:
-    """Return the entity rows with the features asked for as each row's moment knew them.
+    """Return the entity rows with the features as they were known at each row's timestamp.
 
-    Rows keep their number and order, and columns their order: those of the entities (`customer_id`,
-    `event_timestamp`, `label` and whatever else there is), then the features.
+    Rows keep their number and order. Columns: those of the entities (`customer_id`,
+    `event_timestamp`, `label` and any others), then the features.
 
     Args:
         ws: the workspace.
-        asked: a feature service, which a target's name is, or names of features of any views.
+        asked: a feature service (every target has one of its name), or names of features.
         entities: the rows, or SQL over the warehouse that gives them.
 
     Raises:
@@ -128,10 +128,10 @@ def training_set(ws: Workspace, asked: str | Sequence[str], entities: pa.Table |
 
 
 def training_matrix(ws: Workspace, target: str, entities: pa.Table | str) -> FeatureMatrix:
-    """Return the same rows with the features as one float32 matrix instead of columns.
+    """Return the rows of `training_set` with the features as one float32 matrix, null as NaN.
 
     Raises:
-        AlmanacError: a service, relation or column is missing, or a feature is no number.
+        AlmanacError: a service, relation or column is missing, or a feature is not numeric.
     """
     return _matrix_job(ws, target, entities).to_matrix()
 
@@ -139,7 +139,7 @@ def training_matrix(ws: Workspace, target: str, entities: pa.Table | str) -> Fea
 def training_matrices(
     ws: Workspace, asked: str | Sequence[str], entities: pa.Table | str, rows: int
 ) -> Iterator[FeatureMatrix]:
-    """Return what `training_set` does as matrices of at most `rows` rows, one in memory at a time.
+    """Yield `training_set` as matrices of at most `rows` rows, with one in memory at a time.
 
     Raises:
         AlmanacError: as `training_set` and `training_matrix`.
@@ -174,11 +174,11 @@ def training_recipe(ws: Workspace, target: str, entities: str) -> Recipe:
     )
 
 
-def _source(store: FeatureStore, name: str) -> Source:
+def _source(store: FeatureStore, name: str) -> ViewSource:
     view = store.get_feature_view(name)
-    # A view of dbt's always has one.
+    # Views built from dbt models always have a batch source.
     source = cast("DataSource", view.batch_source)
-    return Source(name, source.get_table_query_string(), source.timestamp_field, view.ttl)
+    return ViewSource(name, source.get_table_query_string(), source.timestamp_field, view.ttl)
 
 
 def retrieval(ws: Workspace, asked: str | Sequence[str], entities: pa.Table | str) -> RetrievalJob:

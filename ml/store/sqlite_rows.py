@@ -1,7 +1,7 @@
-"""Feast's SQLite online store: a file with a table a view and a row a key and feature.
+"""Feast's SQLite online store: one table per view, with one row per key and feature.
 
-What is to be published goes into tables beside the live ones; one transaction lets them take
-their place. The file keeps a write-ahead log, so readers go on and see the tables of one moment.
+New rows are staged in tables beside the live ones, which one transaction renames into their place.
+The file is in write-ahead-log mode, so readers are not blocked and see one consistent state.
 """
 
 import fcntl
@@ -15,14 +15,14 @@ from pathlib import Path
 from feast import FeatureStore
 from feast.infra.online_stores.sqlite import SqliteOnlineStore, adapt_datetime_epoch
 
-from ml.store.generation import Batch, Found, Generation, epoch, read_generation
+from ml.store.generation import Batch, Generation, StoredRows, epoch, read_generation
 from ml.store.values import Blob
 from ml.workspace.errors import AlmanacError, Held, NotBuilt
 from ml.workspace.sql import quoted
 
-NEXT = "__next"
+STAGED = "__next"
 # SQLite takes at most 32,766 parameters in one query.
-AT_ONCE = 10_000
+KEYS_PER_QUERY = 10_000
 PATIENCE_SECONDS = 60.0
 
 
@@ -35,35 +35,39 @@ class SqliteRows:
         self._path = Path(online._get_db_path(store.config))
 
     @contextmanager
-    def publishing(self) -> Iterator["SqlitePublishing"]:
-        """Yield the right to publish; what was staged and not switched to is dropped."""
-        with _told(self._path), _alone(self._path):
+    def begin_materialization(self) -> Iterator["SqliteMaterialization"]:
+        """Lock the store and yield a materialization; rows staged but not switched to are dropped.
+
+        Raises:
+            AlmanacError: the file cannot be written, or another process is writing to it.
+        """
+        with _write_errors(self._path), _writer_lock(self._path):
             self._make_tables()
             with closing(_connect(self._path, "rwc")) as connection:
                 connection.execute("pragma journal_mode = wal")
                 connection.execute("pragma synchronous = normal")
-                publishing = SqlitePublishing(connection, self._store.project)
-                publishing.drop_staged()
+                materialization = SqliteMaterialization(connection, self._store.project)
+                materialization.drop_staged()
                 try:
-                    yield publishing
+                    yield materialization
                 finally:
                     with suppress(sqlite3.Error):
-                        publishing.drop_staged()
+                        materialization.drop_staged()
 
     def _make_tables(self) -> None:
-        # Feast's own tables, which the staged ones are like.
+        # Feast creates the live tables; staged tables copy their columns.
         self._path.parent.mkdir(parents=True, exist_ok=True)
         views = [view for view in self._store.list_feature_views() if view.online]
         self._online.update(self._store.config, [], views, [], [], partial=True)
 
-    def read(self, view: str, features: Sequence[str], keys: Sequence[bytes]) -> Found:
-        """Return what the tables hold of the view for the keys, in one transaction."""
+    def read(self, view: str, features: Sequence[str], keys: Sequence[bytes]) -> StoredRows:
+        """Return the view's rows for the keys, read in one transaction."""
         columns = [dict[bytes, bytes]() for _ in features]
         moments: dict[bytes, int] = {}
         with self._reading() as reader:
             generation = _generation(reader, self._store.project)
-            for start in range(0, len(keys), AT_ONCE):
-                asked = keys[start : start + AT_ONCE]
+            for start in range(0, len(keys), KEYS_PER_QUERY):
+                asked = keys[start : start + KEYS_PER_QUERY]
                 for feature, values in zip(features, columns, strict=True):
                     rows = reader.execute(self._query(view, len(asked)), (feature, *asked))
                     for key, value, moment in rows:
@@ -71,7 +75,7 @@ class SqliteRows:
                         moments[key] = moment
         seconds = [_utc_seconds(moments[key]) if key in moments else 0 for key in keys]
         found: list[list[Blob]] = [[values.get(key) for key in keys] for values in columns]
-        return Found(generation, seconds, found)
+        return StoredRows(generation, seconds, found)
 
     def _query(self, view: str, count: int) -> str:
         return (
@@ -80,7 +84,7 @@ class SqliteRows:
         )
 
     def keys(self, view: str) -> list[bytes]:
-        """Return the keys of the view's table."""
+        """Return the keys that the view's table holds."""
         with self._reading() as reader:
             rows = reader.execute(
                 f"select distinct entity_key from {_table(self._store.project, view)}"
@@ -106,8 +110,8 @@ class SqliteRows:
         return _connect(self._path, "ro")
 
 
-class SqlitePublishing:
-    """Tables beside the live ones, and the transaction that puts them in their place."""
+class SqliteMaterialization:
+    """Stages tables beside the live ones, then renames them into place in one transaction."""
 
     def __init__(self, connection: sqlite3.Connection, project: str) -> None:
         self._connection = connection
@@ -115,51 +119,51 @@ class SqlitePublishing:
         self._staged: list[str] = []
 
     def stage(self, batch: Batch) -> None:
-        """Write the rows into the table beside the view's."""
+        """Write the rows into the view's staged table."""
         with _transaction(self._connection):
             if batch.view not in self._staged:
                 self._make_table(batch.view)
             for feature, (values, texts) in batch.columns.items():
                 names = [feature] * len(values)
-                moments = [_stored(moment) for moment in batch.moments]
+                moments = [_to_stored(moment) for moment in batch.moments]
                 rows = zip(batch.keys, names, values, texts, moments, strict=True)
                 self._connection.executemany(
-                    f"insert into {_table(self._project, batch.view, NEXT)} "
+                    f"insert into {_table(self._project, batch.view, STAGED)} "
                     "(entity_key, feature_name, value, value_text, event_ts) "
                     "values (?, ?, ?, ?, ?)",
                     rows,
                 )
 
     def _make_table(self, view: str) -> None:
-        like = self._connection.execute(
+        live_sql = self._connection.execute(
             "select sql from sqlite_master where type = 'table' and name = ?",
             [f"{self._project}_{view}"],
         ).fetchone()[0]
-        columns = like[like.index("(") :]
-        self._connection.execute(f"create table {_table(self._project, view, NEXT)} {columns}")
+        columns = live_sql[live_sql.index("(") :]
+        self._connection.execute(f"create table {_table(self._project, view, STAGED)} {columns}")
         self._staged.append(view)
 
     def switch(self, generation: Generation) -> None:
-        """Replace the live tables by the staged ones and write down the generation."""
+        """Replace the live tables by the staged ones and store the generation."""
         kept = _table(self._project, "_generation")
         with _transaction(self._connection):
             for view in self._staged:
                 live = _table(self._project, view)
                 self._connection.execute(f"drop table if exists {live}")
                 self._connection.execute(
-                    f"alter table {_table(self._project, view, NEXT)} rename to {live}"
+                    f"alter table {_table(self._project, view, STAGED)} rename to {live}"
                 )
             self._connection.execute(f"create table if not exists {kept} (generation text)")
             self._connection.execute(f"delete from {kept}")
             self._connection.execute(f"insert into {kept} values (?)", [generation.to_json()])
 
     def drop_staged(self) -> None:
-        """Drop all tables that a publisher left beside the live ones."""
-        left = self._connection.execute(
+        """Drop all staged tables, those of a killed process included."""
+        leftovers = self._connection.execute(
             "select name from sqlite_master where type = 'table' and name glob ?",
-            [f"{self._project}_*{NEXT}"],
+            [f"{self._project}_*{STAGED}"],
         ).fetchall()
-        for (name,) in left:
+        for (name,) in leftovers:
             self._connection.execute(f"drop table {quoted(name)}")
 
 
@@ -180,14 +184,14 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         yield
         connection.execute("commit")
     except BaseException:
-        # A full disk has rolled back already.
+        # SQLite rolls back by itself on some errors, such as a full disk.
         if connection.in_transaction:
             connection.execute("rollback")
         raise
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _write_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
@@ -198,8 +202,8 @@ def _told(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold the publisher's lock, which the system takes back from a process that is killed."""
+def _writer_lock(path: Path) -> Iterator[None]:
+    """Hold the writer's file lock, which the system releases when a process is killed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(f".{path.name}.publisher").open("w") as lock:
         try:
@@ -226,11 +230,11 @@ def _generation(reader: sqlite3.Connection, project: str) -> Generation | None:
 
 
 @lru_cache(maxsize=1024)
-def _stored(moment: datetime) -> int:
+def _to_stored(moment: datetime) -> int:
     return int(adapt_datetime_epoch(moment))
 
 
 @lru_cache(maxsize=1024)
 def _utc_seconds(stored: int) -> int:
-    # Feast writes naive UTC as if it were local time, and reads it back so.
+    # Feast writes naive UTC as if it were local time, and reads it back the same way.
     return epoch(datetime.fromtimestamp(stored))

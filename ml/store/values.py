@@ -1,7 +1,8 @@
-"""Feast's online bytes, whole columns at a time: what its stores keep as keys and values.
+"""Encoding of keys and values as Feast's online stores keep them, a column at a time.
 
-A value is a protobuf message. That of an array of floats or of one number is a constant head and
-the numbers' own bytes, so that columns of them are made and read without an object a value.
+A value is a protobuf message. For an array of floats, or one number, the message is a constant head
+followed by the numbers' bytes, so whole columns are encoded and decoded by numpy without building
+a protobuf object per value.
 """
 
 from collections.abc import Sequence
@@ -29,8 +30,8 @@ _HEADS = {
 }
 
 
-class Column(NamedTuple):
-    """A feature's values as a store keeps them, and as the text that SQL stores keep beside."""
+class EncodedColumn(NamedTuple):
+    """A feature's encoded values, and their text, which SQL stores keep in a second column."""
 
     values: list[bytes]
     texts: list[str | None]
@@ -44,21 +45,21 @@ def entity_key(customer: str) -> bytes:
 
 
 def customer_of(key: bytes) -> str:
-    """Return the customer that an online store's key is of."""
+    """Return the customer id of an online store's key."""
     return str(deserialize_entity_key(key).entity_values[0].string_val)
 
 
 def packed(matrix: Matrix) -> list[bytes]:
-    """Return each row as Feast's value of an `Array(Float32)` feature."""
+    """Return each row of the matrix encoded as a value of an `Array(Float32)` feature."""
     head = _vector_head(matrix.shape[1])
-    return _headed(head, np.ascontiguousarray(matrix, dtype="<f4"))
+    return _with_head(head, np.ascontiguousarray(matrix, dtype="<f4"))
 
 
 def unpacked(values: Sequence[bytes], features: int) -> Matrix:
-    """Return the values of an `Array(Float32)` feature as rows of so many floats.
+    """Return the values of an `Array(Float32)` feature as a matrix with `features` columns.
 
     Raises:
-        AlmanacError: one is not an array of that length.
+        AlmanacError: a value is not an array of that length.
     """
     head = _vector_head(features)
     if any(
@@ -68,38 +69,40 @@ def unpacked(values: Sequence[bytes], features: int) -> Matrix:
             f"The online store holds an input that is not of {features} features.",
             "Publish the model's inputs: ml materialize",
         )
-    return _bodies(values, len(head), 4 * features).view("<f4")
+    return _without_head(values, len(head), 4 * features).view("<f4")
 
 
-def encoded(column: pa.ChunkedArray, dtype: FeastType) -> Column:
-    """Return a feature's values as the stores keep them; a null, or NaN, is an empty value."""
+def encoded(column: pa.ChunkedArray, dtype: FeastType) -> EncodedColumn:
+    """Return a feature's values as the stores keep them; null and NaN become an empty value."""
     known = ~np.asarray(column.is_null(nan_is_null=True).to_numpy(zero_copy_only=False))
     head = _HEADS.get(column.type)
     if head is None or from_feast_to_pyarrow_type(dtype) != column.type:
         return _encoded_singly(column, known, dtype)
     numbers = column.to_numpy(zero_copy_only=False).astype(column.type.to_pandas_dtype())
-    values = _headed(head, numbers.reshape(-1, 1))
+    values = _with_head(head, numbers.reshape(-1, 1))
     rows = zip(values, column.to_pylist(), known, strict=True)
     pairs = [(value, str(each)) if there else (b"", None) for value, each, there in rows]
-    return Column([value for value, _ in pairs], [text for _, text in pairs])
+    return EncodedColumn([value for value, _ in pairs], [text for _, text in pairs])
 
 
-def _encoded_singly(column: pa.ChunkedArray, known: NDArray[np.bool_], dtype: FeastType) -> Column:
+def _encoded_singly(
+    column: pa.ChunkedArray, known: NDArray[np.bool_], dtype: FeastType
+) -> EncodedColumn:
     given = [each if there else None for each, there in zip(column.to_pylist(), known, strict=True)]
     protos = python_values_to_proto_values(given, dtype.to_value_type())
     texts = [extract_text_and_num(proto, False)[0] for proto in protos]
-    return Column([proto.SerializeToString() for proto in protos], texts)
+    return EncodedColumn([proto.SerializeToString() for proto in protos], texts)
 
 
 def decoded(values: Sequence[Blob], dtype: FeastType) -> pa.Array:
-    """Return a feature's values, null where the store has none."""
+    """Return a feature's decoded values, null where the store has none."""
     kind = from_feast_to_pyarrow_type(dtype)
     if kind not in _HEADS:
         return pa.array([_decoded_singly(value) for value in values], kind)
     known = np.array([bool(value) for value in values], dtype=np.bool_)
     numbers = np.zeros(len(values), dtype=kind.to_pandas_dtype())
     if known.any():
-        bodies = _bodies([value for value in values if value], 1, numbers.itemsize)
+        bodies = _without_head([value for value in values if value], 1, numbers.itemsize)
         numbers[known] = bodies.view(numbers.dtype.newbyteorder("<"))[:, 0]
     return pa.array(numbers, kind, mask=~known)
 
@@ -114,7 +117,7 @@ def _vector_head(features: int) -> bytes:
     return bytes(whole[: len(whole) - 4 * features])
 
 
-def _headed(head: bytes, numbers: NDArray[Any]) -> list[bytes]:
+def _with_head(head: bytes, numbers: NDArray[Any]) -> list[bytes]:
     """Return the bytes of each row of `numbers` behind `head`."""
     body = numbers.shape[1] * numbers.itemsize
     rows = np.empty((len(numbers), len(head) + body), dtype=np.uint8)
@@ -124,7 +127,7 @@ def _headed(head: bytes, numbers: NDArray[Any]) -> list[bytes]:
     return [whole[start : start + width] for start in range(0, len(whole), width)]
 
 
-def _bodies(values: Sequence[bytes], head: int, body: int) -> NDArray[np.uint8]:
-    """Return what comes after the head of each value, one row each."""
+def _without_head(values: Sequence[bytes], head: int, body: int) -> NDArray[np.uint8]:
+    """Return the bytes after the head of each value, one row per value."""
     rows = np.frombuffer(b"".join(values), dtype=np.uint8).reshape(len(values), head + body)
     return np.ascontiguousarray(rows[:, head:])

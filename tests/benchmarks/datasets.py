@@ -17,9 +17,8 @@ from typing import TypeVar
 import duckdb
 
 from feature_repo.build import feast_objects
-from ml.dataset import compare as verify
-from ml.dataset import current, make
-from ml.dataset.snapshot import Read, snapshot
+from ml.dataset import current, make, verify
+from ml.dataset.snapshot import SnapshotSource, snapshot
 from ml.store import feature_store
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import target
@@ -48,9 +47,12 @@ def main() -> None:
 def measure(ws: Workspace, chosen: argparse.Namespace) -> None:
     """Print a line a step, and the peak memory of all."""
     views = [
-        Read(f'"features"."{name(i)}"', "event_timestamp", None) for i in range(chosen.families)
+        SnapshotSource(f'"features"."{name(i)}"', "event_timestamp", None)
+        for i in range(chosen.families)
     ]
-    timed("the snapshot", lambda: snapshot(ws, Read(LABELS, "event_timestamp", None), views))
+    timed(
+        "the snapshot", lambda: snapshot(ws, SnapshotSource(LABELS, "event_timestamp", None), views)
+    )
     timed("a hash of every value", lambda: hashed(ws, chosen.families))
     feature_store(ws).apply(feast_objects(ws))
     wanted = target(ws, "purchase")

@@ -23,7 +23,7 @@ import numpy as np
 from ml import store
 from ml.data.feature import Feature
 from ml.store import retrieval as training
-from ml.store.reading import online_rows_of
+from ml.store.online_reader import online_rows_of
 from ml.workspace.settings import Workspace
 from tests.online_stores import redis_server, repository
 from tests.small_workspace import change, crown, make_workspace
@@ -136,7 +136,7 @@ def besiege(place: Place, kills: int, seed: int = 1) -> Siege:
 def publish(place: Place, month: int) -> None:
     """Publish the first or the second month."""
     views = ("purchase_any__input", "geo", "trx")
-    store.publish(place.workspace(), dict.fromkeys(views, MONTHS[month]))
+    store.materialize(place.workspace(), dict.fromkeys(views, MONTHS[month]))
 
 
 def _published(place: Place, month: int) -> float:

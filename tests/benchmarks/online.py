@@ -25,7 +25,7 @@ from ml import store
 from ml.registry.artifact import champion
 from ml.serving.parity import verify_input
 from ml.store import retrieval as training
-from ml.store.reading import online_rows_of
+from ml.store.online_reader import online_rows_of
 from ml.store.values import entity_key, packed, unpacked
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import target
@@ -189,7 +189,7 @@ def bytes_in(home: Path, redis: Redis | None) -> int:
 def publish(ws: Workspace, size: Size, form: str) -> None:
     """Publish the input, or every feature by its name as Feast does."""
     if form == "vector":
-        store.publish(ws, {VIEW: size.moment})
+        store.materialize(ws, {VIEW: size.moment})
         return
     feast = store.feature_store(ws)
     views = [view.name for view in feast.list_feature_views() if view.name != VIEW]

@@ -1,4 +1,4 @@
-"""Models as plain SQL: written for dbt, and compared with their artifacts before that."""
+"""Export of models as plain SQL for dbt, after a comparison with their artifacts."""
 
 from ml.serving.export.sql_export import Exported, export_sql
 

@@ -1,4 +1,4 @@
-"""The files of an exported model: a macro with the formula, a model, its tests."""
+"""The dbt files of an exported model: a macro with the formula, a dbt model and its tests."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -13,29 +13,38 @@ from ml.workspace.sql import quoted
 TOLERANCE = 1e-9
 
 
-class Family(NamedTuple):
-    """A feature view: its dbt model, the model's features in it and how long its rows live."""
+class ExportedFamily(NamedTuple):
+    """A feature view: its dbt model, the exported model's features in it, its time to live."""
 
     model: str
     features: tuple[str, ...]
-    life: timedelta
+    ttl: timedelta
 
 
 def files(
     target: str,
     model_id: str,
     formula: str,
-    families: Sequence[Family],
-    tried: tuple[Matrix, Vector],
+    families: Sequence[ExportedFamily],
+    probes: tuple[Matrix, Vector],
 ) -> Mapping[str, str]:
-    """Return the texts of the files by their places below the dbt project."""
+    """Return the files' contents by their paths below the dbt project.
+
+    Args:
+        target: the target's name.
+        model_id: the model's id.
+        formula: the SQL of its probability.
+        families: the families that its features come from.
+        probes: rows of features, columns in the order of `families`, and their probabilities;
+            they become a test of the build.
+    """
     name = f"sql_{target}"
     names = [feature for family in families for feature in family.features]
     return {
         f"macros/exports/{name}.sql": _macro(name, model_id, formula),
         f"models/exports/{name}.sql": _model(name, model_id, families),
         f"models/exports/{name}.yml": _properties(name, model_id, target),
-        f"tests/exports/assert_{name}_is_its_model.sql": _test(name, names, *tried),
+        f"tests/exports/assert_{name}_is_its_model.sql": _test(name, names, *probes),
     }
 
 
@@ -46,7 +55,7 @@ def _macro(name: str, model_id: str, formula: str) -> str:
     )
 
 
-def _model(name: str, model_id: str, families: Sequence[Family]) -> str:
+def _model(name: str, model_id: str, families: Sequence[ExportedFamily]) -> str:
     known = "\n    union all\n".join(
         "    select\n        feature_month,\n        event_timestamp,\n"
         f"    from {{{{ ref('{family.model}') }}}}"
@@ -54,7 +63,7 @@ def _model(name: str, model_id: str, families: Sequence[Family]) -> str:
     )
     views = "".join(_view(family) for family in families)
     values = "".join(
-        f"        {_finite(f'{family.model}.{quoted(feature)}')} as {quoted(feature)},\n"
+        f"        {_model_value(f'{family.model}.{quoted(feature)}')} as {quoted(feature)},\n"
         for family in families
         for feature in family.features
     )
@@ -108,7 +117,7 @@ where {present}
 """
 
 
-def _view(family: Family) -> str:
+def _view(family: ExportedFamily) -> str:
     columns = "".join(f"        {quoted(feature)},\n" for feature in family.features)
     return f"""
 {family.model} as (
@@ -119,14 +128,14 @@ def _view(family: Family) -> str:
     where
         event_timestamp <= (select as_of from moment)
         and event_timestamp
-        >= (select as_of from moment) - interval {int(family.life.total_seconds())} second
+        >= (select as_of from moment) - interval {int(family.ttl.total_seconds())} second
     qualify row_number() over (partition by customer_id order by event_timestamp desc) = 1
 ),
 """
 
 
-def _finite(column: str) -> str:
-    """Return the value as the model takes it: rounded to 32 bits, null where infinite."""
+def _model_value(column: str) -> str:
+    """Return the column as the model reads it: rounded to 32 bits, null where infinite."""
     rounded = f"try_cast({column} as float)"
     return f"case when isfinite({rounded}) then {rounded}::double end"
 

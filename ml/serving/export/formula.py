@@ -1,7 +1,7 @@
-"""A model's probability as one SQL expression over its features, doubles in which null is missing.
+"""A model's probability as one SQL expression over its features, doubles with null for missing.
 
-Trees are CASE expressions that send a null where LightGBM would; a sum is a `list_sum`, which adds
-in the order that the model does.
+Trees become CASE expressions in which a null takes the same branch as in LightGBM. Sums are written
+as `list_sum`, which adds in the same order as the model.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,9 @@ from ml.models import Blend, LightGBM, Model, Pipelined
 from ml.workspace.errors import AlmanacError
 from ml.workspace.sql import quoted
 
-# A hundred thousand rows take seconds through so many; beyond, `ml score` is the better way.
+# With so many leaves a hundred thousand rows take seconds; above that, `ml score` is faster.
 MOST_LEAVES = 4_000
-# What LightGBM takes for zero, as its documentation of zero_as_missing has it.
+# LightGBM treats values of at most this size as zero (see its parameter zero_as_missing).
 _ZERO = "1e-35"
 
 
@@ -24,19 +24,19 @@ def formula(model: Model, names: Sequence[str]) -> str:
     """Return the SQL of the model's probability; `names` are the columns in the model's order.
 
     Raises:
-        AlmanacError: the model is of a family that has no such SQL, or too large.
+        AlmanacError: the model's family cannot be written as SQL, or the model is too large.
     """
     return f"1e0 / (1e0 + exp(-({_log_odds(model, [quoted(name) for name in names])})))"
 
 
 def number(value: float) -> str:
-    """Return a literal that the database reads as exactly this double: decimals it would round."""
+    """Return a literal with an exponent, which DuckDB reads as a double and not as a decimal."""
     text = repr(float(value))
     return text if "e" in text else f"{text}e0"
 
 
 def _log_odds(model: Model, columns: Sequence[str]) -> str:
-    # Indented as a column of a select is.
+    # Indented like a column of a select.
     listed = ",\n        ".join(_terms(model, columns))
     return (
         f"{number(model.slope)} * list_sum([\n        {listed}\n    ]) + {number(model.intercept)}"
@@ -44,7 +44,7 @@ def _log_odds(model: Model, columns: Sequence[str]) -> str:
 
 
 def _terms(model: Model, columns: Sequence[str]) -> list[str]:
-    """Return what the model's margin is the sum of."""
+    """Return the terms whose sum is the model's uncalibrated log-odds."""
     if isinstance(model, LightGBM):
         return _trees(model, columns)
     if isinstance(model, Pipelined) and model.exact:
@@ -78,9 +78,9 @@ def _node(node: Mapping[str, Any], columns: Sequence[str]) -> str:
 
 
 def _goes_left(node: Mapping[str, Any], column: str) -> str:
-    """Return the condition of a node's left branch, which must not be null where that is taken."""
+    """Return the condition of a node's left branch; true, and not null, where it is taken."""
     if node["decision_type"] == "==":
-        # Neither null nor a category that training did not see is in the list.
+        # Nulls and categories unseen in training are not in the list: they go right.
         return f"trunc({column}) in ({', '.join(str(node['threshold']).split('||'))})"
     below = f"{column} <= {number(node['threshold'])}"
     match node["missing_type"], bool(node["default_left"]):

@@ -1,4 +1,4 @@
-"""Exporting a champion as SQL: refused unless the database answers as the artifact does."""
+"""Export of a champion as SQL; refused unless SQL and artifact give the same probabilities."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,40 +9,40 @@ import numpy as np
 from ml.data.training_set import Matrix
 from ml.registry import artifact
 from ml.registry.artifact import Artifact
-from ml.serving.batch import whom
-from ml.serving.batch_inputs import Source
-from ml.serving.export.dbt_files import TOLERANCE, Family, files
+from ml.serving.batch import scoring_population
+from ml.serving.batch_inputs import FeatureReader
+from ml.serving.export.dbt_files import TOLERANCE, ExportedFamily, files
 from ml.serving.export.formula import formula
-from ml.serving.export.probes import answers, distance, probes
+from ml.serving.export.probes import evaluate_sql, largest_difference, probes
 from ml.workspace.errors import AlmanacError, NotTrained
 from ml.workspace.files import write_text
 from ml.workspace.manifest import models_with
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import Target
 
-TRIED = 3_000
-# The tests of the build carry so many of them.
-KEPT = 60
+PROBE_ROWS = 3_000
+# How many of the probe rows go into the test that `dbt build` runs.
+TEST_ROWS = 60
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written, on how many rows it was compared, and the largest difference there."""
+    """The files written, the number of rows compared, and the largest absolute difference."""
 
     model_id: str
     paths: tuple[Path, ...]
     rows: int
-    distance: float
+    largest_difference: float
 
 
 def export_sql(ws: Workspace, target: Target, project: Path) -> Exported:
     """Write the target's champion into the dbt project as a model of plain SQL, with its tests.
 
-    Beforehand its formula is compared with the artifact on every customer of today and on rows
-    with nulls and with values that training did not see.
+    Before that, formula and artifact are compared on the scoring population of today and on probe
+    rows with nulls and with values unseen in training.
 
     Raises:
-        AlmanacError: no champion, one that has no SQL or is too large, or answers that differ.
+        AlmanacError: no champion, a model that cannot be written as SQL, or different results.
     """
     champion = artifact.champion(ws, target.name)
     text = formula(champion.model, [feature.name for feature in champion.features])
@@ -50,69 +50,71 @@ def export_sql(ws: Workspace, target: Target, project: Path) -> Exported:
     families = _families(ws, champion)
     names = [feature for family in families for feature in family.features]
     place_of = {feature.name: place for place, feature in enumerate(champion.features)}
-    kept = sample[:KEPT]
-    tried = (kept[:, [place_of[name] for name in names]], champion.model.predict(kept))
-    written = files(target.name, champion.model_id, text, families, tried)
+    kept = sample[:TEST_ROWS]
+    probe_rows = (kept[:, [place_of[name] for name in names]], champion.model.predict(kept))
+    written = files(target.name, champion.model_id, text, families, probe_rows)
     return Exported(champion.model_id, _write(project, written), rows, largest)
 
 
 def _compared(ws: Workspace, champion: Artifact, text: str) -> tuple[int, float, Matrix]:
-    """Return on how many rows SQL and artifact agree, how closely, and rows for the build's test.
+    """Compare SQL and artifact; return the rows compared, the largest difference, probe rows.
 
     Raises:
-        AlmanacError: they differ.
+        AlmanacError: they differ by more than the tolerance, or there is no row to compare.
     """
-    as_of, customers = whom(ws, champion, None)
+    as_of, customers = scoring_population(ws, champion, None)
     names = [feature.name for feature in champion.features]
-    rows, largest, tried = 0, 0.0, np.empty((0, len(names)), np.float32)
-    for _, real in Source(ws, champion, as_of, online=False).batches(customers):
+    rows, largest, probe_rows = 0, 0.0, np.empty((0, len(names)), np.float32)
+    for _, real in FeatureReader(ws, champion, as_of, online=False).batches(customers):
         matrix = real
-        if len(real) and not len(tried):
-            tried = probes(real, TRIED)
-            matrix = np.concatenate([tried, real])
-        far = distance(answers(text, names, matrix), champion.model.predict(matrix))
-        rows, largest = rows + len(matrix), max(largest, far)
+        if len(real) and not len(probe_rows):
+            probe_rows = probes(real, PROBE_ROWS)
+            matrix = np.concatenate([probe_rows, real])
+        difference = largest_difference(
+            evaluate_sql(text, names, matrix), champion.model.predict(matrix)
+        )
+        rows, largest = rows + len(matrix), max(largest, difference)
     if not rows or largest > TOLERANCE:
-        told = (
+        outcome = (
             f"differ by up to {largest:.3g}" if rows else "cannot be compared: no customer has any"
         )
         raise AlmanacError(
-            f"The SQL of {champion.model_id} and its artifact {told}; nothing was written.",
+            f"The SQL of {champion.model_id} and its artifact {outcome}; nothing was written.",
             "Score with the artifact: ml score",
             target=champion.card.target,
         )
-    return rows, largest, tried
+    return rows, largest, probe_rows
 
 
-def _families(ws: Workspace, champion: Artifact) -> list[Family]:
+def _families(ws: Workspace, champion: Artifact) -> list[ExportedFamily]:
     # Feast takes seconds to import; only what reads features pays for it.
     from ml import store
 
-    recipe = store.training_recipe(ws, champion.card.target, _NOBODY)
-    life_of = {source.view: source.ttl for source in recipe.sources}
+    recipe = store.training_recipe(ws, champion.card.target, _NO_CUSTOMER)
+    ttl_of = {source.view: source.ttl for source in recipe.sources}
     models = {
         str(n["config"]["meta"]["family"]): str(n["alias"]) for n in models_with(ws, "family")
     }
     found = []
     for view in dict.fromkeys(feature.view for feature in champion.features):
-        life = life_of.get(view)
-        if life is None or view not in models:
+        ttl = ttl_of.get(view)
+        if ttl is None or view not in models:
             raise NotTrained(
                 f"{champion.model_id} uses features of {view}, no family with a lifetime.",
                 "Train again on what there is now: ml train",
                 target=champion.card.target,
             )
         names = tuple(each.name for each in champion.features if each.view == view)
-        found.append(Family(models[view], names, life))
+        found.append(ExportedFamily(models[view], names, ttl))
     return found
 
 
-# The retrieval of no row tells the features' sources as well as that of many.
-_NOBODY = "select 'nobody' as customer_id, timestamp '2000-01-01' as event_timestamp"
+# A retrieval of one row that matches nobody is enough to learn the features' sources.
+_NO_CUSTOMER = "select 'nobody' as customer_id, timestamp '2000-01-01' as event_timestamp"
 
 
 def _write(project: Path, texts: Mapping[str, str]) -> tuple[Path, ...]:
-    """Write the files, each whole or not at all."""
+    """Write the files, each completely or not at all; return their paths."""
     paths = []
     for place, text in texts.items():
         path = project / place

@@ -1,4 +1,4 @@
-"""Predictions for records at hand: checked field by field, answered with reasons."""
+"""Predictions for records given by the caller, with checks of every field and reasons."""
 
 from ml.serving.predict.predictor import Prediction, Predictor
 from ml.serving.predict.records import Problem

@@ -1,4 +1,4 @@
-"""A model that answers records: id, class, probability, confidence and reasons each."""
+"""The predictor: class, probability, confidence and reasons for records given by the caller."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ml.data.training_set import Vector
 from ml.registry import artifact
 from ml.registry.artifact import DATASET, Artifact
-from ml.serving.predict.record_files import Answered, answer_file
-from ml.serving.predict.records import Data, Inputs, Problem, inputs, refuse
+from ml.serving.predict.record_files import FilePredictions, predict_file
+from ml.serving.predict.records import Data, Problem, RecordInputs, inputs, refuse
 from ml.serving.reasons import drivers, meanings, reasons
 from ml.workspace.errors import NotTrained
 from ml.workspace.settings import Workspace, workspace
@@ -34,34 +34,34 @@ Prediction = TypedDict(
 
 
 class Predictor:
-    """The champion of a target, or another model of one, for records at hand.
+    """Predicts records with the champion of a target, or with another model.
 
-    A record names the model's input features by name; those left out are nulls, as
-    `customer_id`, which becomes the prediction's id, may be. A prediction holds
+    A record maps the model's features to numbers; missing ones are nulls. `customer_id` is
+    optional and becomes the prediction's id. A prediction holds
 
     - `id`: the record's `customer_id` as text, or None;
     - `class`: 1 where the probability reaches the model's threshold, else 0;
     - `probability`: that of class 1, in 0..1;
-    - `confidence`: how far the probability is on the way from the threshold to the certainty of
-      its class (1 above, 0 below): `low` in the first third of it, `medium` in the second,
-      `high` in the last;
-    - `reasons`: up to three features that moved the log-odds most, in words, the strongest first.
+    - `confidence`: where the probability lies between the threshold and certainty (1 for class 1,
+      0 for class 0): `low` in the third next to the threshold, then `medium`, then `high`;
+    - `reasons`: up to three features with the largest contributions to the log-odds, in words,
+      the largest first.
     """
 
     def __init__(self, target: str, ws: Workspace | None = None) -> None:
-        """Take the champion of `target` in the workspace, that of ALMANAC_HOME unless given.
+        """Load the champion of `target` in the workspace, by default that of ALMANAC_HOME.
 
         Raises:
-            AlmanacError: there is no champion, or its files are not those that were written.
+            AlmanacError: there is no champion, or its files are damaged.
         """
         self._take(artifact.champion(ws or workspace(), target))
 
     @classmethod
     def load(cls, folder: str | Path) -> "Predictor":
-        """Return the predictor of the model in an artifact's folder, wherever that lies.
+        """Return the predictor of the model in an artifact's folder, in a workspace or elsewhere.
 
         Raises:
-            AlmanacError: the folder's files are missing, or not those that were written.
+            AlmanacError: the folder's files are missing or damaged.
         """
         made = cls.__new__(cls)
         made._take(artifact.load(Path(folder)))
@@ -69,19 +69,19 @@ class Predictor:
 
     def _take(self, model: Artifact) -> None:
         self._artifact = model
-        self._means = meanings(model)
+        self._meanings = meanings(model)
         self._names = [feature.name for feature in model.features]
         self._left_out = _features_left_out(model, self._names)
         self._threshold = model.card.threshold
 
     def info(self) -> dict[str, Any]:
-        """Return what the model is: target, id, family, features, threshold, metrics, drivers.
+        """Describe the model: target, id, family, features, threshold, metrics, drivers.
 
-        `features` maps each input to its description; `drivers` says in words where those that
-        matter most lead.
+        `features` maps each input to its description; `drivers` holds the effects of the most
+        important features, in words.
         """
         card = self._artifact.card
-        named = zip(self._names, self._means, strict=True)
+        named = zip(self._names, self._meanings, strict=True)
         return {
             "target": card.target,
             "model_id": self._artifact.model_id,
@@ -90,12 +90,12 @@ class Predictor:
             "threshold": self._threshold,
             "prevalence": card.prevalence,
             "metrics": {part: asdict(measured) for part, measured in card.metrics.items()},
-            "features": {name: means.description for name, means in named},
-            "drivers": drivers(self._means),
+            "features": {name: meaning.description for name, meaning in named},
+            "drivers": drivers(self._meanings),
         }
 
     def validate(self, data: Data) -> list[Problem]:
-        """Return what is wrong with the data, field by field; nothing where all can be predicted.
+        """Return the problems of the data, field by field; none where all can be predicted.
 
         Raises:
             AlmanacError: the data are neither records nor a frame.
@@ -109,63 +109,63 @@ class Predictor:
     @overload
     def predict(self, data: Sequence[Mapping[str, Any]]) -> list[Prediction]: ...
     def predict(self, data: Data) -> Prediction | list[Prediction] | pd.DataFrame:
-        """Return the prediction of a record, those of a list, or a frame of those of a frame.
+        """Return the prediction of a record, a list of them for a list, a data frame for a frame.
 
-        The frame has a row a row, with the index of `data`.
+        The data frame has one row per row of `data`, with its index.
 
         Raises:
-            AlmanacError: something is wrong with the data; every field is named.
+            AlmanacError: the data have problems; the message names the fields.
         """
-        given = self._inputs(data)
-        refuse(given.problems)
-        found = self._answers(given)
+        checked = self._inputs(data)
+        refuse(checked.problems)
+        found = self._answers(checked)
         if isinstance(data, pd.DataFrame):
             return pd.DataFrame(found, index=data.index, columns=list(Prediction.__annotations__))
         return found[0] if isinstance(data, Mapping) else found
 
-    def predict_csv(self, path: str | Path, output: str | Path) -> Answered:
-        """Predict the lines of a CSV with a header, and write predictions and rejected lines.
+    def predict_csv(self, path: str | Path, output: str | Path) -> FilePredictions:
+        """Predict the lines of a CSV file with a header; write predictions and rejected lines.
 
-        `output` gets a line a good line: its number, and the prediction; beside it
-        `<name>.rejected.csv` gets number, reason and text of each bad one. Both are written whole
-        or not at all.
+        `output` gets the line number and the prediction of each valid line; `<name>.rejected.csv`
+        beside it gets number, reason and text of each invalid one. Both files are written
+        completely or not at all.
 
         Raises:
-            AlmanacError: the file is absent or no text, or its header names unknown fields.
+            AlmanacError: the file is absent, or its header is empty or names unknown fields.
         """
-        return answer_file(Path(path), Path(output), self._inputs, self._answers)
+        return predict_file(Path(path), Path(output), self._inputs, self._answers)
 
-    def _inputs(self, data: Data) -> Inputs:
+    def _inputs(self, data: Data) -> RecordInputs:
         return inputs(data, self._names, self._left_out)
 
-    def _answers(self, given: Inputs) -> list[Prediction]:
-        if not given.ids:
+    def _answers(self, checked: RecordInputs) -> list[Prediction]:
+        if not checked.ids:
             return []
         model = self._artifact.model
-        probabilities = model.predict(given.matrix)
-        why = reasons(model, given.matrix, self._means)
-        sure = confidence(probabilities, self._threshold)
-        found = zip(given.ids, probabilities.tolist(), sure, why, strict=True)
+        probabilities = model.predict(checked.matrix)
+        reasons_by_row = reasons(model, checked.matrix, self._meanings)
+        confidences = confidence(probabilities, self._threshold)
+        found = zip(checked.ids, probabilities.tolist(), confidences, reasons_by_row, strict=True)
         return [
             {
-                "id": who,
+                "id": customer,
                 "class": int(probability >= self._threshold),
                 "probability": probability,
-                "confidence": how,
-                "reasons": said,
+                "confidence": level,
+                "reasons": texts,
             }
-            for who, probability, how, said in found
+            for customer, probability, level, texts in found
         ]
 
 
 def confidence(probabilities: Vector, threshold: float) -> list[str]:
-    """Return `low`, `medium` or `high` a row: its third of the way from threshold to certainty."""
+    """Return each row's confidence: the third between threshold and certainty that it lies in."""
     above = probabilities >= threshold
-    room = np.where(above, 1 - threshold, threshold)
-    # A threshold of 0 or 1 leaves one side no room: what is there is certain.
-    way = np.ones(len(probabilities))
-    np.divide(np.abs(probabilities - threshold), room, out=way, where=room > 0)
-    thirds: NDArray[np.int64] = np.minimum((way * 3).astype(np.int64), 2)
+    span = np.where(above, 1 - threshold, threshold)
+    # A threshold of 0 or 1 leaves one class a range of length 0: its rows are certain.
+    distance = np.ones(len(probabilities))
+    np.divide(np.abs(probabilities - threshold), span, out=distance, where=span > 0)
+    thirds: NDArray[np.int64] = np.minimum((distance * 3).astype(np.int64), 2)
     return [CONFIDENCES[third] for third in thirds]
 
 

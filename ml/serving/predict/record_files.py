@@ -1,39 +1,40 @@
-"""Files of records: good lines are answered, bad ones set aside with their reasons."""
+"""Files of records: valid lines are predicted, invalid ones written aside with their reasons."""
 
 import csv
-import io
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 import pandas as pd
 
-from ml.serving.predict.records import Data, Inputs
+from ml.landing.lines import physical_lines, split_line
+from ml.serving.predict.records import Data, RecordInputs
 from ml.workspace.errors import BadInput
 from ml.workspace.files import fresh_file
 
-LINES_AT_ONCE = 10_000
+LINES_PER_BATCH = 10_000
 DELIMITERS = ",;\t|"
 PREDICTED = ("line", "id", "class", "probability", "confidence", "reasons")
 REJECTED = ("line", "reason", "text")
-BETWEEN = " | "
+# Between the reasons of one prediction.
+SEPARATOR = " | "
 
 
 class Line(NamedTuple):
-    """A line of the file: its number from 1, its text, and its fields or why it has none."""
+    """A line of the file: its number from 1, its text, and its fields, or an error and none."""
 
     number: int
     text: str
     record: Mapping[str, Any]
-    wrong: str
+    error: str
 
 
 @dataclass(frozen=True)
-class Answered:
-    """What came of a file: lines predicted and rejected, and where they are."""
+class FilePredictions:
+    """How many lines of a file were predicted and rejected, and the files that hold them."""
 
     predicted: int
     rejected: int
@@ -41,62 +42,64 @@ class Answered:
     rejects: Path
 
 
-def answer_file(
+def predict_file(
     path: Path,
     output: Path,
-    inputs: Callable[[Data], Inputs],
-    answers: Callable[[Inputs], Sequence[Mapping[str, Any]]],
-) -> Answered:
-    """Write the answer of each good line of `path` to `output`, and the bad lines beside it.
+    inputs: Callable[[Data], RecordInputs],
+    predict: Callable[[RecordInputs], Sequence[Mapping[str, Any]]],
+) -> FilePredictions:
+    """Write the prediction of each valid line of `path` to `output`, invalid lines beside it.
 
     Args:
-        path: delimited text with a header, one record a line.
+        path: delimited text with a header and one record per line.
         output: where the predictions go; `<name>.rejected.csv` beside it takes the rejected.
-        inputs: records as the model takes them.
-        answers: the model's predictions of records without problems.
+        inputs: checks records and returns them as the model's inputs.
+        predict: returns the predictions of inputs without problems.
 
     Raises:
-        AlmanacError: the file is absent or no text, or its header is wrong; nothing is written.
+        AlmanacError: the file is absent, or its header is wrong; nothing is written then.
     """
     rejects = output.with_name(f"{output.stem}.rejected.csv")
     predicted = rejected = 0
-    with _opened(path) as file, ExitStack() as stack:
-        lines = _lines(file, _header(path, file, inputs))
-        good, bad = (stack.enter_context(_whole(place)) for place in (output, rejects))
+    with closing(physical_lines(path, errors="replace")) as numbered, ExitStack() as stack:
+        lines = _lines(numbered, *_header(path, numbered, inputs))
+        good, bad = (stack.enter_context(_replacing(place)) for place in (output, rejects))
         csv.writer(good).writerow(PREDICTED)
         csv.writer(bad).writerow(REJECTED)
-        while part := list(itertools.islice(lines, LINES_AT_ONCE)):
-            given = inputs([line.record for line in part])
-            reasons = _reasons(part, given)
-            kept = [row for row in range(len(part)) if row not in reasons]
-            found = answers(given.take(kept))
+        while batch := list(itertools.islice(lines, LINES_PER_BATCH)):
+            checked = inputs([line.record for line in batch])
+            errors = _errors(batch, checked)
+            valid = [row for row in range(len(batch)) if row not in errors]
+            predictions = zip(valid, predict(checked.take(valid)), strict=True)
             csv.writer(good).writerows(
-                [part[row].number, *_cells(answer)] for row, answer in zip(kept, found, strict=True)
+                [batch[row].number, *_cells(prediction)] for row, prediction in predictions
             )
             csv.writer(bad).writerows(
-                [part[row].number, reason, part[row].text] for row, reason in reasons.items()
+                [batch[row].number, error, batch[row].text] for row, error in errors.items()
             )
-            predicted, rejected = predicted + len(kept), rejected + len(reasons)
-    return Answered(predicted, rejected, output, rejects)
+            predicted, rejected = predicted + len(valid), rejected + len(errors)
+    return FilePredictions(predicted, rejected, output, rejects)
 
 
-def _reasons(part: Sequence[Line], given: Inputs) -> dict[int, str]:
-    """Return why each bad line of the part is bad, by its place in the part."""
-    wrong = given.bad()
+def _errors(batch: Sequence[Line], checked: RecordInputs) -> dict[int, str]:
+    """Return the error of each invalid line, by its position in the batch."""
+    problems = checked.by_row()
     return {
-        row: line.wrong or "; ".join(f"{each.field} {each.reason}" for each in wrong[row])
-        for row, line in enumerate(part)
-        if line.wrong or row in wrong
+        row: line.error or "; ".join(f"{each.field} {each.reason}" for each in problems[row])
+        for row, line in enumerate(batch)
+        if line.error or row in problems
     }
 
 
-def _cells(answer: Mapping[str, Any]) -> list[Any]:
-    return [answer[name] for name in PREDICTED[1:-1]] + [BETWEEN.join(answer["reasons"])]
+def _cells(prediction: Mapping[str, Any]) -> list[Any]:
+    return [prediction[name] for name in PREDICTED[1:-1]] + [SEPARATOR.join(prediction["reasons"])]
 
 
-def _header(path: Path, file: TextIO, inputs: Callable[[Data], Inputs]) -> tuple[list[str], str]:
-    """Return the names of the fields and what stands between them."""
-    first = file.readline().rstrip("\r\n")
+def _header(
+    path: Path, numbered: Iterator[tuple[int, str]], inputs: Callable[[Data], RecordInputs]
+) -> tuple[list[str], str]:
+    """Take the header from the lines; return the names of the fields and the delimiter."""
+    first = _first_line(path, numbered)
     delimiter = max(DELIMITERS, key=first.count)
     names = next(csv.reader([first], delimiter=delimiter), [])
     empty = pd.DataFrame(columns=list(dict.fromkeys(names)))
@@ -112,25 +115,37 @@ def _header(path: Path, file: TextIO, inputs: Callable[[Data], Inputs]) -> tuple
     return names, delimiter
 
 
-def _lines(file: TextIO, header: tuple[list[str], str]) -> Iterator[Line]:
-    names, delimiter = header
-    for number, ended in enumerate(file, start=2):
-        text = ended.rstrip("\r\n")
-        if not text:
-            continue
-        try:
-            # One line, one record: an open quotation mark spoils its own line alone.
-            fields = next(csv.reader([text], delimiter=delimiter, strict=True))
-        except csv.Error as error:
-            yield Line(number, text, {}, f"the line cannot be divided: {error}")
-            continue
-        wrong = ""
-        if len(fields) != len(names):
-            wrong = f"the line has {len(fields)} fields, the header {len(names)}"
-        elif "\N{REPLACEMENT CHARACTER}" in text:
-            wrong = "the line is not UTF-8"
-        values = dict(zip(names, map(_value, names, fields), strict=False))
-        yield Line(number, text, {} if wrong else values, wrong)
+def _first_line(path: Path, numbered: Iterator[tuple[int, str]]) -> str:
+    try:
+        _, line = next(numbered, (1, ""))
+    except OSError as error:
+        raise BadInput(
+            f"{path} cannot be read: {error.strerror}.",
+            "Name a CSV file: ml predict --target T FILE",
+        ) from error
+    return line.rstrip("\r\n")
+
+
+def _lines(
+    numbered: Iterator[tuple[int, str]], names: Sequence[str], delimiter: str
+) -> Iterator[Line]:
+    for number, line in numbered:
+        if text := line.rstrip("\r\n"):
+            yield _line(number, text, names, delimiter)
+
+
+def _line(number: int, text: str, names: Sequence[str], delimiter: str) -> Line:
+    try:
+        # One line is one record here: an unclosed quote makes only its own line invalid.
+        fields = split_line(text, delimiter)
+    except csv.Error as error:
+        return Line(number, text, {}, f"the line cannot be divided: {error}")
+    if len(fields) != len(names):
+        counts = f"the line has {len(fields)} fields, the header {len(names)}"
+        return Line(number, text, {}, counts)
+    if "\N{REPLACEMENT CHARACTER}" in text:
+        return Line(number, text, {}, "the line is not UTF-8")
+    return Line(number, text, dict(zip(names, map(_value, names, fields), strict=True)), "")
 
 
 def _value(name: str, text: str) -> str | float | None:
@@ -144,21 +159,8 @@ def _value(name: str, text: str) -> str | float | None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[TextIO]:
-    try:
-        raw = path.open("rb")
-    except OSError as error:
-        raise BadInput(
-            f"{path} cannot be read: {error.strerror}.",
-            "Name a CSV file: ml predict --target T FILE",
-        ) from error
-    with io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="") as file:
-        yield file
-
-
-@contextmanager
-def _whole(place: Path) -> Iterator[TextIO]:
-    """Yield a file that takes the place when all went well, and is gone otherwise."""
+def _replacing(place: Path) -> Iterator[TextIO]:
+    """Yield a temporary file that replaces `place` on success and is removed on an error."""
     if not place.parent.is_dir():
         raise BadInput(f"There is no folder {place.parent}.", "Make it, or name another output.")
     with fresh_file(place) as temporary:

@@ -1,4 +1,4 @@
-"""Records as a model takes them: fields by name, each checked, what is wrong named."""
+"""Records checked field by field and turned into a model's input matrix."""
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -15,12 +15,12 @@ from ml.workspace.errors import BadInput
 from ml.workspace.suggest import did_you_mean
 
 KEY = "customer_id"
-# A table of the warehouse or of a training set carries these beside the features.
-BESIDE = frozenset({"event_timestamp", "feature_month", "label"})
+# Columns that tables of the warehouse and training sets have besides the features; ignored.
+OTHER_COLUMNS = frozenset({"event_timestamp", "feature_month", "label"})
 LARGEST = float(np.finfo(np.float32).max)
 
 Data = Mapping[str, Any] | Sequence[Mapping[str, Any]] | pd.DataFrame
-Column = Sequence[Any] | NDArray[Any]
+FieldValues = Sequence[Any] | NDArray[Any]
 
 
 class Problem(NamedTuple):
@@ -36,19 +36,19 @@ class Problem(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """Records as a model takes them, a row each, and what is wrong with which.
+class RecordInputs:
+    """Records as a model's input, one row each, and the problems found in them.
 
-    `matrix` has a column a feature in the model's order, NaN where a record says nothing; `ids`
-    holds None where it names no customer. A row with a problem must not be predicted.
+    `matrix` has one column per feature in the model's order, NaN where a record has no value. `ids`
+    has None where a record names no customer. A row with a problem must not be predicted.
     """
 
     ids: tuple[str | None, ...]
     matrix: Matrix
     problems: tuple[Problem, ...]
 
-    def bad(self) -> dict[int, list[Problem]]:
-        """Return the problems of each row that has any."""
+    def by_row(self) -> dict[int, list[Problem]]:
+        """Return the problems of each row that has any, by row."""
         found: dict[int, list[Problem]] = {}
         for problem in self.problems:
             rows = range(len(self.ids)) if problem.row is None else (problem.row,)
@@ -56,24 +56,24 @@ class Inputs:
                 found.setdefault(row, []).append(problem)
         return found
 
-    def take(self, rows: Sequence[int]) -> "Inputs":
-        """Return these rows, as if nothing were wrong with them."""
-        return Inputs(tuple(self.ids[row] for row in rows), self.matrix[list(rows)], ())
+    def take(self, rows: Sequence[int]) -> "RecordInputs":
+        """Return these rows without problems; the caller picks rows that have none."""
+        return RecordInputs(tuple(self.ids[row] for row in rows), self.matrix[list(rows)], ())
 
 
-def inputs(data: Data, features: Sequence[str], ignored: Collection[str] = ()) -> Inputs:
-    """Return the records as the model's inputs.
+def inputs(data: Data, features: Sequence[str], ignored: Collection[str] = ()) -> RecordInputs:
+    """Return the records as the model's input.
 
-    Fields left out are nulls. A field that is neither the customer nor a feature is a problem: it
-    may be a feature misspelt.
+    Missing fields are nulls. A field that is neither the customer nor a feature is a problem, as it
+    may be a misspelt feature.
 
     Args:
-        data: one record, several, or a frame with a column a field.
+        data: one record, several, or a data frame with one column per field.
         features: the model's features in its order.
-        ignored: features that the model knows and leaves out.
+        ignored: features of the training set that the model does not use.
 
     Raises:
-        AlmanacError: `data` is nothing of the kind, or two columns have one name.
+        AlmanacError: `data` is none of these, or two columns have the same name.
     """
     count, columns, problems = _columns(data)
     matrix = np.full((count, len(features)), np.nan, np.float32)
@@ -87,11 +87,11 @@ def inputs(data: Data, features: Sequence[str], ignored: Collection[str] = ()) -
     touched = {problem.row for problem in problems}
     empty = np.flatnonzero(np.isnan(matrix).all(axis=1)).tolist()
     problems += [Problem(row, "every feature", "is missing") for row in empty if row not in touched]
-    return Inputs(tuple(ids), matrix, tuple(sorted(problems, key=_place)))
+    return RecordInputs(tuple(ids), matrix, tuple(sorted(problems, key=_place)))
 
 
-def numbers(column: Column) -> tuple[NDArray[np.float32], list[tuple[int, str]]]:
-    """Return a column as float32, NaN for null, and which of its values are no numbers, and why."""
+def numbers(column: FieldValues) -> tuple[NDArray[np.float32], list[tuple[int, str]]]:
+    """Return a column as float32, NaN for null, and (row, reason) of values that are no numbers."""
     if isinstance(column, np.ndarray) and column.dtype.kind in "iuf":
         values = column.astype(np.float64)
         beyond = np.flatnonzero(np.abs(values) > LARGEST)
@@ -120,8 +120,8 @@ def refuse(problems: Sequence[Problem], most: int = 10) -> None:
     )
 
 
-def _columns(data: Data) -> tuple[int, dict[str, Column], list[Problem]]:
-    """Return how many records there are, their fields as columns, and which are no records."""
+def _columns(data: Data) -> tuple[int, dict[str, FieldValues], list[Problem]]:
+    """Return the number of records, their fields as columns, and problems of what is no record."""
     if isinstance(data, pd.DataFrame):
         names = [str(name) for name in data.columns]
         if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -129,20 +129,20 @@ def _columns(data: Data) -> tuple[int, dict[str, Column], list[Problem]]:
         columns = {name: data.iloc[:, i].to_numpy() for i, name in enumerate(names)}
         return len(data), dict(columns), []
     records = _records(data)
-    fit = [record if isinstance(record, Mapping) else {} for record in records]
+    mappings = [record if isinstance(record, Mapping) else {} for record in records]
     problems = [
         Problem(row, "the record", f"is a {type(record).__name__}, not {{feature: number}}")
         for row, record in enumerate(records)
         if not isinstance(record, Mapping)
     ]
-    names = list(dict.fromkeys(str(name) for record in fit for name in record))
-    return len(fit), {name: [each.get(name) for each in fit] for name in names}, problems
+    names = list(dict.fromkeys(str(name) for record in mappings for name in record))
+    return len(mappings), {name: [each.get(name) for each in mappings] for name in names}, problems
 
 
 def _unknown(
     data: Data, columns: Iterable[str], features: Sequence[str], ignored: Collection[str]
 ) -> list[Problem]:
-    strange = set(columns) - set(features) - set(ignored) - BESIDE - {KEY}
+    strange = set(columns) - set(features) - set(ignored) - OTHER_COLUMNS - {KEY}
     reasons = {name: _unknown_field(name, [*features, KEY]) for name in sorted(strange)}
     if isinstance(data, pd.DataFrame):
         return [Problem(None, name, reason) for name, reason in reasons.items()]
@@ -188,7 +188,7 @@ def _beyond(number: float) -> str:
     return "is infinite" if math.isinf(number) else f"is {number:g}, beyond 32-bit floats"
 
 
-def _ids(column: Column) -> tuple[list[str | None], list[tuple[int, str]]]:
+def _ids(column: FieldValues) -> tuple[list[str | None], list[tuple[int, str]]]:
     ids: list[str | None] = []
     wrong = []
     for row, value in enumerate(column):

@@ -1,6 +1,6 @@
-"""Reading what is published: models' inputs as matrices, named features as columns.
+"""Reading the online store: models' inputs as matrices, online families as columns.
 
-Times to live hold as they do offline, which Feast leaves to the reader of its online stores.
+Feast's online stores do not apply times to live; they are applied here, as they are offline.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from feast.infra.online_stores.sqlite import SqliteOnlineStore
 from numpy.typing import NDArray
 
 from feature_repo.inputs import VECTOR
-from ml.store.generation import Found, OnlineRows, epoch
+from ml.store.generation import OnlineRows, StoredRows, epoch
 from ml.store.model_input import ModelInput, input_view
 from ml.store.retrieval import feature_store, service_of
 from ml.store.sqlite_rows import SqliteRows
@@ -27,16 +27,16 @@ PRESENT, STALE, MISSING = "present", "stale", "missing"
 
 
 def online_rows_of(store: FeatureStore) -> OnlineRows:
-    """Return the rows of the online store that `feature_store.yaml` names.
+    """Return access to the rows of the online store that `feature_store.yaml` names.
 
     Raises:
-        AlmanacError: it is a store whose layout only Feast knows.
+        AlmanacError: the store is neither SQLite nor a single Redis server.
     """
     online = store._get_provider().online_store
     if isinstance(online, SqliteOnlineStore):
         return SqliteRows(store, online)
     if getattr(store.config.online_store, "redis_type", None) == "redis":
-        # Only who uses Redis pays for importing it.
+        # Imported here: a workspace on SQLite should not pay for importing Redis.
         from ml.store.redis_rows import RedisRows
 
         return RedisRows(store)
@@ -49,12 +49,13 @@ def online_rows_of(store: FeatureStore) -> OnlineRows:
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """A model's input for some customers, rows in the order asked for, all of one generation.
+class InputMatrix:
+    """A model's input for some customers, in the requested order, all of one generation.
 
-    `matrix` is float32, a column a feature in the model's order; a null is NaN, and so is all of a
-    row that is not `present`. `status` says of each row whether it is `present`, `stale` (older
-    than its time to live) or `missing` (nothing of the customer was published by the moment).
+    `matrix` is float32 with one row per customer and one column per feature, in the model's order;
+    a null is NaN, and rows that are not `present` are NaN throughout. `status` is `present`,
+    `stale` (older than its time to live) or `missing` (the customer had no row by the moment).
+    `moment` is the moment (naive UTC) that the input was materialized for.
     """
 
     matrix: Matrix
@@ -64,52 +65,54 @@ class Inputs:
 
 @dataclass(frozen=True)
 class InputReader:
-    """A model's published input, for reading again and again; it keeps its connection open."""
+    """Reads a model's input from the online store; keeps its connection open between reads."""
 
     wanted: ModelInput
     view: FeatureView
     rows: OnlineRows
 
-    def read(self, customers: Sequence[str], at: datetime | None = None) -> Inputs:
-        """Return the customers' inputs as of `at` (naive means UTC), the published moment if None.
+    def read(self, customers: Sequence[str], at: datetime | None = None) -> InputMatrix:
+        """Return the customers' inputs as of `at` (naive means UTC).
+
+        None means the moment that the input was materialized for.
 
         Raises:
-            AlmanacError: nothing is published, or the input of a model with other features.
+            AlmanacError: the input is not materialized, or was for a model with other features.
         """
         found = self.rows.read(self.view.name, [VECTOR], [entity_key(each) for each in customers])
-        published = self._published(found)
-        status = _status(found, self.view, published, at)
+        materialized = self._materialized_moment(found)
+        status = _status(found, self.view, materialized, at)
         matrix = np.full((len(customers), len(self.wanted.features)), np.nan, dtype=np.float32)
-        there = status == PRESENT
+        present = status == PRESENT
         values = [
-            value for value, kept in zip(found.values[0], there, strict=True) if kept and value
+            value for value, kept in zip(found.values[0], present, strict=True) if kept and value
         ]
-        matrix[there] = unpacked(values, matrix.shape[1])
-        # As in training: an infinity is a division that had no answer.
+        matrix[present] = unpacked(values, matrix.shape[1])
+        # As in training, an infinity (a division by zero) counts as missing.
         matrix[np.isinf(matrix)] = np.nan
-        return Inputs(matrix, status, published)
+        return InputMatrix(matrix, status, materialized)
 
     def customers(self) -> list[str]:
-        """Return whose inputs are published."""
+        """Return the ids of the customers whose inputs are in the online store."""
         return [customer_of(key) for key in self.rows.keys(self.view.name)]
 
-    def _published(self, found: Found) -> datetime:
-        edition = found.generation and found.generation.views.get(self.view.name)
-        if edition and edition.layout != self.wanted.layout:
+    def _materialized_moment(self, found: StoredRows) -> datetime:
+        version = found.generation and found.generation.views.get(self.view.name)
+        if version and version.layout != self.wanted.layout:
             raise NotBuilt(
                 f"The published input of {self.wanted.target} is not that of "
                 f"{self.wanted.model_id}: its features are others.",
                 "Publish it: ml materialize",
                 target=self.wanted.target,
             )
-        return _published([self.view], found)
+        return _materialized_moment([self.view], found)
 
 
 def input_reader(ws: Workspace, wanted: ModelInput) -> InputReader:
-    """Return a reader of a model's published input.
+    """Return a reader of a model's materialized input.
 
     Raises:
-        AlmanacError: the input is not registered, or the online store is none that is read in bulk.
+        AlmanacError: the input is not registered, or the online store cannot be read in bulk.
     """
     return InputReader(wanted, input_view(ws, wanted), online_rows_of(feature_store(ws)))
 
@@ -117,20 +120,20 @@ def input_reader(ws: Workspace, wanted: ModelInput) -> InputReader:
 def online_rows(
     ws: Workspace, service: str, customer_ids: Sequence[str], as_of: datetime | None = None
 ) -> pa.Table:
-    """Return the customers' features that are published by name, one row each, in the order given.
+    """Return the online features of the customers, one row each, in the order given.
 
-    Columns: `customer_id`, `found`, then the features of those families of `service` that are
-    online, in its order. A family's features are null where its row is missing, newer than `as_of`
-    or older than its time to live; `found` is false where that holds for every family.
+    Columns: `customer_id`, `found`, then the features of the families of `service` that are online,
+    in the service's order. A family's features are null where its row is missing, newer than
+    `as_of` or older than its time to live; `found` is false where that holds for every family.
 
     Args:
         ws: the workspace.
         service: the feature service.
-        customer_ids: any number, repeated or unknown ones too.
-        as_of: the moment to read for, naive means UTC; the last published one unless given.
+        customer_ids: any number of ids; repeated and unknown ones are allowed.
+        as_of: the moment to read for (naive means UTC); by default the last materialized one.
 
     Raises:
-        AlmanacError: Feast knows no such service, or none of its features is published by name.
+        AlmanacError: Feast knows no such service, or none of its families is online.
     """
     store = feature_store(ws)
     names = [each.name for each in service_of(store, service).feature_view_projections]
@@ -146,25 +149,25 @@ def online_rows(
 def family_rows(
     ws: Workspace, family: str, customer_ids: Sequence[str], as_of: datetime | None = None
 ) -> pa.Table:
-    """Return the customers' published features of a family, as `online_rows` does of a service.
+    """Return the customers' online features of one family, in the columns of `online_rows`.
 
     Raises:
-        AlmanacError: nothing of the family is published by name.
+        AlmanacError: the family is not materialized.
     """
     store = feature_store(ws)
     view = store.get_feature_view(family)
     return _named_rows(online_rows_of(store), [view], customer_ids, as_of)
 
 
-def published_family(ws: Workspace, family: str) -> tuple[datetime, list[str]]:
-    """Return the last moment (naive UTC) of which a family is published, and whose rows are.
+def materialized_family(ws: Workspace, family: str) -> tuple[datetime, list[str]]:
+    """Return the last moment (naive UTC) a family was materialized for, and its customers' ids.
 
     Raises:
-        AlmanacError: nothing of the family is published by name.
+        AlmanacError: the family is not materialized.
     """
     store = feature_store(ws)
     view, rows = store.get_feature_view(family), online_rows_of(store)
-    moment = _published([view], rows.read(family, [], []))
+    moment = _materialized_moment([view], rows.read(family, [], []))
     return moment, [customer_of(key) for key in rows.keys(family)]
 
 
@@ -172,33 +175,35 @@ def _named_rows(
     rows: OnlineRows, views: Sequence[FeatureView], customers: Sequence[str], at: datetime | None
 ) -> pa.Table:
     keys = [entity_key(customer) for customer in customers]
-    answers = _answers(rows, views, keys)
-    published = _published(views, *answers)
+    reads = _read_views(rows, views, keys)
+    materialized = _materialized_moment(views, *reads)
     columns: dict[str, pa.Array] = {}
     anywhere = np.zeros(len(keys), dtype=np.bool_)
-    for view, found in zip(views, answers, strict=True):
-        there = _status(found, view, published, at) == PRESENT
-        anywhere |= there
+    for view, found in zip(views, reads, strict=True):
+        present = _status(found, view, materialized, at) == PRESENT
+        anywhere |= present
         for feature, values in zip(view.features, found.values, strict=True):
-            kept = [value if keep else None for value, keep in zip(values, there, strict=True)]
+            kept = [value if keep else None for value, keep in zip(values, present, strict=True)]
             columns[feature.name] = decoded(kept, feature.dtype)
     return pa.table({KEY: pa.array(customers, pa.string()), "found": anywhere} | columns)
 
 
-def _answers(rows: OnlineRows, views: Sequence[FeatureView], keys: Sequence[bytes]) -> list[Found]:
-    """Return what is published of each view; it asks again if that changed between two views."""
+def _read_views(
+    rows: OnlineRows, views: Sequence[FeatureView], keys: Sequence[bytes]
+) -> list[StoredRows]:
+    """Return the rows of each view; read again if a new generation appeared between two views."""
     while True:
         found = [rows.read(view.name, [f.name for f in view.features], keys) for view in views]
         if len({each.generation and each.generation.name for each in found}) == 1:
             return found
 
 
-def _published(views: Sequence[FeatureView], *answers: Found) -> datetime:
-    """Return the last moment (naive UTC) of which something of the views is published."""
+def _materialized_moment(views: Sequence[FeatureView], *reads: StoredRows) -> datetime:
+    """Return the last moment (naive UTC) that any of the views was materialized for."""
     moments = [
         moment
-        for view, found in zip(views, answers, strict=True)
-        if (moment := _edition_moment(view, found) or _materialized_until(view))
+        for view, found in zip(views, reads, strict=True)
+        if (moment := _version_moment(view, found) or _materialized_until(view))
     ]
     if moments:
         return max(moments)
@@ -208,13 +213,13 @@ def _published(views: Sequence[FeatureView], *answers: Found) -> datetime:
     )
 
 
-def _edition_moment(view: FeatureView, found: Found) -> datetime | None:
-    edition = found.generation and found.generation.views.get(view.name)
-    return edition.moment if edition else None
+def _version_moment(view: FeatureView, found: StoredRows) -> datetime | None:
+    version = found.generation and found.generation.views.get(view.name)
+    return version.moment if version else None
 
 
 def _materialized_until(view: FeatureView) -> datetime | None:
-    # `feast materialize` makes no generation, but leaves its moment in the registry.
+    # `feast materialize` writes no generation, but records its moment in the registry.
     end = view.most_recent_end_time
     if end is None or view.state != FeatureViewState.AVAILABLE_ONLINE:
         return None
@@ -222,10 +227,10 @@ def _materialized_until(view: FeatureView) -> datetime | None:
 
 
 def _status(
-    found: Found, view: FeatureView, published: datetime, at: datetime | None
+    found: StoredRows, view: FeatureView, materialized: datetime, at: datetime | None
 ) -> NDArray[np.str_]:
     seconds = np.asarray(found.seconds, dtype=np.int64)
-    last = epoch(at) if at else max([epoch(published), *found.seconds])
-    first = epoch(at or published) - (view.ttl.total_seconds() if view.ttl else np.inf)
+    last = epoch(at) if at else max([epoch(materialized), *found.seconds])
+    first = epoch(at or materialized) - (view.ttl.total_seconds() if view.ttl else np.inf)
     known = np.where(seconds >= first, PRESENT, STALE)
     return np.where((seconds > 0) & (seconds <= last), known, MISSING)
