@@ -192,7 +192,7 @@ def test_training_on_a_kept_set_gives_the_model_of_then(ws):
     change(ws, "update features.ftr_spend set spend_sum__1m = 0 where customer_id < 'c200'")
     kept = find(ws, "then")
     assert train_on(ws, kept, kept.rows(), LOGISTIC).card == before
-    assert train(ws, target(ws, NAME), LOGISTIC).card.dataset != before["dataset"]
+    assert train(ws, target(ws, NAME), LOGISTIC).card.dataset != before.dataset
 
 
 def test_todays_set_is_read_from_the_kept_rows(ws, fake_store, monkeypatch):

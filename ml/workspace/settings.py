@@ -16,7 +16,11 @@ DBT_PROJECT = REPOSITORY / "dbt_project"
 
 @dataclass(frozen=True)
 class Workspace:
-    """One company's files: where its raw data lie and where all that is made from them is kept."""
+    """One company's folders: its raw files, and everything that Almanac makes from them.
+
+    `home` is the workspace's folder, `raw` that of the raw files, `settings` the content of
+    workspace.yml, `target` dbt's target folder (None: `target` below `home`).
+    """
 
     home: Path
     raw: Path
@@ -76,13 +80,13 @@ def workspace() -> Workspace:
         AlmanacError: the settings file is not a YAML mapping.
     """
     home = Path(os.environ.get("ALMANAC_HOME") or REPOSITORY / "data").resolve()
-    # Feast changes the folder before it reads the repository: a relative path would move with it.
+    # Feast changes the working directory before it reads the repository, so make the path absolute.
     os.environ["ALMANAC_HOME"] = str(home)
     return workspace_at(home, os.environ.get("ALMANAC_RAW", ""))
 
 
 def workspace_at(home: Path, raw: str = "") -> Workspace:
-    """Return the workspace at `home`; `raw`, where not empty, goes before its settings."""
+    """Return the workspace at `home`; `raw`, if not empty, overrides its settings."""
     settings = read_settings(home / "workspace.yml")
     folder = raw or str(settings.get("raw") or "raw")
     target = DBT_PROJECT / os.environ.get("DBT_TARGET_PATH", "target")
@@ -95,12 +99,12 @@ def dbt_project() -> Path:
 
 
 def without_telemetry() -> None:
-    """Keep MLflow, imported after this, from telling anybody that it is used."""
+    """Turn off MLflow's telemetry; call this before importing MLflow."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """Return this process's environment with `changes`, for a command that it starts."""
+    """Return this process's environment with `changes`, for a subprocess."""
     return {**os.environ, **changes}
 
 

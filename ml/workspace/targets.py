@@ -1,4 +1,4 @@
-"""What can be predicted in a workspace, read from the targets' `meta` in the dbt manifest."""
+"""The targets of a workspace, read from the `meta` of their dbt models."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ SPINE = "intermediate.int_customer_months"
 
 @dataclass(frozen=True)
 class Baseline:
-    """Ranking by one feature: what a model must beat."""
+    """A ranking by one feature, which a model should beat."""
 
     feature: str
     descending: bool
@@ -29,7 +29,7 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Target:
-    """A target as its dbt model declares it, and how many label rows this workspace has."""
+    """A target as its dbt model declares it, with its label rows and positives in the workspace."""
 
     name: str
     relation: str
@@ -45,12 +45,12 @@ class Target:
 
     @property
     def temporal(self) -> bool:
-        """Whether rows are split by time first; otherwise folds are stratified and shuffled."""
+        """Whether rows are split by time; otherwise folds are stratified and shuffled."""
         return self.validation == "temporal"
 
     @property
     def label_sql(self) -> str:
-        """The query for the label rows, in an order that does not depend on how they are kept."""
+        """The query for the label rows, in an order that does not depend on their storage."""
         columns = "customer_id, event_timestamp, label"
         return f"select {columns} from {self.relation} order by event_timestamp, customer_id, label"
 
@@ -89,7 +89,7 @@ def known_moments(
     families: Collection[str],
     until: datetime | None = None,
 ) -> tuple[datetime | None, datetime | None]:
-    """Return the first and the newest instant, not after `until`, of complete months of families.
+    """Return the first and last timestamp, at most `until`, of complete months of the families.
 
     Raises:
         AlmanacError: there is no manifest, or it cannot be read.

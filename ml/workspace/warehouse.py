@@ -1,4 +1,4 @@
-"""Opening the warehouse: briefly, read-only by default, waiting while another process holds it."""
+"""Opening the warehouse, read-only by default; waits while another process holds it."""
 
 import sys
 import time
@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ml.workspace.errors import Held, NotBuilt
 
 PATIENCE_SECONDS = 60.0
-# What the name of the table of vectors ends with, below a wide family's view of names.
+# Suffix of the table of vectors under the view of a wide family.
 VECTORS = "__vectors"
 
 
@@ -37,7 +37,7 @@ def open_warehouse(
 
 def _connect(path: Path, read_only: bool, patience: float) -> duckdb.DuckDBPyConnection:
     deadline = time.monotonic() + patience
-    told = False
+    announced = False
     while True:
         try:
             return duckdb.connect(str(path), read_only=read_only)
@@ -52,7 +52,7 @@ def _connect(path: Path, read_only: bool, patience: float) -> duckdb.DuckDBPyCon
                     f"{path} is held by another process: {error}",
                     "Wait for it (a dbt build?) or stop it, then run the command again.",
                 ) from error
-            if not told:
+            if not announced:
                 tqdm.write(f"Waiting for {path}: another process holds it.", file=sys.stderr)
-                told = True
+                announced = True
             time.sleep(0.2)
