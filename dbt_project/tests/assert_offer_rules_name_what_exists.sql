@@ -1,11 +1,14 @@
 -- A rule of an offer names a target that a model declares, a category that the shop's codes know, and a segment that exists.
+-- The seeds are not named by ref(): dbt runs a test as soon as one of the tables it names is selected, be the others built or
+-- not. Both seeds are built before mart_offers.
+-- depends_on: {{ ref('mart_offers') }}
 {%- set targets = models_with('target') | map(attribute='declared') | list %}
 with rules as (
-    select * from {{ ref('offer_rules') }}
+    select * from {{ api.Relation.create(database=target.database, schema='seeds', identifier='offer_rules') }}
 ),
 
 categories as (
-    select value from {{ ref('one_click_codes') }}
+    select value from {{ api.Relation.create(database=target.database, schema='seeds', identifier='one_click_codes') }}
     where kind = 'category'
 )
 
