@@ -118,7 +118,6 @@ def _view(
     model: DbtModel, relation: Relation, described: Mapping[str, str], customer: Entity
 ) -> FeatureView:
     months = int(model.meta.get("ttl_months", 1))
-    source = DuckDBSource(relation=model.relation, timestamp_field=TIMESTAMP)
     return FeatureView(
         name=model.meta["family"],
         description=model.description,
@@ -129,9 +128,14 @@ def _view(
             for column in relation.columns
             if column == relation.require(JOIN_KEY) or column not in NOT_FEATURES
         ],
-        source=source,
+        source=_source(relation),
         online=bool(model.meta.get("online", False)),
     )
+
+
+def _source(relation: Relation) -> DuckDBSource:
+    source = DuckDBSource(relation=relation.name, timestamp_field=TIMESTAMP)
+    return source.with_relation(relation)
 
 
 def _field(relation: Relation, column: str, described: Mapping[str, str]) -> Field:
@@ -186,22 +190,29 @@ def _inputs(
     connection: duckdb.DuckDBPyConnection, views: Mapping[str, FeatureView], customer: Entity
 ) -> list[FeatureView]:
     """Return a view per model's input, except those whose families' columns have changed."""
+    now = {name: _columns(view) for name, view in views.items()}
     return [
-        _input_view(each, [views[name] for name in each.families], customer)
-        for each in read_inputs(connection)
-        if all(
-            name in views and _columns(connection, views[name]) == columns
-            for name, columns in each.families.items()
+        _input_view(
+            each,
+            [views[name] for name in each.families],
+            read_relation(connection, each.relation),
+            customer,
         )
+        for each in read_inputs(connection)
+        if all(now.get(name) == columns for name, columns in each.families.items())
     ]
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, view: FeatureView) -> str:
-    assert isinstance(view.batch_source, DuckDBSource)
-    return columns_of(read_relation(connection, view.batch_source.relation))
+def _columns(view: FeatureView) -> str:
+    source = view.batch_source
+    assert isinstance(source, DuckDBSource)
+    assert source.found
+    return columns_of(source.found)
 
 
-def _input_view(each: Input, families: Sequence[FeatureView], customer: Entity) -> FeatureView:
+def _input_view(
+    each: Input, families: Sequence[FeatureView], relation: Relation, customer: Entity
+) -> FeatureView:
     view = FeatureView(
         name=f"{each.target}__input",
         description=f"The {each.features} features that {each.model_id} reads, in its order.",
@@ -213,7 +224,7 @@ def _input_view(each: Input, families: Sequence[FeatureView], customer: Entity) 
         entities=[customer],
         ttl=min(family.ttl for family in families if family.ttl),
         schema=[Field(name=JOIN_KEY, dtype=String), Field(name=VECTOR, dtype=Array(Float32))],
-        source=DuckDBSource(relation=each.relation, timestamp_field=TIMESTAMP),
+        source=_source(relation),
     )
     first = min(family.materialization_intervals[0][0] for family in families)
     view.materialization_intervals = [(first, first)]

@@ -23,7 +23,7 @@ import ml
 from feature_repo.stores.retrieval import FeatureMatrix
 from ml.data.feature import Feature
 from ml.data.training_set import matrix_of
-from ml.serving.batch_inputs import rows_at
+from ml.store import rows_at
 from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
 
@@ -172,6 +172,7 @@ class FakeStore(ModuleType):
         for start in range(0, len(entities), rows):
             yield self.training_matrix(ws, target, entities.slice(start, rows))
 
+    rows_at = staticmethod(rows_at)
     ModelInput = SimpleNamespace(of=lambda *card: card)
 
     def define_input(self, ws: Workspace, wanted: tuple) -> None:

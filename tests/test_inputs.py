@@ -7,7 +7,7 @@ import pytest
 from ml import store
 from ml.data.feature import Feature
 from ml.data.training_set import matrix_of
-from ml.serving.batch_inputs import rows_at
+from ml.store import rows_at
 from tests.small_workspace import change, make_workspace, register
 
 # By turns from a family of columns, from vectors of a source whose records come ten days late, and

@@ -13,6 +13,7 @@ from ml.models import FAMILIES
 from ml.registry import artifact, history
 from ml.registry import champions as registry
 from ml.registry.history import Event
+from ml.registry.listing import entries
 from ml.training.plan import Plan
 from ml.training.train import train
 from ml.workspace.errors import AlmanacError
@@ -166,7 +167,7 @@ def test_models_are_listed_the_newest_first(ws, monkeypatch):
     monkeypatch.setattr(history, "add", dated)
     for name, noise in (("t-1", 3.0), ("t-2", 0.1), ("t-3", 3.0)):
         settle(ws, name, predictions(noise))
-    found = registry.entries(ws)
+    found = entries(ws)
     assert [entry.card.model_id for entry in found] == ["t-3", "t-1", "t-2"]
     assert [entry.trained for entry in found] == ["2026-01-03", "2026-01-02", "2026-01-01"]
     assert [entry.is_champion for entry in found] == [False, False, True]

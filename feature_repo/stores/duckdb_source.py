@@ -82,6 +82,7 @@ class DuckDBSource(DataSource):
             raise BadInput(f"The source of {query!r} has no name.", "Give it one: name=…")
         self.relation = relation
         self.query = query
+        self.found: Relation | None = None
         super().__init__(
             name=name or relation,
             timestamp_field=timestamp_field,
@@ -153,8 +154,7 @@ class DuckDBSource(DataSource):
         Raises:
             AlmanacError: the warehouse or the relation is absent, or the query fails.
         """
-        with open_store(config) as connection:
-            return list(self.read(connection).columns.items())
+        return list(self._read(config).columns.items())
 
     def validate(self, config: RepoConfig) -> None:
         """Check that relation or query can be read and that its timestamps are timestamps.
@@ -162,8 +162,7 @@ class DuckDBSource(DataSource):
         Raises:
             AlmanacError: the warehouse, the relation or a timestamp column is missing or wrong.
         """
-        with open_store(config) as connection:
-            relation = self.read(connection)
+        relation = self.found or self._read(config)
         named = {value: key for key, value in self.field_mapping.items()}
         for field in filter(None, (self.timestamp_field, self.created_timestamp_column)):
             kind = relation.columns[relation.require(named.get(field, field))]
@@ -172,6 +171,18 @@ class DuckDBSource(DataSource):
                     f"{self.name}: {field} must be a timestamp, but it is {kind}.",
                     "Cast it in the dbt model, then: dbt build",
                 )
+
+    def with_relation(self, found: Relation) -> "DuckDBSource":
+        """Return the source, which `validate` then judges by `found`, as it was read just before.
+
+        Feast validates each source by itself: opening the warehouse for each takes seconds.
+        """
+        self.found = found
+        return self
+
+    def _read(self, config: RepoConfig) -> Relation:
+        with open_store(config) as connection:
+            return self.read(connection)
 
     def read(self, connection: duckdb.DuckDBPyConnection) -> Relation:
         """Return the table, view or query with its columns as they are now.

@@ -9,14 +9,14 @@ from ml.cli.group import examples
 from ml.workspace.settings import workspace
 
 if TYPE_CHECKING:
-    from ml.registry.champions import Entry
+    from ml.registry.listing import Entry
 
 
 @click.group(invoke_without_command=True, epilog=examples("ml models", "ml models show <model id>"))
 @click.pass_context
 def models(context: click.Context) -> None:
     """List the trained models of every target, the newest of each first."""
-    from ml.registry.champions import entries
+    from ml.registry.listing import entries
 
     if context.invoked_subcommand is None:
         headers = ["target", "model", "family", "trained (UTC)", "dataset", "judged on", "roc_auc",

@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 from ml.data.feature import Feature
 from ml.models import FORMATS, Model
 from ml.registry import history
-from ml.registry.card import Card, parse_card
+from ml.registry.card import Card
+from ml.registry.listing import CARD, read_card, train_again
 from ml.workspace.errors import AlmanacError, NotTrained
 from ml.workspace.files import fresh_folder, write_json
 from ml.workspace.settings import Workspace
 
-CARD, PREDICTIONS, IMPORTANCE, CONTRIBUTIONS, DATASET, HASHES = (
-    "card.json",
+PREDICTIONS, IMPORTANCE, CONTRIBUTIONS, DATASET, HASHES = (
     "predictions.parquet",
     "importance.json",
     "contributions.parquet",
@@ -123,7 +123,7 @@ def load(folder: Path) -> Artifact:
     Raises:
         AlmanacError: a file is missing, was changed or added, or cannot be read.
     """
-    again = _again(folder)
+    again = train_again(folder)
     try:
         _refuse_changed(folder)
         card = read_card(folder)
@@ -139,21 +139,6 @@ def load(folder: Path) -> Artifact:
         ) from error
 
 
-def read_card(folder: Path) -> Card:
-    """Return the card of the artifact in `folder`; nothing else is read or checked.
-
-    Raises:
-        AlmanacError: there is none, or it is not one.
-    """
-    try:
-        text = (folder / CARD).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise NotTrained(
-            f"{folder / CARD} cannot be read: {error}", _again(folder), target=folder.parent.name
-        ) from error
-    return parse_card(text, folder / CARD, _again(folder))
-
-
 def _write(path: Path, record: Record) -> None:
     if isinstance(record, pa.Table):
         pq.write_table(record, path)
@@ -164,7 +149,9 @@ def _write(path: Path, record: Record) -> None:
 def _refuse_changed(folder: Path) -> None:
     """Raise AlmanacError unless the folder holds what was written, no more and nothing else."""
     if not (folder / HASHES).exists():
-        raise NotTrained(f"{folder} lacks {HASHES}.", _again(folder), target=folder.parent.name)
+        raise NotTrained(
+            f"{folder} lacks {HASHES}.", train_again(folder), target=folder.parent.name
+        )
     written = json.loads((folder / HASHES).read_text(encoding="utf-8"))
     found = _hashes(folder)
     for said, names in {
@@ -175,7 +162,7 @@ def _refuse_changed(folder: Path) -> None:
         if names:
             raise NotTrained(
                 f"{folder} {said} {', '.join(sorted(names))}.",
-                _again(folder),
+                train_again(folder),
                 target=folder.parent.name,
             )
 
@@ -189,7 +176,3 @@ def _hashes(folder: Path) -> dict[str, str]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _again(folder: Path) -> str:
-    return f"Train again: ml train --target {folder.parent.name}"

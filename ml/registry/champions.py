@@ -1,15 +1,14 @@
 """The life of models: which there are, which one scores, how one takes another's place."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
 from ml.evaluation.delong import Comparison, compare
 from ml.registry import artifact, history
-from ml.registry.artifact import CARD, Artifact
-from ml.registry.card import Card
+from ml.registry.artifact import Artifact
 from ml.registry.history import Event
+from ml.registry.listing import card_files
 from ml.workspace.errors import AlmanacError, NotTrained
 from ml.workspace.settings import Workspace
 from ml.workspace.suggest import nearest
@@ -17,15 +16,6 @@ from ml.workspace.suggest import nearest
 # Which held-out rows two models are compared on: the first of these that both predicted.
 PARTS = {"test": "rows of the test month", "cv": "cross-validated rows"}
 KEY = ["customer_id", "event_timestamp"]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A model of the registry: its card, when it was trained (UTC) and whether it scores."""
-
-    card: Card
-    trained: str
-    is_champion: bool
 
 
 @dataclass(frozen=True)
@@ -39,38 +29,13 @@ class Contest:
     comparison: Comparison | None = None
 
 
-def entries(ws: Workspace) -> list[Entry]:
-    """Return every model of every target, by target, the newest first.
-
-    Raises:
-        AlmanacError: a card cannot be read.
-    """
-    found = []
-    for folder in sorted({path.parent.parent for path in _cards(ws)}):
-        events = history.read(folder)
-        reigning = history.champions(events)[-1:]
-        cards = [
-            artifact.read_card(path.parent) for path in _cards(ws) if path.is_relative_to(folder)
-        ]
-        known = [
-            Entry(
-                card,
-                history.trained_at(events, card.model_id),
-                card.model_id in reigning,
-            )
-            for card in cards
-        ]
-        found += sorted(known, key=lambda entry: entry.trained, reverse=True)
-    return found
-
-
 def find(ws: Workspace, model_id: str) -> Artifact:
     """Return the model of this id, its files checked.
 
     Raises:
         AlmanacError: there is none (known ones are named, nearest first), or a file was changed.
     """
-    known = {path.parent.name: path.parent for path in _cards(ws)}
+    known = {path.parent.name: path.parent for path in card_files(ws)}
     if model_id in known:
         return artifact.load(known[model_id])
     raise NotTrained(
@@ -180,10 +145,6 @@ def _define_input(ws: Workspace, champion: Artifact) -> None:
     card = champion.card
     wanted = store.ModelInput.of(card.target, card.model_id, card.features)
     store.define_input(ws, wanted)
-
-
-def _cards(ws: Workspace) -> list[Path]:
-    return sorted(ws.models.glob(f"[!.]*/[!.]*/{CARD}"))
 
 
 def _in_common(mine: pd.DataFrame, others: pd.DataFrame, part: str) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Feature matrices for batch scoring: many customers at one instant, read in batches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -55,7 +55,7 @@ class FeatureReader:
 
         names = [feature.name for feature in self.model.features]
         rows = max(1, CELLS_PER_BATCH // len(names))
-        asked = rows_at(customers, self.as_of)
+        asked = store.rows_at(customers, self.as_of)
         for batch in store.training_matrices(self.ws, names, asked, rows):
             check_features(pa.schema(list(batch.types.items())), self.model.features)
             place_of = {name: place for place, name in enumerate(batch.types)}
@@ -67,13 +67,6 @@ class FeatureReader:
         for start in range(0, len(customers), ONLINE_ROWS_PER_BATCH):
             batch = customers.slice(start, ONLINE_ROWS_PER_BATCH)
             yield batch, reader.read(batch.to_pylist(), self.as_of).matrix
-
-
-def rows_at(customers: pa.Array | Sequence[str], moment: datetime) -> pa.Table:
-    """Return entity rows for `ml.store`: one per customer, all at one moment (naive UTC)."""
-    moments = pa.array([moment] * len(customers), pa.timestamp("us"))
-    ids = pa.array(customers, pa.string())
-    return pa.table({"customer_id": ids, "event_timestamp": moments})
 
 
 def materialized_moment(ws: Workspace, model: Artifact) -> datetime:

@@ -14,7 +14,6 @@ from tqdm import tqdm
 from ml import store
 from ml.data.training_set import matrix_of
 from ml.registry import artifact
-from ml.serving.batch_inputs import rows_at
 from ml.workspace.errors import NotBuilt, NotTrained
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import SPINE, Target, target, targets
@@ -88,7 +87,7 @@ def verify_input(ws: Workspace, predicted: Target) -> ParityResult:
     names = [name for name, _ in wanted.features]
     differences: list[ParityDifference] = []
     for batch in _batches(wanted.view, customers):
-        table = store.training_set(ws, names, rows_at(batch, moment))
+        table = store.training_set(ws, names, store.rows_at(batch, moment))
         offline = matrix_of(table, champion.features)
         online = reader.read(batch, moment).matrix
         for place in _differing_columns(offline, online):
@@ -108,7 +107,7 @@ def verify_family(ws: Workspace, family: str) -> ParityResult:
     names = store.family_rows(ws, family, [], moment).column_names[2:]
     differences: list[ParityDifference] = []
     for batch in _batches(family, customers):
-        offline = store.training_set(ws, names, rows_at(batch, moment))
+        offline = store.training_set(ws, names, store.rows_at(batch, moment))
         online = store.family_rows(ws, family, batch, moment)
         for name in names:
             values = (table[name].combine_chunks() for table in (offline, online))

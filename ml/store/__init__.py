@@ -1,5 +1,6 @@
 """The Feast boundary: training sets and online rows. No other package of ml imports Feast."""
 
+from ml.store import feast_import  # noqa: F401  # before all that imports Feast
 from ml.store.materialization import Materialized, materialize, online_views
 from ml.store.model_input import ModelInput, define_input, input_view
 from ml.store.online_reader import (
@@ -16,6 +17,7 @@ from ml.store.retrieval import (
     ServiceFeature,
     feature_names,
     feature_store,
+    rows_at,
     training_matrices,
     training_matrix,
     training_recipe,
@@ -40,6 +42,7 @@ __all__ = [
     "materialized_family",
     "online_rows",
     "online_views",
+    "rows_at",
     "training_matrices",
     "training_matrix",
     "training_recipe",

@@ -1,7 +1,7 @@
 """Training sets from Feast, and access to its store, its services and their features."""
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -179,6 +179,13 @@ def _source(store: FeatureStore, name: str) -> ViewSource:
     # Views built from dbt models always have a batch source.
     source = cast("DataSource", view.batch_source)
     return ViewSource(name, source.get_table_query_string(), source.timestamp_field, view.ttl)
+
+
+def rows_at(customers: pa.Array | Sequence[str], moment: datetime) -> pa.Table:
+    """Return the entity rows that ask what was known of customers at a moment (naive UTC)."""
+    moments = pa.array([moment] * len(customers), pa.timestamp("us"))
+    ids = pa.array(customers, pa.string())
+    return pa.table({"customer_id": ids, "event_timestamp": moments})
 
 
 def retrieval(ws: Workspace, asked: str | Sequence[str], entities: pa.Table | str) -> RetrievalJob:

@@ -23,6 +23,7 @@ from ml.evaluation.thresholds import Outcome, always_yes, outcome
 from ml.models import FAMILIES
 from ml.registry import artifact
 from ml.registry.backtest_months import BacktestMonth, write_months
+from ml.registry.listing import CARD
 from ml.training.crossfit import FOLDS, CrossFit, refuse_poor
 from ml.training.ensemble import learn
 from ml.training.leaderboard import baseline_ranking
@@ -109,7 +110,7 @@ def plan_of(ws: Workspace, target: Target) -> Plan:
         AlmanacError: the target has no champion.
     """
     champion = artifact.champion(ws, target.name)
-    plan = read_plan(champion.card.plan, str(champion.folder / artifact.CARD))
+    plan = read_plan(champion.card.plan, str(champion.folder / CARD))
     trials = champion.card.trials if plan.searches else None
     return replace(plan, budget=None, trials=trials)
 

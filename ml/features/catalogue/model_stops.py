@@ -57,8 +57,7 @@ def _services(ws: Workspace) -> list[str]:
 
 def _retrieve(ws: Workspace, service: str, retrieved: _Retrieved) -> None:
     """Add a row for every view of the service that is not there yet."""
-    from ml.serving.batch_inputs import rows_at
-    from ml.store import feature_names, training_set
+    from ml.store import feature_names, rows_at, training_set
 
     features = feature_names(ws, service)
     names: dict[str, list[str]] = {}

@@ -39,10 +39,8 @@ def features_stop(scope: Scope, catalogue: Sequence[CatalogueFeature]) -> Stop:
             continue
         keys = [each for each in ("feature_month", "event_timestamp") if each in columns]
         features = [each for each in catalogue if each.relation == relation]
-        unusual = _unusual(
-            customer_rows(scope, relation, known, [each.name for each in features]), features
-        )
-        each = customer_rows(scope, relation, known, [*keys, *unusual])
+        every = customer_rows(scope, relation, known, [*keys, *(each.name for each in features)])
+        each = every.only([*keys, *_unusual(every, features)])
         if each.rows:
             found.append(each)
         else:

@@ -26,6 +26,12 @@ class CustomerRows:
     columns: tuple[str, ...] = ()
     values: tuple[tuple[Any, ...], ...] = ()
 
+    def only(self, columns: Sequence[str]) -> "CustomerRows":
+        """Return the same rows with some of their columns, in the order given."""
+        places = [self.columns.index(column) for column in columns]
+        values = tuple(tuple(row[place] for place in places) for row in self.values)
+        return CustomerRows(self.relation, self.rows, tuple(columns), values)
+
 
 @dataclass(frozen=True)
 class Stop:
@@ -131,12 +137,14 @@ def newest_rows(
 ) -> CustomerRows:
     """Return how many rows there are, and the first few of them, in these columns."""
     name = quoted_relation(relation)
-    count = int(
-        scope.query(f"select count(*) from {name} {selection.where}", *selection.values)[0][0]
-    )
     listed = ", ".join(quoted(column) for column in columns) or "*"
-    sql = f"select {listed} from {name} {selection.where} order by {selection.order} limit {SHOWN}"
-    rows = scope.query(sql, *selection.values) if count else []
+    # One query reads the table once for both.
+    sql = (
+        f"select count(*) over (), {listed} from {name} {selection.where} "
+        f"order by {selection.order} limit {SHOWN}"
+    )
+    found = scope.query(sql, *selection.values)
+    count, rows = (int(found[0][0]) if found else 0), [row[1:] for row in found]
     return CustomerRows(relation, count, tuple(columns), tuple(rows))
 
 

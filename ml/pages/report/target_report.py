@@ -23,10 +23,11 @@ from ml.pages.report.judged_rows import (
     ranking_qualities,
 )
 from ml.pages.report.label_months import LabelMonth, by_month
-from ml.registry.artifact import CARD, PREDICTIONS, Artifact, champion
+from ml.registry.artifact import PREDICTIONS, Artifact, champion
 from ml.registry.backtest_months import read_months
 from ml.registry.card import Card
 from ml.registry.history import HISTORY
+from ml.registry.listing import CARD
 from ml.training.plan import read_plan
 from ml.workspace.errors import NotTrained
 from ml.workspace.manifest import models_with

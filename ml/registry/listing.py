@@ -1,0 +1,73 @@
+"""Which models there are, read from their cards alone; imports nothing that computes.
+
+`ml models` must answer at once, and numpy, pandas and the model libraries take seconds to import.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml.registry import history
+from ml.registry.card import Card, parse_card
+from ml.workspace.errors import NotTrained
+from ml.workspace.settings import Workspace
+
+CARD = "card.json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model of the registry: its card, when it was trained (UTC) and whether it scores."""
+
+    card: Card
+    trained: str
+    is_champion: bool
+
+
+def entries(ws: Workspace) -> list[Entry]:
+    """Return every model of every target, by target, the newest first.
+
+    Raises:
+        AlmanacError: a card cannot be read.
+    """
+    found = []
+    for folder in sorted({path.parent.parent for path in card_files(ws)}):
+        events = history.read(folder)
+        reigning = history.champions(events)[-1:]
+        cards = [read_card(path.parent) for path in card_files(ws) if path.is_relative_to(folder)]
+        known = [
+            Entry(
+                card,
+                history.trained_at(events, card.model_id),
+                card.model_id in reigning,
+            )
+            for card in cards
+        ]
+        found += sorted(known, key=lambda entry: entry.trained, reverse=True)
+    return found
+
+
+def card_files(ws: Workspace) -> list[Path]:
+    """Return the cards of all models, by target and model id."""
+    return sorted(ws.models.glob(f"[!.]*/[!.]*/{CARD}"))
+
+
+def read_card(folder: Path) -> Card:
+    """Return the card of the artifact in `folder`; nothing else is read or checked.
+
+    Raises:
+        AlmanacError: there is none, or it is not one.
+    """
+    try:
+        text = (folder / CARD).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise NotTrained(
+            f"{folder / CARD} cannot be read: {error}",
+            train_again(folder),
+            target=folder.parent.name,
+        ) from error
+    return parse_card(text, folder / CARD, train_again(folder))
+
+
+def train_again(folder: Path) -> str:
+    """Return the command that makes the artifact in `folder` anew."""
+    return f"Train again: ml train --target {folder.parent.name}"
