@@ -83,7 +83,7 @@ def train(
     goes on by the same command; one in trials gives the same model on any machine, one in seconds
     need not. The model records the id of its training set; `ml dataset make` keeps one.
     """
-    from ml.dataset import find
+    from ml.dataset import RowsReader, find
     from ml.registry import mlflow as tracking
     from ml.training import train as training
     from ml.training.plan import Plan, checked, read_config
@@ -103,7 +103,8 @@ def train(
         kept = find(ws, dataset)
         done = [training.train_on(ws, kept, kept.rows(), plan)]
     else:
-        done = for_each_target(ws, names, lambda target: training.train(ws, target, plan))
+        reader = RowsReader()
+        done = for_each_target(ws, names, lambda target: training.train(ws, target, plan, reader))
     headers = ["target", "family", "rows", "positives", "cv roc_auc", "test roc_auc", "model"]
     rows: list[list[text.Cell]] = [
         [

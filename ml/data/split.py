@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data.training_set import Keys, Labels, Months, Rows, TrainingSet, row_keys
+from ml.data.training_set import Keys, Labels, Months, Rows, TrainingSet
 from ml.workspace.errors import BadInput
 
 
@@ -68,7 +68,7 @@ def customer_groups(data: TrainingSet, *, merge_equals: bool) -> CustomerGroups:
     names, codes = np.unique(data.customers, return_inverse=True)
     content = np.zeros(len(names), dtype=np.uint64)
     # A wrapping sum: what a customer's rows hold, whatever their order.
-    np.add.at(content, codes, row_keys(data))
+    np.add.at(content, codes, data.keys)
     if not merge_equals:
         return CustomerGroups(codes, content)
     merged, group_of = np.unique(content, return_inverse=True)

@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -42,13 +42,22 @@ class TrainingSet:
         """Return the rows at these positions, in the order given; no copy of rows in a row."""
         if not isinstance(rows, slice) and len(rows) and (np.diff(rows) == 1).all():
             rows = slice(int(rows[0]), int(rows[-1]) + 1)
-        return TrainingSet(
+        taken = TrainingSet(
             self.features,
             self.customers[rows],
             self.times[rows],
             self.labels[rows],
             self.matrix[rows],
         )
+        return _with_keys(taken, self.keys[rows]) if "keys" in self.__dict__ else taken
+
+    @cached_property
+    def keys(self) -> Keys:
+        """A 64-bit hash of each row's values, label and time: equal rows have equal keys.
+
+        It is computed once; rows that are taken from these have it from here.
+        """
+        return row_keys(self)
 
     @property
     def positives(self) -> int:
@@ -69,26 +78,53 @@ def training_set(rows: pa.Table, features: Sequence[Feature], values: Matrix) ->
     `values` has a row a row and a column a feature, NaN for null. It is used up: its infinities
     become NaN and its rows are put in order where they lie, for two of it may not fit in memory.
     """
-    data = TrainingSet(
-        tuple(features),
+    return _in_order(TrainingSet(tuple(features), *_columns(rows), finite(values)))
+
+
+def relabelled(data: TrainingSet, rows: pa.Table) -> TrainingSet | None:
+    """Return `data` with the labels of `rows`, in the order that these ask for.
+
+    None where `rows` are of other customers or moments. Otherwise `data` is used up: its values are
+    put in order where they lie.
+    """
+    customers, times, given = _columns(rows)
+    ours, theirs = np.lexsort((data.customers, data.times)), np.lexsort((customers, times))
+    if not (
+        np.array_equal(data.times[ours], times[theirs])
+        and np.array_equal(data.customers[ours], customers[theirs])
+    ):
+        return None
+    labels = np.empty_like(given)
+    labels[ours] = given[theirs]
+    return _in_order(replace(data, labels=labels))
+
+
+def _columns(rows: pa.Table) -> tuple[NDArray[Any], Months, Labels]:
+    """Return each label row's customer, moment and label."""
+    return (
         rows.column("customer_id").to_numpy().astype(str),
         rows.column("event_timestamp").to_numpy().astype("datetime64[us]"),
         rows.column("label").to_numpy().astype(np.int8),
-        finite(values),
     )
-    order = np.lexsort((row_keys(data), data.times))
+
+
+def _in_order(data: TrainingSet) -> TrainingSet:
+    """Return the rows that have a value, in canonical order; the values are moved in place."""
+    values = data.matrix
+    order = np.lexsort((data.keys, data.times))
     known = np.concatenate([~np.isnan(values[block]).all(axis=1) for block in blocks(len(values))])
     order = order[known[order]]
     for start in range(0, values.shape[1], COLUMNS_AT_ONCE):
         some = slice(start, start + COLUMNS_AT_ONCE)
         values[: len(order), some] = values[order, some]
-    return TrainingSet(
+    ordered = TrainingSet(
         data.features,
         data.customers[order],
         data.times[order],
         data.labels[order],
         values[: len(order)],
     )
+    return _with_keys(ordered, data.keys[order])
 
 
 def matrix_of(table: pa.Table, features: Sequence[Feature]) -> Matrix:
@@ -139,7 +175,10 @@ def check_features(schema: pa.Schema, features: Sequence[Feature]) -> None:
 
 
 def row_keys(data: TrainingSet) -> Keys:
-    """Return a 64-bit hash of each row's time, label and values: equal rows have equal keys."""
+    """Return a 64-bit hash of each row's values, label and time: equal rows have equal keys."""
+    # pandas takes half a second to import; only what hashes rows pays for it.
+    import pandas as pd
+
     keys = np.empty(len(data), dtype=np.uint64)
     for block in blocks(len(data)):
         # Adding zero turns -0.0 into 0.0; hashing treats every NaN alike.
@@ -150,14 +189,21 @@ def row_keys(data: TrainingSet) -> Keys:
     return keys
 
 
+def _with_keys(data: TrainingSet, keys: Keys) -> TrainingSet:
+    data.__dict__["keys"] = keys
+    return data
+
+
 def informative(data: TrainingSet, rows: Rows) -> NDArray[np.bool_]:
     """Return which features take more than one value (a null counts as one) in these rows."""
     first = data.matrix[rows[:1]]
     varies = np.zeros(data.matrix.shape[1], dtype=np.bool_)
     for block in blocks(len(rows)):
-        some = data.matrix[rows[block]]
-        same = (some == first) | (np.isnan(some) & np.isnan(first))
-        varies |= ~same.all(axis=0)
+        # Nearly all vary among the first rows; only the others are looked at any further.
+        left = np.flatnonzero(~varies)
+        some, known = data.matrix[rows[block][:, None], left], first[:, left]
+        same = (some == known) | (np.isnan(some) & np.isnan(known))
+        varies[left] = ~same.all(axis=0)
     return varies
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from ml.data.feature import Feature
 from ml.data.training_set import TrainingSet, check_features, matrix_of
 from ml.dataset.recipe import Contents, Manifest, describe, from_json, to_json
-from ml.dataset.rows import labelled_rows, usable_rows
+from ml.dataset.rows import RowsReader, files_of, usable_rows
 from ml.registry.artifact import DATASET
 from ml.workspace.errors import BadInput, Held, NotTrained
 from ml.workspace.files import fresh_folder, point, pointed, remove_folder, write_json
@@ -81,19 +81,28 @@ class Dataset:
         return usable_rows(table, features, matrix_of(table, features), self.manifest.target)
 
 
-def current(ws: Workspace, target: Target) -> tuple[Dataset, TrainingSet]:
+def current(
+    ws: Workspace, target: Target, reader: RowsReader | None = None
+) -> tuple[Dataset, TrainingSet]:
     """Return the target's training set as of now with its rows, read from disk if they are kept.
+
+    Args:
+        ws: the workspace.
+        target: the target.
+        reader: reads several targets' rows; those that it gave before are used up.
 
     Raises:
         AlmanacError: the warehouse is not ready, or changed meanwhile.
     """
+    files = files_of(ws)
     manifest = describe(ws, target)
     folder = ws.datasets / manifest.id
     if folder.exists():
         kept = _read(folder)
         return kept, kept.rows()
-    rows = labelled_rows(ws, target)
-    _refuse_changed(ws, manifest)
+    rows = (reader or RowsReader()).read(ws, target, manifest.features)
+    if files is None or files_of(ws) != files:
+        _refuse_changed(ws, manifest)
     return Dataset(manifest), rows
 
 

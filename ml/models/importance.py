@@ -15,6 +15,7 @@ from ml.models.family import Model
 _PERMUTED_ROWS = 500
 _BLOCKS = 200
 _MOST_PERMUTATIONS = 400
+_COPIES = 20
 Change = NDArray[np.float64]
 # Contributions are kept of so many features, in at most so many rows.
 TOP_FEATURES = 12
@@ -77,20 +78,29 @@ def _permuted(model: Model, sample: Matrix) -> tuple[Change, list[str]]:
     order = np.random.default_rng(0).permutation(len(sample))
     whole, other = model.log_odds(sample), sample[order]
 
-    def moved(block: NDArray[np.int64]) -> Change:
-        changed = sample.copy()
-        changed[:, block] = other[:, block]
-        return whole - model.log_odds(changed)
+    def moved(several: Sequence[NDArray[np.int64]]) -> list[Change]:
+        changed = np.tile(sample, (len(several), 1, 1))
+        for copy, block in zip(changed, several, strict=True):
+            copy[:, block] = other[:, block]
+        log_odds = model.log_odds(changed.reshape(-1, sample.shape[1]))
+        return [whole - each for each in log_odds.reshape(len(several), -1)]
 
     columns = np.arange(sample.shape[1])
-    blocks = [(b, moved(b)) for b in np.array_split(columns, min(_BLOCKS, len(columns)))]
+    first = np.array_split(columns, min(_BLOCKS, len(columns)))
+    # A prediction of many copies costs little more than one: what trees cost is being asked.
+    blocks = [
+        pair
+        for start in range(0, len(first), _COPIES)
+        for some in (first[start : start + _COPIES],)
+        for pair in zip(some, moved(some), strict=True)
+    ]
     for _ in range((_MOST_PERMUTATIONS - len(blocks)) // 2):
         several = [i for i, (block, _) in enumerate(blocks) if len(block) > 1]
         if not several:
             break
         widest = max(several, key=lambda i: float(np.abs(blocks[i][1]).mean()))
         halves = np.array_split(blocks.pop(widest)[0], 2)
-        blocks += [(half, moved(half)) for half in halves]
+        blocks += zip(halves, moved(halves), strict=True)
     weight, ways = np.zeros(len(columns)), ["mixed"] * len(columns)
     for block, change in blocks:
         weight[block] = np.abs(change).mean() / len(block)

@@ -41,8 +41,14 @@ def _learn(
 
 
 # A quarter of the usual bins takes three quarters of the time or less, and ranked no worse; a tenth
-# of the usual rows to find them in takes less memory.
-_BINS: Parameters = {"max_bin": 63, "bin_construct_sample_cnt": 20_000, "verbosity": -1}
+# of the usual rows to find them in takes less memory, a fortieth less time too. Columns that
+# exclude each other are rare among a bank's: looking for them takes longer than it saves.
+_BINS: Parameters = {
+    "max_bin": 63,
+    "bin_construct_sample_cnt": 5_000,
+    "enable_bundle": False,
+    "verbosity": -1,
+}
 # Two runs on the same rows must give the same trees; folds are what the cores share.
 _STEADY: Parameters = {
     **_BINS,
@@ -60,8 +66,9 @@ def _defaults_for(labels: Labels) -> dict[str, Any]:
     rarer = int(min(labels.sum(), (1 - labels).sum()))
     if rarer >= 2000:
         return {
-            "rounds": 400,
-            "learning_rate": 0.05,
+            # Of 400 shorter steps, those after the first 150 to 250 gained nothing.
+            "rounds": 150,
+            "learning_rate": 0.08,
             # The more events there are, the more detail they bear out.
             "num_leaves": min(31, max(7, rarer // 1000)),
             "min_data_in_leaf": 100,
@@ -71,8 +78,8 @@ def _defaults_for(labels: Labels) -> dict[str, Any]:
     if rarer < len(labels) / 20:
         # Few events among many rows: in cross-validation, larger trees learnt them by heart.
         return {
-            "rounds": 200,
-            "learning_rate": 0.03,
+            "rounds": 100,
+            "learning_rate": 0.06,
             "num_leaves": 4,
             "min_data_in_leaf": 20,
             "feature_fraction": 0.2,
@@ -93,8 +100,8 @@ LIGHTGBM = Family(
     defaults_for=_defaults_for,
     variants=({"num_leaves": 2},),
     space={
-        "rounds": Range(50, 800, 300, log=True, whole=True),
-        "learning_rate": Range(0.01, 0.2, 0.03, log=True),
+        "rounds": Range(50, 800, 150, log=True, whole=True),
+        "learning_rate": Range(0.01, 0.2, 0.06, log=True),
         "num_leaves": Range(2, 64, 8, log=True, whole=True),
         "min_data_in_leaf": Range(5, 200, 20, log=True, whole=True),
         "feature_fraction": Range(0.1, 1.0, 0.5),

@@ -168,7 +168,7 @@ def training_recipe(ws: Workspace, target: str, entities: str) -> Recipe:
     store = feature_store(ws)
     chosen = service_of(store, target)
     return Recipe(
-        retrieval(ws, target, entities).to_sql(),
+        store.get_historical_features(entity_df=entities, features=chosen).to_sql(),
         features_of(chosen),
         [_source(store, projection.name) for projection in chosen.feature_view_projections],
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ml.data.split import Split, stratified, temporal
 from ml.data.training_set import TrainingSet
-from ml.dataset import Dataset, current
+from ml.dataset import Dataset, RowsReader, current
 from ml.dataset.recipe import to_json
 from ml.models import importance_and_contributions
 from ml.registry import artifact, champions
@@ -30,13 +30,17 @@ class Trained:
     contest: Contest
 
 
-def train(ws: Workspace, target: Target, plan: Plan | None = None) -> Trained:
+def train(
+    ws: Workspace, target: Target, plan: Plan | None = None, reader: RowsReader | None = None
+) -> Trained:
     """Train `target` on the training set of today, as `train_on` does.
+
+    Who trains several targets gives each the same `reader`, which reads rows that they share once.
 
     Raises:
         AlmanacError: the warehouse is not ready, or as `train_on` raises.
     """
-    dataset, rows = current(ws, target)
+    dataset, rows = current(ws, target, reader)
     return train_on(ws, dataset, rows, plan)
 
 
