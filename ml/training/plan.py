@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from annotated_types import Gt
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from ml.data.resampling import SAMPLINGS
 from ml.evaluation.thresholds import CRITERIA, Costs
@@ -37,10 +36,10 @@ class Plan:
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     families: Texts = ()
-    budget: Annotated[Number, Gt(0)] | None = None
-    trials: Annotated[Whole, Gt(0)] | None = None
+    budget: Annotated[Number, Field(gt=0)] | None = None
+    trials: Annotated[Whole, Field(gt=0)] | None = None
     sampling: Texts = SAMPLINGS
-    features: Annotated[Whole, Gt(0)] | None = None
+    features: Annotated[Whole, Field(gt=0)] | None = None
     criterion: str = "f1"
     costs: Costs = field(default_factory=Costs)
     seed: Whole = SEED
