@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 from sklearn.base import ClassifierMixin
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
 from ml.data.training_set import Labels, Matrix, Vector, blocks, evenly
+from ml.models import parallel
 from ml.models.encoding import adding, encoded
 from ml.models.family import Columns, Family, Model, Parameters, Space
 from ml.models.sealed import seal, unseal
@@ -38,7 +40,7 @@ class Pipelined(Model):
         classify, prepared = self.pipeline[CLASSIFY], _transformed(self.pipeline, matrix)
         if hasattr(classify, "decision_function"):
             return np.asarray(classify.decision_function(prepared), dtype=np.float64)
-        share = np.asarray(classify.predict_proba(prepared)[:, 1], dtype=np.float64)
+        share = np.asarray(_share(classify, prepared), dtype=np.float64)
         # Half a vote for either side: nobody is sure, and the order stays.
         votes = _votes(classify)
         return np.asarray(logit((share * votes + 0.5) / (votes + 1)))
@@ -52,12 +54,14 @@ class Pipelined(Model):
         """Return coefficient times scaled value, or what a typical value in its place changes."""
         if self.exact:
             return self._linear_parts(matrix)
-        whole, typical = self.margin(matrix), matrix.copy()
-        parts = np.zeros(matrix.shape)
-        for column in range(matrix.shape[1]) if asked is None else asked:
-            typical[:, column] = self.typical[column]
-            parts[:, column] = whole - self.margin(typical)
-            typical[:, column] = matrix[:, column]
+        whole, parts = self.margin(matrix), np.zeros(matrix.shape)
+
+        def compare(column: int) -> None:
+            changed = matrix.copy()
+            changed[:, column] = self.typical[column]
+            parts[:, column] = whole - self.margin(changed)
+
+        parallel.each(compare, range(matrix.shape[1]) if asked is None else asked)
         return parts
 
     def content(self) -> bytes:
@@ -136,6 +140,21 @@ def _imputed(imputer: SimpleImputer, values: NDArray[np.float64]) -> NDArray[np.
     # The step before made the values: they may be filled where they lie.
     np.copyto(values, imputer.statistics_, where=missing)
     return np.hstack([values, missing[:, imputer.indicator_.features_]])
+
+
+def _share(classify: ClassifierMixin, prepared: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the share of votes for label 1.
+
+    A forest's trees are asked one after another, as scikit-learn does on one core: its `Parallel`
+    may not run in several threads.
+    """
+    if not isinstance(classify, ExtraTreesClassifier | RandomForestClassifier):
+        return classify.predict_proba(prepared)[:, 1]
+    rows = np.ascontiguousarray(prepared, dtype=np.float32)
+    votes = np.zeros((len(rows), len(classify.classes_)))
+    for tree in classify.estimators_:
+        votes += tree.predict_proba(rows, check_input=False)
+    return votes[:, 1] / len(classify.estimators_)
 
 
 def _typical(matrix: Matrix) -> NDArray[np.float32]:
