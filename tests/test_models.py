@@ -45,6 +45,19 @@ def test_rows_prepared_block_by_block_are_learnt_as_at_once(name, monkeypatch):
     assert FAMILIES[name].fit(*sample(), 1).content() == whole.content()
 
 
+@pytest.mark.parametrize("impute", ["median", "mean", "zero"])
+@pytest.mark.parametrize("encode", ENCODINGS)
+def test_a_prepared_model_tells_what_its_pipeline_tells_to_the_bit(impute, encode):
+    matrix, labels, weights = sample()
+    matrix[:, 3] = np.arange(len(matrix)) % 5
+    for order in ("C", "F"):
+        given = np.asarray(matrix, order=order)
+        model = FAMILIES["logistic"].fit(
+            given, labels, weights, 1, {"impute": impute, "encode": encode}
+        )
+        np.testing.assert_array_equal(model.margin(given), model.pipeline.decision_function(given))
+
+
 @pytest.mark.parametrize("name", ["logistic", "knn", "svc"])
 def test_few_rows_say_what_fills_nulls_and_brings_to_scale(name, monkeypatch):
     monkeypatch.setattr("ml.models.pipeline._TYPICAL_ROWS", 100)
@@ -60,7 +73,7 @@ def test_only_fits_of_few_values_are_made_side_by_side():
     assert logistic.most_threads({}, 10_000) is None
     assert logistic.most_threads({}, 1_000_000_000) == 1
     assert logistic.most_threads({"encode": "one_hot"}, 10_000) == 1
-    assert forest.at_once({}, 10_000) == 1
+    assert forest.most_threads({}, 10_000) == 1
 
 
 @pytest.mark.parametrize("name", ["lightgbm", "logistic", "hist_gradient_boosting", "xgboost"])

@@ -18,6 +18,8 @@ def drawn(rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     values = rng.normal(size=(rows, WIDTH)).astype(np.float32)
     values[rng.random(values.shape) < 0.2] = np.nan
     values[:, 3], values[: rows // 2, 5] = -0.0, np.nan
+    # Equal rows of many customers, as dormant ones have.
+    values[::3] = values[0]
     return customers, times, values
 
 

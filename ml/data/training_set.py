@@ -23,6 +23,8 @@ Number = TypeVar("Number", bound=np.generic)
 # A matrix may fill most of the memory: what needs a copy copies so many rows at once.
 ROWS_AT_ONCE = 10_000
 COLUMNS_AT_ONCE = 32
+# What is hashed at once stays in a core's cache.
+_HASHED_ROWS = 2_048
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ def training_set(rows: pa.Table, features: Sequence[Feature], values: Matrix) ->
     `values` has a row a row and a column a feature, NaN for null. It is used up: its infinities
     become NaN and its rows are put in order where they lie, for two of it may not fit in memory.
     """
-    return _in_order(TrainingSet(tuple(features), *_columns(rows), finite(values)))
+    data = TrainingSet(tuple(features), *_columns(rows), finite(values))
+    return _in_order(data, np.arange(len(data)))
 
 
 def relabelled(data: TrainingSet, rows: pa.Table) -> TrainingSet | None:
@@ -94,9 +97,9 @@ def relabelled(data: TrainingSet, rows: pa.Table) -> TrainingSet | None:
         and np.array_equal(data.customers[ours], customers[theirs])
     ):
         return None
-    labels = np.empty_like(given)
-    labels[ours] = given[theirs]
-    return _in_order(replace(data, labels=labels))
+    labels, places = np.empty_like(given), np.empty_like(ours)
+    labels[ours], places[ours] = given[theirs], theirs
+    return _in_order(replace(data, labels=labels), places)
 
 
 def _columns(rows: pa.Table) -> tuple[NDArray[Any], Months, Labels]:
@@ -108,10 +111,13 @@ def _columns(rows: pa.Table) -> tuple[NDArray[Any], Months, Labels]:
     )
 
 
-def _in_order(data: TrainingSet) -> TrainingSet:
-    """Return the rows that have a value, in canonical order; the values are moved in place."""
+def _in_order(data: TrainingSet, places: Rows) -> TrainingSet:
+    """Return the rows that have a value, in canonical order; the values are moved in place.
+
+    Equal rows, of different customers, stand in the order of their `places`.
+    """
     values = data.matrix
-    order = np.lexsort((data.keys, data.times))
+    order = np.lexsort((places, data.keys, data.times))
     known = np.concatenate([~np.isnan(values[block]).all(axis=1) for block in blocks(len(values))])
     order = order[known[order]]
     for start in range(0, values.shape[1], COLUMNS_AT_ONCE):

@@ -87,7 +87,7 @@ def _permuted(model: Model, sample: Matrix) -> tuple[Change, list[str]]:
 
     columns = np.arange(sample.shape[1])
     first = np.array_split(columns, min(_BLOCKS, len(columns)))
-    # A prediction of many copies costs little more than one: what trees cost is being asked.
+    # Each call of a forest costs as much as its trees are many: one for several copies.
     blocks = [
         pair
         for start in range(0, len(first), _COPIES)
@@ -100,7 +100,7 @@ def _permuted(model: Model, sample: Matrix) -> tuple[Change, list[str]]:
             break
         widest = max(several, key=lambda i: float(np.abs(blocks[i][1]).mean()))
         halves = np.array_split(blocks.pop(widest)[0], 2)
-        blocks += zip(halves, moved(halves), strict=True)
+        blocks += [(half, moved([half])[0]) for half in halves]
     weight, ways = np.zeros(len(columns)), ["mixed"] * len(columns)
     for block, change in blocks:
         weight[block] = np.abs(change).mean() / len(block)

@@ -75,7 +75,7 @@ def _defaults_for(labels: Labels) -> dict[str, Any]:
             "feature_fraction": 0.2,
             "lambda_l2": 5.0,
         }
-    if rarer < len(labels) / 20:
+    if rarer < len(labels) / 10:
         # Few events among many rows: in cross-validation, larger trees learnt them by heart.
         return {
             "rounds": 100,
