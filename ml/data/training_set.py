@@ -23,8 +23,6 @@ Number = TypeVar("Number", bound=np.generic)
 # A matrix may fill most of the memory: what needs a copy copies so many rows at once.
 ROWS_AT_ONCE = 10_000
 COLUMNS_AT_ONCE = 32
-# What is hashed at once stays in a core's cache.
-_HASHED_ROWS = 2_048
 
 
 @dataclass(frozen=True)

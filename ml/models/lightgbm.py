@@ -100,8 +100,8 @@ LIGHTGBM = Family(
     defaults_for=_defaults_for,
     variants=({"num_leaves": 2},),
     space={
-        "rounds": Range(50, 800, 150, log=True, whole=True),
-        "learning_rate": Range(0.01, 0.2, 0.06, log=True),
+        "rounds": Range(50, 800, 300, log=True, whole=True),
+        "learning_rate": Range(0.01, 0.2, 0.03, log=True),
         "num_leaves": Range(2, 64, 8, log=True, whole=True),
         "min_data_in_leaf": Range(5, 200, 20, log=True, whole=True),
         "feature_fraction": Range(0.1, 1.0, 0.5),
