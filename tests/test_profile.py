@@ -117,9 +117,9 @@ def test_only_a_few_extremes_of_each_measure_are_shown(page):
 
 
 def test_shares_and_other_are_those_of_the_warehouse(profiled, page):
-    from ml.pages.profile.staged_tables import Table, declared_slices
+    from ml.pages.profile.staged_tables import StagedTable, declared_slices
 
-    declared = declared_slices(profiled.opened(), Table("stg_mbd__trx", {}, 1))
+    declared = declared_slices(profiled.opened(), StagedTable("stg_mbd__trx", {}, 1))
     chapter = visible_text(section(page, "stg-mbd-trx"))
     assert "event_type" in declared
     listed = ", ".join(f"'{value}'" for value in declared["event_type"])
@@ -236,7 +236,7 @@ def test_a_large_table_is_sampled_and_says_so(tmp_path, monkeypatch):
     from ml.pages.profile import table_study as study
 
     monkeypatch.setattr(study, "SAMPLE", 2_000)
-    monkeypatch.setattr(study, "CROWDED", 200)
+    monkeypatch.setattr(study, "MOST_EVENTS", 200)
     ws = write_events(
         tmp_path,
         "select 'c' || i % 199 as customer_id, timestamp '2022-01-01' + to_hours(i::integer)"
