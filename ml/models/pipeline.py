@@ -149,12 +149,12 @@ def _share(classify: ClassifierMixin, prepared: NDArray[Any]) -> NDArray[np.floa
     may not run in several threads.
     """
     if not isinstance(classify, ExtraTreesClassifier | RandomForestClassifier):
-        return classify.predict_proba(prepared)[:, 1]
+        return np.asarray(classify.predict_proba(prepared)[:, 1])
     rows = np.ascontiguousarray(prepared, dtype=np.float32)
     votes = np.zeros((len(rows), len(classify.classes_)))
     for tree in classify.estimators_:
         votes += tree.predict_proba(rows, check_input=False)
-    return votes[:, 1] / len(classify.estimators_)
+    return np.asarray(votes[:, 1] / len(classify.estimators_))
 
 
 def _typical(matrix: Matrix) -> NDArray[np.float32]:
