@@ -1,7 +1,7 @@
 """Cross-fitting: every row is judged by a model that was fitted without the row's fold."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -30,10 +30,6 @@ class Candidate:
     family: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     sampling: str = "none"
-
-    def record(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
