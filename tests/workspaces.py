@@ -1,21 +1,36 @@
 """Workspaces for tests: raw files in, the commands a person types, queries out."""
 
+import functools
 import os
+import pprint
 import shutil
 import subprocess
 import sys
+import tempfile
+from argparse import Namespace
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
+import msgpack
 import pytest
 import yaml
+from dbt.adapters.contracts.connection import Credentials
+from dbt.config.profile import Profile, read_profile
+from dbt.config.renderer import ProfileRenderer
+from dbt.contracts.files import FileHash
+from dbt.flags import set_from_args
+from dbt_common.context import set_invocation_context
 
 from ml.workspace.settings import Workspace, workspace_at
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+PROJECT = REPOSITORY / "dbt_project"
 BIN = Path(sys.executable).parent
+# The file that dbt keeps the parsed project in.
+PARSED = "partial_parse.msgpack"
 
 
 def real_data(name: str) -> Path:
@@ -47,16 +62,9 @@ class TestWorkspace:
         return replace(workspace_at(self.home), raw=self.raw, target=self.home / "target")
 
     def run(self, *command: str) -> Ran:
-        environment = os.environ | {
-            "ALMANAC_HOME": str(self.home),
-            "ALMANAC_RAW": str(self.raw),
-            "DBT_PROJECT_DIR": str(REPOSITORY / "dbt_project"),
-            "DBT_PROFILES_DIR": str(REPOSITORY / "dbt_project"),
-            "DBT_TARGET_PATH": str(self.home / "target"),
-            "DBT_LOG_PATH": str(self.home / "logs"),
-            "FEATURE_REPO_DIR_ENV_VAR": str(REPOSITORY / "feature_repo"),
-            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
-        }
+        environment = environment_of(self.home, self.raw)
+        if "dbt" in command and not (self.home / "target").exists():
+            put_parsed_project(self.home, environment)
         done = subprocess.run(
             command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
         )
@@ -85,6 +93,52 @@ def make_workspace(home: Path, raw: Path, **settings: object) -> TestWorkspace:
     if settings:
         (home / "workspace.yml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     return TestWorkspace(home, raw)
+
+
+def put_parsed_project(home: Path, environment: Mapping[str, str]) -> None:
+    """Spare a new workspace the ten seconds in which dbt parses the project from nothing.
+
+    dbt goes on from what it parsed before where the hash of the connection is the same
+    (`dbt.parser.manifest`, `ManifestLoader.build_manifest_state_check`); so the hash becomes that
+    of this workspace's connection. Where dbt trusts it not, it parses anew.
+    """
+    content = msgpack.unpackb(parsed_project(), strict_map_key=False)
+    connection = pprint.pformat(sorted(_credentials(environment).connection_info()))
+    content["state_check"]["profile_hash"] = FileHash.from_contents(connection).to_dict()
+    (home / "target").mkdir()
+    (home / "target" / PARSED).write_bytes(msgpack.packb(content))
+
+
+@functools.cache
+def parsed_project() -> bytes:
+    """What dbt keeps of the project once it is parsed; once a process."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        subprocess.run(
+            ["dbt", "parse", "--quiet"], env=environment_of(home, home), check=True, cwd=REPOSITORY
+        )
+        return (home / "target" / PARSED).read_bytes()
+
+
+def _credentials(environment: Mapping[str, str]) -> Credentials:
+    set_from_args(Namespace(), None)
+    set_invocation_context(environment)
+    raw_profiles = read_profile(str(PROJECT))
+    return Profile.from_raw_profiles(raw_profiles, "almanac", ProfileRenderer({})).credentials
+
+
+def environment_of(home: Path, raw: Path) -> dict[str, str]:
+    """The environment of commands on the workspace at `home` over the raw folder."""
+    return os.environ | {
+        "ALMANAC_HOME": str(home),
+        "ALMANAC_RAW": str(raw),
+        "DBT_PROJECT_DIR": str(PROJECT),
+        "DBT_PROFILES_DIR": str(PROJECT),
+        "DBT_TARGET_PATH": str(home / "target"),
+        "DBT_LOG_PATH": str(home / "logs"),
+        "FEATURE_REPO_DIR_ENV_VAR": str(REPOSITORY / "feature_repo"),
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+    }
 
 
 def copy_raw(source: Path, target: Path, *patterns: str) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 from feast import FeatureStore
 from feast.infra.online_stores.helpers import _mmh3
 from feast.infra.online_stores.redis import RedisOnlineStore
-from google.protobuf.timestamp_pb2 import Timestamp  # type: ignore[import-untyped]
+from google.protobuf.timestamp_pb2 import Timestamp
 from redis.exceptions import RedisError
 
 from ml.store.generation import Batch, Generation, StoredRows, epoch, read_generation
