@@ -15,8 +15,10 @@ from ml.workspace.sql import quoted
 from ml.workspace.suggest import did_you_mean
 
 IDENTITIES = "identities.csv"
-# The only setting that belongs to no source: the raw folder.
+# Settings that belong to no source: the raw folder, and that customers without any record of
+# consent may be contacted.
 RAW = "raw"
+CONTACT = "contact_without_record"
 IDENTITY_COLUMNS = ("source", "source_id", "customer_id")
 
 
@@ -33,7 +35,7 @@ def settings_in_force(sources: Iterable[DeclaredSource], workspace: Workspace) -
         given = _given(source, workspace)
         for name in source.settings:
             values[f"{source.name}.{name}"] = _value(source, name, given, workspace)
-    return values
+    return values | _contact(workspace)
 
 
 def notes_on_defaults(source: DeclaredSource, workspace: Workspace) -> list[str]:
@@ -115,6 +117,27 @@ def _given(source: DeclaredSource, workspace: Workspace) -> Mapping[str, Any]:
     return given
 
 
+def _contact(workspace: Workspace) -> dict[str, str]:
+    """Return who decided, and from which day, to contact customers without a record of consent.
+
+    Raises:
+        AlmanacError: the section does not name both, or its day is no day up to today.
+    """
+    given = workspace.settings.get(CONTACT)
+    if given is None:
+        return {}
+    known = ["since", "by"]
+    if not isinstance(given, dict) or set(given) != set(known):
+        what = f"{CONTACT} says who allowed it and from which day: {{since: 2026-01-31, by: …}}"
+        raise _mistake(workspace, what, known)
+    since, by = (str(given[name] or "").strip() for name in known)
+    if _kind(since) != "date" or date.fromisoformat(since) > date.today():
+        raise _mistake(workspace, f"{CONTACT}.since is `{since}`, which is no day up to today", known)
+    if not by:
+        raise _mistake(workspace, f"{CONTACT}.by is empty; it names who allowed it", known)
+    return {f"{CONTACT}.since": since, f"{CONTACT}.by": by}
+
+
 def _choices(source: DeclaredSource) -> list[str]:
     """Return the keys, besides settings, with which workspace.yml chooses how a source is read."""
     mapped = any(table.format == "mapping" for table in source.tables)
@@ -124,10 +147,10 @@ def _choices(source: DeclaredSource) -> list[str]:
 def _check_names(sources: list[DeclaredSource], workspace: Workspace) -> None:
     names = [source.name for source in sources]
     for name, value in workspace.settings.items():
-        if name not in (RAW, *names):
+        if name not in (known := [RAW, CONTACT, *names]):
             kind = "source" if isinstance(value, dict) else "setting"
-            hint = did_you_mean(str(name), (RAW, *names))
-            raise _mistake(workspace, f"no {kind} `{name}`{hint}", [RAW, *names])
+            hint = did_you_mean(str(name), known)
+            raise _mistake(workspace, f"no {kind} `{name}`{hint}", known)
 
 
 def _value(

@@ -77,13 +77,13 @@ class Judged:
 def main() -> None:
     """Print a table a data set."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", nargs="*", default=list(MONTHS), choices=list(MONTHS))
+    parser.add_argument("data", nargs="*", help=f"{' or '.join(MONTHS)}; by default both.")
     parser.add_argument("--trials", type=int, help="Search so many trials in each training.")
     parser.add_argument("--families", action="store_true", help="Every family of ours alone, too.")
     parser.add_argument("--folder", type=Path, help="Keeps the workspaces; built if absent there.")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        for name in chosen.data:
+        for name in chosen.data or MONTHS:
             if not (SHARED_DATA / name).exists():
                 print(f"{name}: left out, its genuine files are not on this machine.\n")
                 continue

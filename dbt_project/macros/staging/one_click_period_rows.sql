@@ -11,28 +11,21 @@ with source as (
         {{ decimal_number('"' ~ column ~ '"') }} as {{ name }},
         {{ almanac_marks('landed') }},
     from {{ source('one_click', table_name) }} as landed
-),
-
-numbered as (
-    select
-        *,
-        row_number() over (partition by source_id, months_ago order by _file, _row) as repetition,
-    from source
 )
 
 select
-    {{ almanac_customer_id('numbered.source_id') }} as customer_id,
-    cast({{ almanac_snapshot_month('one_click') }} - to_months(numbered.months_ago) as date) as feature_month,
-    numbered.{{ name }},
+    {{ almanac_customer_id('source.source_id') }} as customer_id,
+    cast({{ almanac_snapshot_month('one_click') }} - to_months(source.months_ago) as date) as feature_month,
+    source.{{ name }},
     {{ reject_reason([
-        ("numbered.source_id is null or numbered.source_id = ''", 'id is empty'),
-        ('numbered.months_ago is null', 'Период is unknown'),
-        ('numbered.' ~ name ~ ' is null', column ~ ' is not a number'),
-        ('numbered.repetition > 1', 'id and Период are repeated'),
+        ("source.source_id is null or source.source_id = ''", 'id is empty'),
+        ('source.months_ago is null', 'Период is unknown'),
+        ('source.' ~ name ~ ' is null', column ~ ' is not a number'),
+        (almanac_repeats('source', 'source.source_id', ['source.months_ago']), 'id and Период are repeated'),
     ]) }} as reject_reason,
-    numbered._file,
-    numbered._row,
-    numbered._line,
-from numbered
-{{ join_identities('one_click', 'numbered.source_id') }}
+    source._file,
+    source._row,
+    source._line,
+from source
+{{ join_identities('one_click', 'source.source_id') }}
 {%- endmacro %}

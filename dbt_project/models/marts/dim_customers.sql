@@ -1,10 +1,15 @@
 -- one row a customer; key: customer_id
+-- depends_on: {{ ref('int_one_click_consents') }}
 with sources as (
     select * from {{ ref('int_customer_sources') }}
 ),
 
 shop as (
     select * from {{ ref('stg_one_click__market_file') }}
+),
+
+consents as (
+    {{ almanac_consents() }}
 ),
 
 money as (
@@ -19,6 +24,14 @@ known as (
         string_agg(distinct source, ', ' order by source) as sources,
     from sources
     group by customer_id
+),
+
+contacts as (
+    select
+        known.customer_id,
+        {{ almanac_contact_basis('consents.is_yes') }} as contact_basis,
+    from known
+    left join consents on known.customer_id = consents.customer_id
 )
 
 select
@@ -28,8 +41,10 @@ select
     known.sources,
     shop.service,
     shop.favourite_category,
-    (shop.consent is distinct from 'no') as is_contactable,
+    contacts.contact_basis,
+    contacts.contact_basis in ('yes', 'setting') as is_contactable,
     money.profit as monthly_profit,
 from known
+inner join contacts on known.customer_id = contacts.customer_id
 left join shop on known.customer_id = shop.customer_id
 left join money on known.customer_id = money.customer_id

@@ -11,6 +11,10 @@ customers as (
     select * from {{ ref('dim_customers') }}
 ),
 
+contactable as (
+    {{ almanac_contactable() }}
+),
+
 segments as (
     select * from {{ ref('mart_segments') }}
 )
@@ -27,7 +31,8 @@ select
     scores.as_of,
 from scores
 inner join rules on scores.target = rules.target and scores.percentile >= rules.min_percentile
-inner join customers on scores.customer_id = customers.customer_id and customers.is_contactable
+inner join contactable on scores.customer_id = contactable.customer_id
+inner join customers on scores.customer_id = customers.customer_id
 left join segments on scores.customer_id = segments.customer_id
 where
     (rules.segment is null or rules.segment = segments.segment)

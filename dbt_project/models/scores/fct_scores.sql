@@ -4,6 +4,10 @@ with scores as (
         *,
         rowid as appended,
     from {{ source('scores', 'scores') }}
+),
+
+contactable as (
+    {{ almanac_contactable() }}
 )
 
 select
@@ -15,5 +19,6 @@ select
     percentile,
     scored_from,
     reasons,
+    customer_id in (select contactable.customer_id from contactable) as is_contactable,
 from scores
 qualify row_number() over (partition by customer_id, target order by as_of desc, appended desc) = 1

@@ -9,6 +9,8 @@ from ml.workspace.errors import AlmanacError, NotBuilt
 from ml.workspace.settings import Workspace
 
 OFFERS = "marts.mart_offers"
+# Lists for campaigns, which hold contactable customers alone.
+LISTS = (OFFERS, "marts.mart_scores")
 
 
 @dataclass(frozen=True)
@@ -133,8 +135,8 @@ def marts_stop(scope: Scope) -> Stop:
 def _why(scope: Scope, relation: str) -> str:
     if scope.as_of is not None:
         return f"nothing was known by {scope.as_of:%Y-%m-%d}"
-    if relation == OFFERS and _refuses(scope):
-        return "the customer does not want to be contacted"
+    if relation in LISTS and (basis := _no_contact(scope)):
+        return f"the customer may not be contacted ({basis})"
     scored = scope.query("select count(*) from scores.scores where customer_id = ?", scope.customer)
     if not scored[0][0]:
         return "the customer has no score; run: ml score, then: dbt build"
@@ -145,13 +147,15 @@ def _why(scope: Scope, relation: str) -> str:
     )
 
 
-def _refuses(scope: Scope) -> bool:
-    if "is_contactable" not in scope.columns("marts.dim_customers"):
-        return False
+def _no_contact(scope: Scope) -> str | None:
+    """Return why the customer may not be contacted; None where they may, or are not known."""
+    if "contact_basis" not in scope.columns("marts.dim_customers"):
+        return None
     rows = scope.query(
-        "select is_contactable from marts.dim_customers where customer_id = ?", scope.customer
+        "select contact_basis from marts.dim_customers where customer_id = ? and not is_contactable",
+        scope.customer,
     )
-    return bool(rows) and rows[0][0] is False
+    return str(rows[0][0]) if rows else None
 
 
 def _one_line(error: AlmanacError) -> str:

@@ -3,7 +3,6 @@ with source as (
     select
         landed.* exclude (_file, _row, _error, _line),
         {{ almanac_marks('landed') }},
-        row_number() over (partition by client_id order by _file, _row) as repetition,
     from {{ source('mbd', 'client_split') }} as landed
 )
 
@@ -12,7 +11,7 @@ select
     source.fold,
     {{ reject_reason([
         ('source.client_id is null', 'client_id is empty'),
-        ('source.repetition > 1', 'client_id is repeated'),
+        (almanac_repeats('source', 'source.client_id'), 'client_id is repeated'),
     ]) }} as reject_reason,
     source._file,
     source._row,

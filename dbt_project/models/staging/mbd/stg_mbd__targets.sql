@@ -4,7 +4,6 @@ with source as (
         landed.* exclude (_file, _row, _error, _line),
         {{ almanac_marks('landed') }},
         {{ month_start('mon') }} as label_month,
-        row_number() over (partition by client_id, {{ month_start('mon') }} order by _file, _row) as repetition,
     from {{ source('mbd', 'targets') }} as landed
 )
 
@@ -23,7 +22,7 @@ select
         ('least(source.target_1, source.target_2, source.target_3, source.target_4) < 0'
          ' or greatest(source.target_1, source.target_2, source.target_3, source.target_4) > 1',
          'a target is neither 0 nor 1'),
-        ('source.repetition > 1', 'client_id and mon are repeated'),
+        (almanac_repeats('source', 'source.client_id', ['source.label_month']), 'client_id and mon are repeated'),
     ]) }} as reject_reason,
     source._file,
     source._row,

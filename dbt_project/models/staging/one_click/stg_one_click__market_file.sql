@@ -3,7 +3,6 @@ with source as (
     select
         landed.* exclude (_file, _row, _error, _line),
         {{ almanac_marks('landed') }},
-        row_number() over (partition by id order by _file, _row) as repetition,
     from {{ source('one_click', 'market_file') }} as landed
 ),
 
@@ -32,7 +31,13 @@ renamed as (
             when {{ almanac_unreadable('"Ошибка_сервиса"') }} then 'Ошибка_сервиса'
             when {{ almanac_unreadable('"Страниц_за_визит"') }} then 'Страниц_за_визит'
         end as unreadable_column,
-        repetition,
+        case
+            when {{ almanac_unknown_code('activity', '"Покупательская активность"') }}
+                then 'Покупательская активность `' || "Покупательская активность" || '`'
+            when {{ almanac_unknown_code('service', '"Тип сервиса"') }} then 'Тип сервиса `' || "Тип сервиса" || '`'
+            when {{ almanac_unknown_code('consent', '"Разрешить сообщать"') }}
+                then 'Разрешить сообщать `' || "Разрешить сообщать" || '`'
+        end as unknown_code,
         _file,
         _row,
         _error,
@@ -43,11 +48,12 @@ renamed as (
 select
     {{ almanac_customer_id('renamed.source_id') }} as customer_id,
     {{ almanac_snapshot_month('one_click') }} as snapshot_month,
-    renamed.* exclude (source_id, unreadable_column, repetition, _error, _file, _row, _line),
+    renamed.* exclude (source_id, unreadable_column, unknown_code, _error, _file, _row, _line),
     {{ reject_reason([
         ("renamed.source_id is null or renamed.source_id = ''", 'id is empty'),
         ('renamed.unreadable_column is not null', "' || renamed.unreadable_column || ' is not a number"),
-        ('renamed.repetition > 1', 'id is repeated'),
+        ('renamed.unknown_code is not null', "' || renamed.unknown_code || ' is not in the seed one_click_codes"),
+        (almanac_repeats('renamed', 'renamed.source_id'), 'id is repeated'),
     ]) }} as reject_reason,
     renamed._file,
     renamed._row,

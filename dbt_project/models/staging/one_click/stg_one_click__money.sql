@@ -3,7 +3,6 @@ with source as (
     select
         trim(id) as source_id,
         {{ decimal_number('"Прибыль"') }} as profit,
-        row_number() over (partition by trim(id) order by _file, _row) as repetition,
         {{ almanac_marks('landed') }},
     from {{ source('one_click', 'money') }} as landed
 )
@@ -15,7 +14,7 @@ select
     {{ reject_reason([
         ("source.source_id is null or source.source_id = ''", 'id is empty'),
         ('source.profit is null', 'Прибыль is not a number'),
-        ('source.repetition > 1', 'id is repeated'),
+        (almanac_repeats('source', 'source.source_id'), 'id is repeated'),
     ]) }} as reject_reason,
     source._file,
     source._row,

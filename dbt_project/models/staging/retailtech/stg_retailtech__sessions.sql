@@ -12,7 +12,6 @@ with source as (
         {{ almanac_unreadable('time_spent') }} as is_time_spent_unreadable,
         {{ almanac_unreadable('pages_viewed') }} as is_pages_viewed_unreadable,
         {{ almanac_unreadable('basket_value') }} as is_basket_value_unreadable,
-        row_number() over (partition by trim(customer_id) order by _file, _row) as repetition,
         {{ almanac_marks('landed') }},
     from {{ source('retailtech', 'sessions') }} as landed
 )
@@ -33,7 +32,7 @@ select
         ('source.is_basket_value_unreadable', 'basket_value is not a number'),
         ('source.purchase_text is not null and (source.purchase is null or source.purchase not in (0, 1))',
          'purchase is neither 0 nor 1'),
-        ('source.repetition > 1', 'customer_id is repeated'),
+        (almanac_repeats('source', 'source.source_id'), 'customer_id is repeated'),
     ]) }} as reject_reason,
     source._file,
     source._row,
