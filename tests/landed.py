@@ -22,6 +22,8 @@ landing = importlib.import_module("landing")
 
 SESSIONS = "customer_id,time_spent,pages_viewed,basket_value,device_type,customer_type,purchase"
 EVENTS = "customer_id,event_time,amount"
+CODES = ("event_type", "event_subtype", "currency", "src_type11", "src_type12", "dst_type11")
+CODES += ("dst_type12", "src_type21", "src_type22", "src_type31", "src_type32")
 
 
 class Company:
@@ -60,13 +62,11 @@ class Company:
 
 
 def put_bank(company: Company, **changes: Any) -> None:
-    codes = ("event_type", "event_subtype", "currency", "src_type11", "src_type12", "dst_type11")
-    codes += ("dst_type12", "src_type21", "src_type22", "src_type31", "src_type32")
     columns: dict[str, Any] = {
         "client_id": ["a", "b"],
         "event_time": [datetime(2022, 1, 1, 5), datetime(2022, 1, 31, 23, 59, 59)],
         "amount": [1.5, None],
-        **{code: [1, 2] for code in codes},
+        **{code: [1, 2] for code in CODES},
     }
     company.put_parquet("detail/trx/fold=0/part-0.parquet", **{**columns, **changes})
 

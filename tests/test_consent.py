@@ -1,4 +1,4 @@
-"""Nobody is contacted without a clear yes: what each record of consent, and the lack of one, leads to."""
+"""Nobody is contacted without a clear yes: what a record of consent leads to, and its lack."""
 
 from pathlib import Path
 

@@ -19,7 +19,10 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True)
 class DeclaredColumn:
-    """One landed column: its name and type, and where its values come from in the files."""
+    """One landed column: its name and type, and where its values come from in the files.
+
+    `number` says that its text is a number, which may have a decimal comma.
+    """
 
     name: str
     data_type: str
@@ -27,6 +30,7 @@ class DeclaredColumn:
     optional: bool = False
     from_path: str | None = None
     generated: bool = False
+    number: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,11 @@ class DeclaredTable:
     optional: bool
     columns: tuple[DeclaredColumn, ...]
     digest: str
+
+    @property
+    def numbers(self) -> list[str]:
+        """The text columns that hold numbers."""
+        return [column.name for column in self.columns if column.number]
 
 
 @dataclass(frozen=True)
@@ -145,6 +154,7 @@ def _columns(node: Mapping[str, Any], path: Path) -> Iterator[DeclaredColumn]:
             optional=bool(meta.get("optional")),
             from_path=meta.get("from_path"),
             generated=bool(meta.get("generated")),
+            number=bool(meta.get("number")),
         )
 
 

@@ -3,19 +3,37 @@
 `landed.files` records which files were read, so that unchanged files are not read again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from ml.landing import times
+from ml.landing.decimals import POINT
 from ml.landing.declarations import SCHEMA
-from ml.landing.relations import FILES_TABLE, LandedRelation, plan
+from ml.landing.relations import FILES_TABLE, LandedRelation, Prepared, plan
 from ml.workspace.errors import BadInput
 from ml.workspace.settings import Workspace, workspace_at
-from ml.workspace.sql import literal, quoted
+from ml.workspace.sql import quoted
 from ml.workspace.warehouse import open_warehouse
+
+FileRow = tuple[Any, ...]
+FILES_COLUMNS = {
+    "source": "varchar",
+    "table_name": "varchar",
+    "file": "varchar",
+    "bytes": "bigint",
+    "modified_ns": "bigint",
+    "declaration_hash": "varchar",
+    # The last instant (UTC) that the file can know of: its time of change, or when it was landed.
+    "knows_until": "timestamp",
+    "decimal_sign": "varchar",
+}
+# So many of the columns decide whether a file must be read again.
+READ_FROM = 6
 
 
 def await_warehouse(path: Path) -> None:
@@ -61,11 +79,12 @@ def land(connection: duckdb.DuckDBPyConnection, project: Path, workspace: Worksp
         cursor.execute("set TimeZone = 'UTC'")
         relations, notes = plan(cursor, project, workspace)
         existing = _existing(cursor)
-        changed = _changed(cursor, relations, existing)
+        known = _known(cursor, existing)
+        changed = _changed(relations, existing, known)
         if changed or existing.keys() - {relation.identifier for relation in relations} - {
             FILES_TABLE
         }:
-            notes += _replace(cursor, relations, changed, existing)
+            notes += _replace(cursor, relations, changed, existing, known)
         return notes
     finally:
         cursor.close()
@@ -76,54 +95,72 @@ def _replace(
     relations: list[LandedRelation],
     changed: list[LandedRelation],
     existing: dict[str, str],
+    known: list[FileRow],
 ) -> list[str]:
-    notes, queries = [], {}
+    prepared: dict[LandedRelation, Prepared] = {}
     for relation in changed:
         with _named_errors(relation.identifier):
-            queries[relation], found = relation.prepare(cursor)
-            notes += found
+            prepared[relation] = relation.prepare(cursor)
     kept = {relation.identifier for relation in relations} - {r.identifier for r in changed}
     with _named_errors(SCHEMA), _transaction(cursor):
         cursor.execute(f"create schema if not exists {SCHEMA}")
+        cursor.execute(times.DEFINITION)
         for name, kind in existing.items():
             if name not in kept:
                 cursor.execute(f"drop {kind} {SCHEMA}.{quoted(name)}")
-        for relation, query in queries.items():
+        for relation, made in prepared.items():
             with _named_errors(relation.identifier):
                 cursor.execute(
-                    f"create {relation.kind} {SCHEMA}.{quoted(relation.identifier)} as {query}"
+                    f"create {relation.kind} {SCHEMA}.{quoted(relation.identifier)} as {made.query}"
                 )
-        _write_files_table(cursor, relations)
-    return notes
+        _write_files_table(cursor, relations, prepared, known)
+    return [note for made in prepared.values() for note in made.notes]
+
+
+def _known(cursor: duckdb.DuckDBPyConnection, existing: Mapping[str, str]) -> list[FileRow]:
+    """Return the rows of `landed.files`; none where it is absent or of an earlier version."""
+    if FILES_TABLE not in existing:
+        return []
+    listed = cursor.execute(f"from {SCHEMA}.{FILES_TABLE}")
+    if [column[0] for column in listed.description or []] != list(FILES_COLUMNS):
+        return []
+    return [tuple(row) for row in listed.fetchall()]
 
 
 def _changed(
-    cursor: duckdb.DuckDBPyConnection, relations: Iterable[LandedRelation], existing: dict[str, str]
+    relations: Iterable[LandedRelation], existing: Mapping[str, str], known: Iterable[FileRow]
 ) -> list[LandedRelation]:
-    known: dict[tuple[str, str], set[tuple[Any, ...]]] = {}
-    if FILES_TABLE in existing:
-        for row in cursor.execute(f"from {SCHEMA}.{FILES_TABLE}").fetchall():
-            known.setdefault(row[:2], set()).add(row)
+    before: dict[FileRow, set[FileRow]] = {}
+    for row in known:
+        before.setdefault(row[:2], set()).add(row[:READ_FROM])
     return [
         relation
         for relation in relations
         if relation.identifier not in existing
-        or known.get((relation.source, relation.table)) != set(relation.file_rows)
+        or before.get((relation.source, relation.table)) != set(relation.file_rows)
     ]
 
 
 def _write_files_table(
-    cursor: duckdb.DuckDBPyConnection, relations: Iterable[LandedRelation]
+    cursor: duckdb.DuckDBPyConnection,
+    relations: Iterable[LandedRelation],
+    prepared: Mapping[LandedRelation, Prepared],
+    known: Iterable[FileRow],
 ) -> None:
-    cursor.execute(
-        f"create table {SCHEMA}.{FILES_TABLE} (source varchar, table_name varchar, file varchar, "
-        "bytes bigint, modified_ns bigint, declaration_hash varchar)"
-    )
-    rows = [row for relation in relations for row in relation.file_rows]
-    values = ", ".join(
-        f"({', '.join(literal(v) if isinstance(v, str) else str(v) for v in row)})" for row in rows
-    )
-    cursor.execute(f"insert into {SCHEMA}.{FILES_TABLE} values {values}")
+    columns = ", ".join(f"{name} {kind}" for name, kind in FILES_COLUMNS.items())
+    cursor.execute(f"create table {SCHEMA}.{FILES_TABLE} ({columns})")
+    before = {row[:READ_FROM]: row for row in known}
+    now = datetime.now(UTC).replace(tzinfo=None)
+    rows = []
+    for relation in relations:
+        for row in relation.file_rows:
+            if relation in prepared:
+                modified = datetime.fromtimestamp(row[4] / 1e9, UTC).replace(tzinfo=None)
+                rows.append((*row, max(now, modified), prepared[relation].signs.get(row[2], POINT)))
+            else:
+                rows.append(before[row])
+    marks = ", ".join("?" * len(FILES_COLUMNS))
+    cursor.executemany(f"insert into {SCHEMA}.{FILES_TABLE} values ({marks})", rows)
 
 
 def _existing(cursor: duckdb.DuckDBPyConnection) -> dict[str, str]:

@@ -282,8 +282,11 @@ def _value(mapping: ColumnMapping, name: str) -> str:
     text = _text(mapping.columns[name])
     if name != TIME or not mapping.time_formats:
         return text
-    formats = ", ".join(literal(form) for form in mapping.time_formats)
-    return f"replace(cast(try_strptime({text}, [{formats}]) as varchar), ' ', 'T')"
+    # One format after another: in a list of formats DuckDB carries an offset over to other rows.
+    tried = ", ".join(
+        f"cast(try_strptime({text}, {literal(form)}) as varchar)" for form in mapping.time_formats
+    )
+    return f"replace(coalesce({tried}), ' ', 'T')"
 
 
 def _text(expression: str) -> str:

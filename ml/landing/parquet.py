@@ -9,11 +9,14 @@ import duckdb
 from ml.landing.declarations import DeclaredColumn, DeclaredTable
 from ml.landing.delimited import no_glob
 from ml.landing.raw_files import RawFile
+from ml.landing.times import utc_timestamp
 from ml.workspace.errors import BadInput
 from ml.workspace.sql import literal, quoted
 from ml.workspace.suggest import did_you_mean
 
 INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+# Types with fractions, and how large their whole numbers are exact.
+WHOLE = {"DOUBLE": 2**53, "FLOAT": 2**24}
 # Lossless casts: values need not be checked for failures.
 SAFE = {
     *((small, large) for place, small in enumerate(INTEGERS[:4]) for large in INTEGERS[place:4]),
@@ -164,7 +167,8 @@ def _group_query(
         )
         value = _value(column, kind if column in sources else None, wanted)
         values.append(f"{value} as {quoted(column.name)}")
-        if column in sources and wanted not in (kind, "VARCHAR") and (kind, wanted) not in SAFE:
+        is_lossless = wanted in (kind, "VARCHAR") and kind not in WHOLE
+        if column in sources and not is_lossless and (kind, wanted) not in SAFE:
             errors.append(_error(column, value, wanted))
     errors_sql = f"coalesce({', '.join(errors)})" if errors else "cast(null as varchar)"
     return (
@@ -192,17 +196,20 @@ def _cast(name: str, kind: str, wanted: str) -> str:
         return f"cast({name} at time zone 'UTC' as {wanted})"
     if _kind(wanted) == "time" and _kind(kind) == "number":
         return f"try(cast(make_timestamp(cast({name} * 1000000 as bigint)) as {wanted}))"
-    if wanted == "DATE" and kind == "VARCHAR":
-        return f"cast(try_cast({name} as timestamp) as date)"
-    if wanted == "VARCHAR" and kind in ("DOUBLE", "FLOAT"):
-        # Integer columns with nulls are often stored as floats; ids are written without a fraction.
-        return rf"regexp_replace(cast({name} as varchar), '\.0$', '')"
+    if _kind(wanted) == "time" and kind == "VARCHAR":
+        return f"cast({utc_timestamp(name)} as {wanted})"
+    if kind in WHOLE and wanted in ("VARCHAR", *INTEGERS):
+        # Integer columns with nulls are often stored as floats; a fraction is no code and no id.
+        whole = f"{name} = trunc({name}) and abs({name}) <= {WHOLE[kind]}"
+        integer = f"case when {whole} then cast({name} as bigint) end"
+        return f"try_cast({integer} as {wanted})"
     return f"try_cast({name} as {wanted})"
 
 
 def _error(column: DeclaredColumn, value: str, wanted: str) -> str:
     name = quoted(column.name)
-    reason = literal(f"{column.name} is no {wanted.lower()}: ")
+    what = "whole number" if wanted == "VARCHAR" else wanted.lower()
+    reason = literal(f"{column.name} is no {what}: ")
     return (
         f"case when {name} is not null and {value} is null "
         f"then {reason} || left(cast({name} as varchar), 100) end"

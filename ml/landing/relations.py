@@ -1,13 +1,14 @@
 """The relations that schema `landed` must hold: declared tables, and tables on the workspace."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from ml.landing.decimals import decimal_signs
 from ml.landing.declarations import DeclaredSource, DeclaredTable, digest, read_sources
 from ml.landing.delimited import load_table, new_table
 from ml.landing.mappings import ChosenMapping, ColumnMapping, choose_mapping, load_mapped
@@ -36,13 +37,21 @@ SOURCES = {
     "files": "bigint",
     "bytes": "bigint",
 }
-Prepared = tuple[str, list[str]]
 CODE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """A relation's query, notes to print, and the decimal sign of each of its text files."""
+
+    query: str
+    notes: list[str]
+    signs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class LandedRelation:
-    """A relation to land; `prepare` returns its query and notes, and writes nothing to `landed`."""
+    """A relation to land; `prepare` writes nothing to `landed`."""
 
     source: str
     table: str
@@ -133,7 +142,7 @@ def _relation(
 
 
 def _prepare_empty(table: DeclaredTable, connection: duckdb.DuckDBPyConnection) -> Prepared:
-    return empty_query(connection, table), []
+    return Prepared(empty_query(connection, table), [])
 
 
 def _prepare_parquet(
@@ -143,7 +152,7 @@ def _prepare_parquet(
     arrays: bool,
     connection: duckdb.DuckDBPyConnection,
 ) -> Prepared:
-    return parquet_query(connection, table, files, raw, arrays), []
+    return Prepared(parquet_query(connection, table, files, raw, arrays), [])
 
 
 def _prepare_csv(
@@ -151,7 +160,7 @@ def _prepare_csv(
 ) -> Prepared:
     new_table(connection, table.identifier, [column.name for column in table.columns])
     broken = sum(load_table(connection, table, file) for file in files)
-    return f"select * from temp.{quoted(table.identifier)}", _note_broken(table, broken)
+    return _text(connection, table, f"select * from temp.{quoted(table.identifier)}", broken)
 
 
 def _prepare_mapped(
@@ -161,7 +170,16 @@ def _prepare_mapped(
     connection: duckdb.DuckDBPyConnection,
 ) -> Prepared:
     query, broken = load_mapped(connection, table, mapping, files)
-    return query, _note_broken(table, broken)
+    return _text(connection, table, query, broken)
+
+
+def _text(
+    connection: duckdb.DuckDBPyConnection, table: DeclaredTable, query: str, broken: int
+) -> Prepared:
+    found = decimal_signs(connection, query, table.numbers)
+    notes = [note for file, evidence in found.items() if (note := evidence.note(file))]
+    signs = {file: evidence.sign for file, evidence in found.items()}
+    return Prepared(query, _note_broken(table, broken) + notes, signs)
 
 
 def _note_broken(table: DeclaredTable, broken: int) -> list[str]:
@@ -182,7 +200,7 @@ def _listing(table: str, columns: Mapping[str, str], rows: list[tuple[Any, ...]]
         kind="table",
         files=(),
         digest=digest(query),
-        prepare=lambda _: (query, []),
+        prepare=lambda _: Prepared(query, []),
     )
 
 
@@ -198,7 +216,7 @@ def _identities(
         kind="table",
         files=files,
         digest=digest(code, names),
-        prepare=lambda connection: (identities_query(connection, files, names), []),
+        prepare=lambda connection: Prepared(identities_query(connection, files, names), []),
     )
 
 

@@ -19,6 +19,9 @@ IDENTITIES = "identities.csv"
 # consent may be contacted.
 RAW = "raw"
 CONTACT = "contact_without_record"
+EARLIEST = "earliest_time"
+# Settings of all sources, with their defaults: no event can be earlier.
+SHARED = {EARLIEST: "1990-01-01"}
 IDENTITY_COLUMNS = ("source", "source_id", "customer_id")
 
 
@@ -35,6 +38,9 @@ def settings_in_force(sources: Iterable[DeclaredSource], workspace: Workspace) -
         given = _given(source, workspace)
         for name in source.settings:
             values[f"{source.name}.{name}"] = _value(source, name, given, workspace)
+    for name, default in SHARED.items():
+        value = workspace.settings.get(name)
+        values[name] = _checked(name, default, default if value is None else value, workspace)
     return values | _contact(workspace)
 
 
@@ -132,7 +138,9 @@ def _contact(workspace: Workspace) -> dict[str, str]:
         raise _mistake(workspace, what, known)
     since, by = (str(given[name] or "").strip() for name in known)
     if _kind(since) != "date" or date.fromisoformat(since) > date.today():
-        raise _mistake(workspace, f"{CONTACT}.since is `{since}`, which is no day up to today", known)
+        raise _mistake(
+            workspace, f"{CONTACT}.since is `{since}`, which is no day up to today", known
+        )
     if not by:
         raise _mistake(workspace, f"{CONTACT}.by is empty; it names who allowed it", known)
     return {f"{CONTACT}.since": since, f"{CONTACT}.by": by}
@@ -147,7 +155,7 @@ def _choices(source: DeclaredSource) -> list[str]:
 def _check_names(sources: list[DeclaredSource], workspace: Workspace) -> None:
     names = [source.name for source in sources]
     for name, value in workspace.settings.items():
-        if name not in (known := [RAW, CONTACT, *names]):
+        if name not in (known := [RAW, CONTACT, *SHARED, *names]):
             kind = "source" if isinstance(value, dict) else "setting"
             hint = did_you_mean(str(name), known)
             raise _mistake(workspace, f"no {kind} `{name}`{hint}", known)
@@ -158,10 +166,14 @@ def _value(
 ) -> str:
     default = source.settings[name]
     value = default if given.get(name) is None else given[name]
+    return _checked(f"{source.name}.{name}", default, value, workspace)
+
+
+def _checked(name: str, default: object, value: object, workspace: Workspace) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if _kind(default) not in ("text", _kind(text)):
         raise BadInput(
-            f"{workspace.home / 'workspace.yml'}: {source.name}.{name} is `{text}`, which is no "
+            f"{workspace.home / 'workspace.yml'}: {name} is `{text}`, which is no "
             f"{_kind(default)} (like {default}).",
             "Correct it, then: dbt build",
         )

@@ -45,7 +45,7 @@ SUMMARY = """
         max(event_time)::date - min(event_time)::date as recency,
         $month::date - min(event_time)::date as age
     from staging.stg_transactions__events
-    where not is_cancellation and event_time < $month
+    where not is_cancellation and amount >= 0 and event_time < $month
     group by customer_id
     order by customer_id
 """

@@ -1,12 +1,10 @@
 {#-
-    A time from its text: with an offset (`Z`, `+02:00`) it is moved to UTC, without one it is taken to be UTC.
+    A time from its text in ISO 8601: `2024-01-05`, or with `T` or a blank `10:00`, `10:00:00`, `10:00:00.123`. With an offset
+    (`Z`, `+02`, `+02:00`, `+0200`) it is moved to UTC, without one it is taken to be UTC. Landing makes the SQL macro of this
+    name in the warehouse (ml/landing/times.py), for it reads times from text too.
     in:  the text's column
-    out: a timestamp, null where the text is no time (DuckDB's plain cast drops an offset without a word)
+    out: a timestamp, null where the text is anything else
 -#}
 {% macro utc_timestamp(text) -%}
-case
-            when regexp_matches(trim({{ text }}), ':[0-9.]+ *(Z|[+-][0-9]{2}(:?[0-9]{2})?)$')
-                then try_cast(trim({{ text }}) as timestamptz) at time zone 'UTC'
-            else try_cast(trim({{ text }}) as timestamp)
-        end
+    landed.utc_timestamp({{ text }})
 {%- endmacro %}

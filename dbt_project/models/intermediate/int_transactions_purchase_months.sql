@@ -24,7 +24,7 @@ purchases as (
         cast(nullif(count(distinct item_id), 0) as double) as items,
     from events
     group by customer_id, feature_month, order_id, case when order_id is null then event_time end
-    having not bool_and(is_cancellation)
+    having bool_or({{ almanac_is_purchase() }})
 ),
 
 in_order as (

@@ -8,7 +8,7 @@ bought as (
         customer_id,
         {{ month_start('event_time') }} as label_month,
     from {{ ref('stg_transactions__events') }}
-    where not is_cancellation
+    where {{ almanac_is_purchase() }}
 )
 
 select

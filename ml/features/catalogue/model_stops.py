@@ -152,7 +152,8 @@ def _no_contact(scope: Scope) -> str | None:
     if "contact_basis" not in scope.columns("marts.dim_customers"):
         return None
     rows = scope.query(
-        "select contact_basis from marts.dim_customers where customer_id = ? and not is_contactable",
+        "select contact_basis from marts.dim_customers "
+        "where customer_id = ? and not is_contactable",
         scope.customer,
     )
     return str(rows[0][0]) if rows else None

@@ -9,8 +9,7 @@ with source as (
 select
     {{ almanac_customer_id('source.client_id') }} as customer_id,
     source.fold,
-    {{ reject_reason([
-        ('source.client_id is null', 'client_id is empty'),
+    {{ reject_reason(almanac_id_checks('source.client_id', 'client_id') + [
         (almanac_repeats('source', 'source.client_id'), 'client_id is repeated'),
     ]) }} as reject_reason,
     source._file,

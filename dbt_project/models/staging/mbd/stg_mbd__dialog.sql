@@ -10,9 +10,7 @@ select
     {{ almanac_customer_id('source.client_id') }} as customer_id,
     source.event_time,
     source.embedding,
-    {{ reject_reason([
-        ('source.client_id is null', 'client_id is empty'),
-        ('source.event_time is null', 'event_time is not a time'),
+    {{ reject_reason(almanac_id_checks('source.client_id', 'client_id') + almanac_time_checks('source', 'event_time', 'mbd', 'dialog') + [
         ('source.embedding is null', 'embedding is empty'),
     ]) }} as reject_reason,
     source._file,

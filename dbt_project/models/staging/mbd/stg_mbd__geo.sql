@@ -12,10 +12,7 @@ select
     source.geohash_4,
     source.geohash_5,
     source.geohash_6,
-    {{ reject_reason([
-        ('source.client_id is null', 'client_id is empty'),
-        ('source.event_time is null', 'event_time is not a time'),
-    ]) }} as reject_reason,
+    {{ reject_reason(almanac_id_checks('source.client_id', 'client_id') + almanac_time_checks('source', 'event_time', 'mbd', 'geo')) }} as reject_reason,
     source._file,
     source._row,
     source._line,

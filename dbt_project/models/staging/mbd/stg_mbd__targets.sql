@@ -14,9 +14,7 @@ select
     source.target_2 as product_2,
     source.target_3 as product_3,
     source.target_4 as product_4,
-    {{ reject_reason([
-        ('source.client_id is null', 'client_id is empty'),
-        ('source.label_month is null', 'mon is not a date'),
+    {{ reject_reason(almanac_id_checks('source.client_id', 'client_id') + almanac_time_checks('source', 'label_month', 'mbd', 'targets', 'mon') + [
         ('source.target_1 is null or source.target_2 is null or source.target_3 is null or source.target_4 is null',
          'a target is empty'),
         ('least(source.target_1, source.target_2, source.target_3, source.target_4) < 0'

@@ -21,10 +21,9 @@ select
     source.src_type22,
     source.src_type31,
     source.src_type32,
-    {{ reject_reason([
-        ('source.client_id is null', 'client_id is empty'),
-        ('source.event_time is null', 'event_time is not a time'),
+    {{ reject_reason(almanac_id_checks('source.client_id', 'client_id') + almanac_time_checks('source', 'event_time', 'mbd', 'trx') + [
         ('source.amount is null or not isfinite(source.amount)', 'amount is not a number'),
+        ('abs(source.amount) >= 1e15', 'amount is 1e15 or more'),
     ]) }} as reject_reason,
     source._file,
     source._row,

@@ -1,62 +1,58 @@
 -- one row a customer of the shop at the snapshot; key: customer_id
+{%- set numbers = {
+    'contacts_monthly_6m': 'Маркет_актив_6_мес',
+    'contacts_1m': 'Маркет_актив_тек_мес',
+    'days_since_registration': 'Длительность',
+    'promo_purchase_share': 'Акционные_покупки',
+    'categories_a_visit': 'Средний_просмотр_категорий_за_визит',
+    'unpaid_items': 'Неоплаченные_продукты_штук_квартал',
+    'service_errors': 'Ошибка_сервиса',
+    'pages_a_visit': 'Страниц_за_визит',
+} -%}
+{%- set codes = {
+    'activity': 'Покупательская активность',
+    'service': 'Тип сервиса',
+    'consent': 'Разрешить сообщать',
+} -%}
+{%- set checks = almanac_id_checks('source.source_id', 'id') -%}
+{%- for name, field in codes.items() -%}
+    {%- do checks.append((almanac_unknown_code(name, 'source.' ~ name ~ '_text'),
+        field ~ " `' || source." ~ name ~ "_text || '` is not in the seed one_click_codes")) -%}
+{%- endfor -%}
+{%- for name, field in numbers.items() -%}
+    {%- do checks.extend(almanac_number_checks('source', name, field)) -%}
+{%- endfor -%}
+{%- do checks.append((almanac_repeats('source', 'source.source_id'), 'id is repeated')) %}
 with source as (
     select
-        landed.* exclude (_file, _row, _error, _line),
+        trim(landed.id) as source_id,
+        {%- for name, field in codes.items() %}
+        landed."{{ field }}" as {{ name }}_text,
+        {{ almanac_code(name, 'landed."' ~ field ~ '"') }} as {{ name }},
+        {%- endfor %}
+        coalesce({{ almanac_code('category', 'landed."Популярная_категория"') }}, 'other') as favourite_category,
+        {%- for name, field in numbers.items() %}
+        landed."{{ field }}" as {{ name }}_text,
+        {{ decimal_number('landed."' ~ field ~ '"') }} as {{ name }},
+        {%- endfor %}
         {{ almanac_marks('landed') }},
     from {{ source('one_click', 'market_file') }} as landed
-),
-
-renamed as (
-    select
-        trim(id) as source_id,
-        {{ almanac_code('activity', '"Покупательская активность"') }} as activity,
-        {{ almanac_code('service', '"Тип сервиса"') }} as service,
-        {{ almanac_code('consent', '"Разрешить сообщать"') }} as consent,
-        {{ decimal_number('"Маркет_актив_6_мес"') }} as contacts_monthly_6m,
-        {{ decimal_number('"Маркет_актив_тек_мес"') }} as contacts_1m,
-        {{ decimal_number('"Длительность"') }} as days_since_registration,
-        {{ decimal_number('"Акционные_покупки"') }} as promo_purchase_share,
-        coalesce({{ almanac_code('category', '"Популярная_категория"') }}, 'other') as favourite_category,
-        {{ decimal_number('"Средний_просмотр_категорий_за_визит"') }} as categories_a_visit,
-        {{ decimal_number('"Неоплаченные_продукты_штук_квартал"') }} as unpaid_items,
-        {{ decimal_number('"Ошибка_сервиса"') }} as service_errors,
-        {{ decimal_number('"Страниц_за_визит"') }} as pages_a_visit,
-        case
-            when {{ almanac_unreadable('"Маркет_актив_6_мес"') }} then 'Маркет_актив_6_мес'
-            when {{ almanac_unreadable('"Маркет_актив_тек_мес"') }} then 'Маркет_актив_тек_мес'
-            when {{ almanac_unreadable('"Длительность"') }} then 'Длительность'
-            when {{ almanac_unreadable('"Акционные_покупки"') }} then 'Акционные_покупки'
-            when {{ almanac_unreadable('"Средний_просмотр_категорий_за_визит"') }} then 'Средний_просмотр_категорий_за_визит'
-            when {{ almanac_unreadable('"Неоплаченные_продукты_штук_квартал"') }} then 'Неоплаченные_продукты_штук_квартал'
-            when {{ almanac_unreadable('"Ошибка_сервиса"') }} then 'Ошибка_сервиса'
-            when {{ almanac_unreadable('"Страниц_за_визит"') }} then 'Страниц_за_визит'
-        end as unreadable_column,
-        case
-            when {{ almanac_unknown_code('activity', '"Покупательская активность"') }}
-                then 'Покупательская активность `' || "Покупательская активность" || '`'
-            when {{ almanac_unknown_code('service', '"Тип сервиса"') }} then 'Тип сервиса `' || "Тип сервиса" || '`'
-            when {{ almanac_unknown_code('consent', '"Разрешить сообщать"') }}
-                then 'Разрешить сообщать `' || "Разрешить сообщать" || '`'
-        end as unknown_code,
-        _file,
-        _row,
-        _error,
-        _line,
-    from source
+    {{ join_file('one_click', 'market_file') }}
 )
 
 select
-    {{ almanac_customer_id('renamed.source_id') }} as customer_id,
+    {{ almanac_customer_id('source.source_id') }} as customer_id,
     {{ almanac_snapshot_month('one_click') }} as snapshot_month,
-    renamed.* exclude (source_id, unreadable_column, unknown_code, _error, _file, _row, _line),
-    {{ reject_reason([
-        ("renamed.source_id is null or renamed.source_id = ''", 'id is empty'),
-        ('renamed.unreadable_column is not null', "' || renamed.unreadable_column || ' is not a number"),
-        ('renamed.unknown_code is not null', "' || renamed.unknown_code || ' is not in the seed one_click_codes"),
-        (almanac_repeats('renamed', 'renamed.source_id'), 'id is repeated'),
-    ]) }} as reject_reason,
-    renamed._file,
-    renamed._row,
-    renamed._line,
-from renamed
-{{ join_identities('one_click', 'renamed.source_id') }}
+    {%- for name in codes %}
+    source.{{ name }},
+    {%- endfor %}
+    source.favourite_category,
+    {%- for name in numbers %}
+    source.{{ name }},
+    {%- endfor %}
+    {{ reject_reason(checks) }} as reject_reason,
+    source._file,
+    source._row,
+    source._line,
+from source
+{{ join_identities('one_click', 'source.source_id') }}

@@ -1,17 +1,20 @@
 -- one row a transaction or line of an order; no key
 with source as (
     select
-        nullif(trim(customer_id), '') as source_id,
-        {{ utc_timestamp('event_time') }} as event_time,
-        {{ decimal_number('amount') }} as amount,
-        {{ decimal_number('quantity') }} as quantity,
-        nullif(trim(order_id), '') as order_id,
-        nullif(trim(item_id), '') as item_id,
-        nullif(trim(category), '') as category,
-        coalesce(try_cast(is_cancellation as boolean), false) as is_cancellation,
-        is_duplicate,
+        nullif(trim(landed.customer_id), '') as source_id,
+        {{ utc_timestamp('landed.event_time') }} as event_time,
+        {{ decimal_number('landed.amount') }} as amount,
+        landed.quantity as quantity_text,
+        {{ decimal_number('landed.quantity') }} as quantity,
+        nullif(trim(landed.order_id), '') as order_id,
+        nullif(trim(landed.item_id), '') as item_id,
+        nullif(trim(landed.category), '') as category,
+        nullif(trim(landed.is_cancellation), '') as cancellation_text,
+        {{ almanac_flag('landed.is_cancellation') }} as is_cancellation,
+        landed.is_duplicate,
         {{ almanac_marks('landed') }},
     from {{ source('transactions', 'events') }} as landed
+    {{ join_file('transactions', 'events') }}
 )
 
 select
@@ -22,13 +25,17 @@ select
     source.order_id,
     source.item_id,
     source.category,
-    source.is_cancellation,
-    {{ reject_reason([
-        ('source.source_id is null', 'customer_id is empty'),
-        ('source.event_time is null', 'event_time is not a time'),
-        ('source.amount is null', 'amount is not a number'),
-        ('source.is_duplicate', 'repeats an earlier row'),
-    ]) }} as reject_reason,
+    coalesce(source.is_cancellation, false) as is_cancellation,
+    {{ reject_reason(
+        almanac_id_checks('source.source_id', 'customer_id')
+        + almanac_time_checks('source', 'event_time', 'transactions', 'events')
+        + almanac_number_checks('source', 'amount', 'amount', needed=true, signed=true)
+        + almanac_number_checks('source', 'quantity', 'quantity', signed=true)
+        + [
+            ('source.cancellation_text is not null and source.is_cancellation is null', 'is_cancellation is neither true nor false'),
+            ('source.is_duplicate', 'repeats an earlier row'),
+        ]
+    ) }} as reject_reason,
     source._file,
     source._row,
     source._line,
