@@ -48,7 +48,7 @@ def put_identities(company: Company, line: str) -> None:
             {},
             ["money.csv is not UTF-8"],
         ),
-        (lambda c: put_shop(c, money="id;id;Прибыль\n1;1;2\n"), {}, ["`id` is there 2 times"]),
+        (lambda c: put_shop(c, money="id;id;Прибыль\n1;1;2\n"), {}, ["`id` stands 2 times"]),
         (
             lambda c: (put_shop(c), (c.raw / "money.csv").unlink()),
             {},

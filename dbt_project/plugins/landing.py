@@ -3,6 +3,7 @@
 dbt finds it by `profiles.yml`; the work is done by `ml.landing`.
 """
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.events.logging import AdapterLogger
 from dbt_common.exceptions import DbtRuntimeError
 
-from ml.landing import AlmanacError, await_warehouse, land_workspace
+from ml.landing import AlmanacError, Warned, await_warehouse, land_workspace
 
 LOGGER = AdapterLogger("Almanac")
 PROJECT = Path(__file__).parent.parent
@@ -44,5 +45,8 @@ class Plugin(BasePlugin):
         for note in notes:
             # dbt opens the warehouse several times a command.
             if note not in self._told:
-                LOGGER.info(note)
+                if isinstance(note, Warned):
+                    print(f"Warning: {note}", file=sys.stderr, flush=True)
+                else:
+                    LOGGER.info(note)
                 self._told.add(note)

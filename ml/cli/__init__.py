@@ -12,11 +12,13 @@ from ml.cli.predict import predict
 from ml.cli.profile import profile
 from ml.cli.refit import refit
 from ml.cli.registry import models, promote, rollback
+from ml.cli.rejects import rejects
 
 __all__ = ["main"]
 
 for command in (
     simulate,
+    rejects,
     profile,
     list_targets,
     features,

@@ -1,6 +1,7 @@
 """Loading delimited text: every data line becomes a row; a broken line gets `_error` set."""
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ DELIMITERS = (",", ";", "\t", "|")
 # Files with longer lines (in bytes) are read by Python instead of DuckDB.
 LONGEST_LINE = 16 * 1024 * 1024
 BATCH = 100_000
+# DuckDB takes minutes to prepare a table of more.
+MOST_COLUMNS = 5_000
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def read_header(
     complaints = []
     for delimiter in delimiters:
         names = _names(line, delimiter)
-        complaint = fits(names)
+        complaint = _too_many(names) or fits(names)
         if complaint is None:
             return Header(delimiter, names, row)
         complaints.append((len(names), complaint))
@@ -223,13 +226,25 @@ def _names(line: str, delimiter: str) -> tuple[str, ...]:
 def _complaint(table: DeclaredTable, names: tuple[str, ...]) -> str | None:
     for column in table.columns:
         if names.count(column.name) > 1:
-            return f"column `{column.name}` is there {names.count(column.name)} times"
+            return f"column `{column.name}` stands {names.count(column.name)} times"
         if column.name not in names and not column.optional:
             return (
                 f"column `{column.name}` is missing{did_you_mean(column.name, names)}. "
                 f"Found: {', '.join(names)}"
             )
     return None
+
+
+def _too_many(names: tuple[str, ...]) -> str | None:
+    if len(names) <= MOST_COLUMNS:
+        return None
+    return f"the header has {len(names):,} columns; at most {MOST_COLUMNS:,} are read"
+
+
+def repeated(names: tuple[str, ...]) -> str | None:
+    """Return what is wrong if a name stands more than once; None where none does."""
+    counted = Counter(names)
+    return next((f"column `{name}` stands {n} times" for name, n in counted.items() if n > 1), None)
 
 
 def _position(names: tuple[str, ...], name: str) -> int | None:

@@ -14,7 +14,7 @@ import duckdb
 from ml.landing import times
 from ml.landing.decimals import POINT
 from ml.landing.declarations import SCHEMA
-from ml.landing.relations import FILES_TABLE, LandedRelation, Prepared, plan
+from ml.landing.relations import FILES_TABLE, LandedRelation, Plan, Prepared, plan
 from ml.workspace.errors import BadInput
 from ml.workspace.settings import Workspace, workspace_at
 from ml.workspace.sql import quoted
@@ -27,13 +27,20 @@ FILES_COLUMNS = {
     "file": "varchar",
     "bytes": "bigint",
     "modified_ns": "bigint",
+    "changed_ns": "bigint",
     "declaration_hash": "varchar",
     # The last instant (UTC) that the file can know of: its time of change, or when it was landed.
     "knows_until": "timestamp",
     "decimal_sign": "varchar",
 }
+# So many files that no source takes are named.
+MANY = 10
 # So many of the columns decide whether a file must be read again.
-READ_FROM = 6
+READ_FROM = 7
+
+
+class Warned(str):
+    """A note on data that is missed; it is printed even where dbt is quiet."""
 
 
 def await_warehouse(path: Path) -> None:
@@ -68,7 +75,8 @@ def land(connection: duckdb.DuckDBPyConnection, project: Path, workspace: Worksp
         workspace: its raw folder and settings.
 
     Returns:
-        Notes to print: defaults in use, mappings chosen, lines that cannot be read.
+        Notes to print: defaults in use, mappings chosen, lines that cannot be read. Those of type
+        `Warned` are about data that is missed: print them even where notes are not wanted.
 
     Raises:
         AlmanacError: the raw folder, a declaration, a setting or a file is missing or wrong.
@@ -77,8 +85,10 @@ def land(connection: duckdb.DuckDBPyConnection, project: Path, workspace: Worksp
     cursor = connection.cursor()
     try:
         cursor.execute("set TimeZone = 'UTC'")
-        relations, notes = plan(cursor, project, workspace)
+        planned = plan(cursor, project, workspace)
+        relations = planned.relations
         existing = _existing(cursor)
+        notes = planned.notes + _warnings(cursor, planned, existing)
         known = _known(cursor, existing)
         changed = _changed(relations, existing, known)
         if changed or existing.keys() - {relation.identifier for relation in relations} - {
@@ -88,6 +98,36 @@ def land(connection: duckdb.DuckDBPyConnection, project: Path, workspace: Worksp
         return notes
     finally:
         cursor.close()
+
+
+def _warnings(
+    cursor: duckdb.DuckDBPyConnection, planned: Plan, existing: Mapping[str, str]
+) -> list[str]:
+    notes: list[str] = []
+    if planned.unknown:
+        listed = ", ".join(planned.unknown[:MANY])
+        more = len(planned.unknown) - MANY
+        listed += f" and {more} more" if more > 0 else ""
+        notes.append(
+            Warned(
+                f"No source takes {listed}. Its rows are in no table; docs/workspaces.md says "
+                "which files a source takes, and how a mapping reads others."
+            )
+        )
+    if "workspace__sources" in existing:
+        listed_before = cursor.execute(
+            f"select source from {SCHEMA}.workspace__sources where is_present order by source"
+        ).fetchall()
+        notes += [
+            Warned(
+                f"{source} had files at the last build and has none now: its rows, features, "
+                "labels and customers leave the warehouse with this build. If that is not meant, "
+                "put the files back, then: dbt build"
+            )
+            for (source,) in listed_before
+            if source not in planned.present
+        ]
+    return notes
 
 
 def _replace(

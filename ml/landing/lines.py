@@ -10,6 +10,8 @@ from pathlib import Path
 WHITESPACE = "whitespace"
 # How many lines a quoted field may span; a quote still open after that many is taken as a stray.
 LONGEST_RECORD = 100
+# Python's own limit of a field would reject in one file what DuckDB reads in another.
+csv.field_size_limit(1 << 30)
 
 
 @dataclass(frozen=True)

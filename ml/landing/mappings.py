@@ -9,7 +9,16 @@ from typing import Any
 import duckdb
 
 from ml.landing.declarations import DeclaredTable, digest, read_yaml
-from ml.landing.delimited import DELIMITERS, Header, load_file, new_table, read_header
+from ml.landing.delimited import (
+    DELIMITERS,
+    META,
+    Header,
+    load_file,
+    new_table,
+    read_header,
+    repeated,
+)
+from ml.landing.lines import WHITESPACE
 from ml.landing.raw_files import RawFile, find_files
 from ml.workspace.errors import AlmanacError, BadInput, NotBuilt
 from ml.workspace.settings import Workspace
@@ -196,6 +205,9 @@ def _check_mapping(node: Mapping[str, Any], origin: str, table: DeclaredTable) -
             f"no column `{c}`{did_you_mean(str(c), declared)}" for c in columns if c not in declared
         ]
         wrong += [f"column `{name}` is missing" for name in needed if name not in columns]
+    delimiter = node.get("delimiter")
+    if delimiter is not None and not _is_delimiter(delimiter):
+        wrong.append(f"`delimiter` is one character or {WHITESPACE}, not {delimiter!r}")
     if node.get("duplicates", "keep") not in ("keep", "reject"):
         wrong.append("`duplicates` is keep or reject")
     if wrong:
@@ -204,6 +216,12 @@ def _check_mapping(node: Mapping[str, Any], origin: str, table: DeclaredTable) -
             f"{', '.join(declared)}.",
             "Correct it, then: dbt build",
         )
+
+
+def _is_delimiter(value: object) -> bool:
+    return value == WHITESPACE or (
+        isinstance(value, str) and len(value) == 1 and value not in '"\r\n\0'
+    )
 
 
 def _headers(
@@ -224,6 +242,14 @@ def _complaint(
     connection: duckdb.DuckDBPyConnection, mapping: ColumnMapping, names: tuple[str, ...]
 ) -> str | None:
     """Return why the mapping does not fit columns of these names; None where it fits."""
+    reserved = next((name for name in names if name.lower() in META), None)
+    if reserved:
+        return (
+            f"column `{reserved}` has a name that landing keeps for its own; "
+            "rename it in the header"
+        )
+    if wrong := repeated(names):
+        return wrong
     columns = [*names, *_absent(mapping, names)]
     nulls = ", ".join(f"cast(null as varchar) as {quoted(name)}" for name in columns)
     for name, expression in mapping.columns.items():

@@ -1,5 +1,6 @@
 """Finding the files of each declared source in the raw folder, and the form they have."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,16 @@ from ml.workspace.settings import Workspace
 
 @dataclass(frozen=True)
 class RawFile:
-    """A file below the raw folder; `name` is its path from there, with slashes."""
+    """A file below the raw folder; `name` is its path from there, with slashes.
+
+    `changed_ns` is when the system last wrote anything of it, which no program can set back.
+    """
 
     path: Path
     name: str
     bytes: int
     modified_ns: int
+    changed_ns: int
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ def find_files(raw: Path, globs: Iterable[str]) -> tuple[RawFile, ...]:
     """Return the files below `raw` that match any of `globs`, by name, hidden ones left out.
 
     Raises:
-        AlmanacError: a glob leads out of the raw folder.
+        AlmanacError: a glob leads out of the raw folder, or what it finds cannot be read as a file.
     """
     paths: set[Path] = set()
     for glob in globs:
@@ -51,9 +56,34 @@ def find_files(raw: Path, globs: Iterable[str]) -> tuple[RawFile, ...]:
                 f"`{glob}` leads out of the raw folder {raw}.",
                 "Write it relative to the raw folder, then: dbt build",
             )
-        paths.update(path for path in raw.glob(glob) if path.is_file())
-    names = sorted(path.relative_to(raw).as_posix() for path in paths if path.name[0] != ".")
-    return tuple(_raw_file(raw, name) for name in names)
+        paths.update(path for path in raw.glob(glob) if path.name[0] != ".")
+    for path in sorted(paths):
+        _check_readable(raw, path)
+    return tuple(_raw_file(raw, path.relative_to(raw).as_posix()) for path in sorted(paths))
+
+
+def unknown_files(raw: Path, known: Iterable[str]) -> list[str]:
+    """Return the files below `raw` that are not `known`, by name, hidden ones left out.
+
+    Raises:
+        AlmanacError: a folder cannot be read, or a name is no UTF-8.
+    """
+
+    def stop(error: OSError) -> None:
+        raise BadInput(
+            f"{error.filename} cannot be read: {error.strerror}.",
+            f"Let this user read it (chmod u+rx {error.filename}), then: dbt build",
+        )
+
+    there = []
+    for folder, folders, names in os.walk(raw, onerror=stop, followlinks=True):
+        folders[:] = sorted(name for name in folders if name[0] != ".")
+        for name in names:
+            if name[0] != ".":
+                path = Path(folder) / name
+                _check_name(path)
+                there.append(path.relative_to(raw).as_posix())
+    return sorted(set(there) - set(known))
 
 
 def find_source(
@@ -127,6 +157,34 @@ def _check_there(
     )
 
 
+def _check_readable(raw: Path, path: Path) -> None:
+    _check_name(path)
+    what = None
+    if path.is_dir():
+        what = "is a folder, where a file is looked for"
+    elif not path.exists():
+        what = "is a link to nothing" if path.is_symlink() else "cannot be read"
+    elif not path.is_file():
+        what = "is no regular file"
+    elif not os.access(path, os.R_OK):
+        what = "may not be read by this user"
+    if what:
+        raise BadInput(
+            f"{path.relative_to(raw).as_posix()} {what}: {path}",
+            "Mend it, or move it out of the raw folder, then: dbt build",
+        )
+
+
+def _check_name(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = str(path).encode(errors="surrogateescape").decode(errors="backslashreplace")
+        raise BadInput(
+            f"The file name {shown} is not UTF-8.", "Rename it, then: dbt build"
+        ) from None
+
+
 def _raw_file(raw: Path, name: str) -> RawFile:
     stat = (raw / name).stat()
-    return RawFile(raw / name, name, stat.st_size, stat.st_mtime_ns)
+    return RawFile(raw / name, name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)

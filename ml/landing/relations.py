@@ -13,7 +13,7 @@ from ml.landing.declarations import DeclaredSource, DeclaredTable, digest, read_
 from ml.landing.delimited import load_table, new_table
 from ml.landing.mappings import ChosenMapping, ColumnMapping, choose_mapping, load_mapped
 from ml.landing.parquet import empty_query, parquet_query
-from ml.landing.raw_files import RawFile, SourceFiles, find_files, find_source
+from ml.landing.raw_files import RawFile, SourceFiles, find_files, find_source, unknown_files
 from ml.landing.workspace_tables import (
     IDENTITIES,
     identities_query,
@@ -62,16 +62,30 @@ class LandedRelation:
     prepare: Callable[[duckdb.DuckDBPyConnection], Prepared]
 
     @property
-    def file_rows(self) -> list[tuple[str, str, str, int, int, str]]:
-        """Its rows of `landed.files`: source, table, file, bytes, modification time (ns), hash."""
-        stamps = [(file.name, file.bytes, file.modified_ns) for file in self.files] or [("", 0, 0)]
+    def file_rows(self) -> list[tuple[str, str, str, int, int, int, str]]:
+        """Its rows of `landed.files` up to what is learnt from reading the files."""
+        stamps = [
+            (file.name, file.bytes, file.modified_ns, file.changed_ns) for file in self.files
+        ] or [("", 0, 0, 0)]
         return [(self.source, self.table, *stamp, self.digest) for stamp in stamps]
 
 
-def plan(
-    connection: duckdb.DuckDBPyConnection, project: Path, workspace: Workspace
-) -> tuple[list[LandedRelation], list[str]]:
-    """Return every relation of schema `landed` and notes to print; reads names and headers only.
+@dataclass(frozen=True)
+class Plan:
+    """What schema `landed` must hold, notes to print, and the raw files that no source takes."""
+
+    relations: list[LandedRelation]
+    notes: list[str]
+    unknown: list[str]
+
+    @property
+    def present(self) -> set[str]:
+        """The sources that have files."""
+        return {relation.source for relation in self.relations if relation.files} - {WORKSPACE}
+
+
+def plan(connection: duckdb.DuckDBPyConnection, project: Path, workspace: Workspace) -> Plan:
+    """Return every relation of schema `landed`; reads names and headers only.
 
     Raises:
         AlmanacError: no raw folder, no source in it, or a declaration or setting is wrong.
@@ -101,7 +115,8 @@ def plan(
         _listing("sources", SOURCES, [_source_row(found_source, chosen) for found_source in found]),
         _identities(sources, workspace, code),
     ]
-    return relations, _notes(found, chosen, workspace)
+    unknown = _unknown(sources, relations, workspace.raw)
+    return Plan(relations, _notes(found, chosen, workspace), unknown)
 
 
 def _relation(
@@ -218,6 +233,21 @@ def _identities(
         digest=digest(code, names),
         prepare=lambda connection: Prepared(identities_query(connection, files, names), []),
     )
+
+
+def _unknown(
+    sources: Iterable[DeclaredSource], relations: Iterable[LandedRelation], raw: Path
+) -> list[str]:
+    # The files of a form that is not read are known; a note says which form was chosen.
+    globs = [
+        glob
+        for source in sources
+        for table in source.tables
+        for form in table.files.values()
+        for glob in form
+    ]
+    known = {file.name for relation in relations for file in relation.files}
+    return unknown_files(raw, known | {file.name for file in find_files(raw, globs)})
 
 
 def _source_row(found_source: SourceFiles, chosen: Mapping[str, ChosenMapping]) -> tuple[Any, ...]:

@@ -1,5 +1,6 @@
 """Opening the warehouse, read-only by default; waits while another process holds it."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 import duckdb
 from tqdm import tqdm
 
-from ml.workspace.errors import Held, NotBuilt
+from ml.workspace.errors import AlmanacError, Held, NotBuilt
 
 PATIENCE_SECONDS = 60.0
 # Suffix of the table of vectors under the view of a wide family.
@@ -35,6 +36,17 @@ def open_warehouse(
         connection.close()
 
 
+def _unreadable(path: Path, error: duckdb.Error) -> AlmanacError:
+    what = f"{path} cannot be opened as a warehouse: {error}"
+    if not os.access(path, os.R_OK | os.W_OK) or "Permission denied" in str(error):
+        return Held(what, f"Let this user read and write it: chmod u+rw {path}")
+    return NotBuilt(
+        what,
+        "Put a copy of it from before in its place. The rest can be built anew (dbt build), but "
+        "the scores that `ml score` appended are in this file alone, so keep it.",
+    )
+
+
 def _connect(path: Path, read_only: bool, patience: float) -> duckdb.DuckDBPyConnection:
     deadline = time.monotonic() + patience
     announced = False
@@ -43,10 +55,7 @@ def _connect(path: Path, read_only: bool, patience: float) -> duckdb.DuckDBPyCon
             return duckdb.connect(str(path), read_only=read_only)
         except duckdb.IOException as error:
             if "Could not set lock" not in str(error):
-                raise NotBuilt(
-                    f"{path} cannot be opened as a warehouse: {error}",
-                    "Move it away, then build a new one: dbt build",
-                ) from error
+                raise _unreadable(path, error) from error
             if time.monotonic() >= deadline:
                 raise Held(
                     f"{path} is held by another process: {error}",
