@@ -1,7 +1,10 @@
 import csv
+import io
 import json
+import os
 import subprocess
 import sys
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -228,12 +231,12 @@ def test_good_lines_are_predicted_and_bad_ones_kept_with_reasons(predictor, tmp_
     rejected = {each["line"]: each["reason"] for each in lines(done.rejects)}
     assert rejected == {
         "3": "spend_sum__1m is 'much', not a number",
-        "4": "the line cannot be divided: unexpected end of data",
-        "5": "the line has 3 fields, the header 4",
+        "4": "quotes do not match (unexpected end of data)",
+        "5": "3 fields where the header has 4",
         "8": "customer_id is empty",
         "9": "every feature is missing",
         "10": "spend_sum__1m is infinite; spend_count__1m is '1_0', not a number",
-        "11": "the line is not UTF-8",
+        "11": "not UTF-8",
     }
     assert lines(done.rejects)[1]["text"] == '"c3,1,1,2'
     assert done.rejects == tmp_path / "out.rejected.csv"
@@ -280,3 +283,74 @@ def test_absent_files_and_folders_are_named(predictor, tmp_path):
     (tmp_path / "in.csv").write_text("spend_sum__1m\n1\n", encoding="utf-8")
     with pytest.raises(AlmanacError, match="There is no folder"):
         predictor.predict_csv(tmp_path / "in.csv", tmp_path / "no" / "out.csv")
+
+
+def test_a_line_break_inside_quotes_belongs_to_its_record(ws, tmp_path):
+    (tmp_path / "in.csv").write_text('customer_id,spend_sum__1m\n"x\ny",3\nz,4\n', encoding="utf-8")
+    done = Predictor("activity", ws).predict_csv(tmp_path / "in.csv", tmp_path / "out.csv")
+    assert (done.predicted, done.rejected) == (2, 0)
+    assert [(line["line"], line["id"]) for line in lines(done.output)] == [
+        ("2", "x\ny"),
+        ("4", "z"),
+    ]
+
+
+@pytest.mark.parametrize("output", ["in.csv", "./in.csv", "link.csv", "/dev/null", "folder"])
+def test_nothing_is_written_in_place_or_into_a_device(ws, tmp_path, monkeypatch, output):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "in.csv").write_text("customer_id,spend_sum__1m\nz,4\n", encoding="utf-8")
+    (tmp_path / "link.csv").symlink_to("in.csv")
+    with pytest.raises(AlmanacError, match="Name another output"):
+        Predictor("activity", ws).predict_csv("in.csv", output)
+    assert (tmp_path / "in.csv").read_text("utf-8") == "customer_id,spend_sum__1m\nz,4\n"
+
+
+def test_the_rejected_are_not_written_over_what_is_read(ws, tmp_path):
+    path = tmp_path / "out.rejected.csv"
+    path.write_text("customer_id,spend_sum__1m\nz,4\n", encoding="utf-8")
+    with pytest.raises(AlmanacError, match="written over the records"):
+        Predictor("activity", ws).predict_csv(path, tmp_path / "out.csv")
+
+
+FORMULAS = ["=cmd|' /C calc'!A0", "@SUM(1)", "+1", "-1", "\tx"]
+
+
+def test_a_spreadsheet_runs_nothing_unless_the_exact_ids_are_asked_for(ws, tmp_path):
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["customer_id", "spend_sum__1m"])
+    writer.writerows([[each, 3] for each in FORMULAS])
+    writer.writerows([[each, "much"] for each in FORMULAS])
+    (tmp_path / "in.csv").write_text(text.getvalue(), encoding="utf-8", newline="")
+    predictor = Predictor("activity", ws)
+    done = predictor.predict_csv(tmp_path / "in.csv", tmp_path / "out.csv")
+    assert [line["id"] for line in lines(done.output)] == [f"'{each}" for each in FORMULAS]
+    cells = [cell for line in lines(done.rejects) for cell in line.values()]
+    assert not [cell for cell in cells if cell[:1] in set("=+-@\t\r")]
+    done = predictor.predict_csv(tmp_path / "in.csv", tmp_path / "out.csv", exact=True)
+    assert [line["id"] for line in lines(done.output)] == FORMULAS
+
+
+def test_files_have_the_rights_that_the_umask_leaves(ws, tmp_path):
+    (tmp_path / "in.csv").write_text("customer_id,spend_sum__1m\nz,4\n", encoding="utf-8")
+    before = os.umask(0o077)
+    try:
+        done = Predictor("activity", ws).predict_csv(tmp_path / "in.csv", tmp_path / "out.csv")
+    finally:
+        os.umask(before)
+    assert [oct(path.stat().st_mode & 0o777) for path in (done.output, done.rejects)] == [
+        "0o600"
+    ] * 2
+
+
+def test_a_row_of_a_frame_and_decimals_are_answered(predictor):
+    row = pd.DataFrame([RECORD | {"customer_id": 1801.0}]).iloc[0].to_dict()
+    assert predictor.predict(row)["id"] == "1801"
+    exact = predictor.predict(RECORD | {"spend_sum__1m": Decimal("1.5")})
+    assert exact == predictor.predict(RECORD | {"spend_sum__1m": 1.5})
+
+
+def test_no_far_fetched_name_is_proposed(predictor):
+    (problem,) = predictor.validate(RECORD | {"customer_type_New": 1.0})
+    assert problem.reason == "is no field of the model"

@@ -1,5 +1,7 @@
 import dataclasses
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -167,7 +169,8 @@ def test_models_are_listed_the_newest_first(ws, monkeypatch):
     monkeypatch.setattr(history, "add", dated)
     for name, noise in (("t-1", 3.0), ("t-2", 0.1), ("t-3", 3.0)):
         settle(ws, name, predictions(noise))
-    found = entries(ws)
+    found, damaged = entries(ws)
+    assert damaged == []
     assert [entry.card.model_id for entry in found] == ["t-3", "t-1", "t-2"]
     assert [entry.trained for entry in found] == ["2026-01-03", "2026-01-02", "2026-01-01"]
     assert [entry.is_champion for entry in found] == [False, False, True]
@@ -244,3 +247,26 @@ def test_training_again_keeps_the_champion_and_a_worse_family_does_not_take_over
     assert other.contest.comparison == found
     champion = artifact.champion(ws, wanted.name).model_id
     assert (champion == other.card.model_id) == (not found.worse)
+
+
+def test_processes_that_add_at_once_lose_no_event(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from ml.registry.history import Event, add\n"
+        "for n in range(50): add(Path(sys.argv[1]), Event('trained', f'{sys.argv[2]}-{n}'))"
+    )
+    both = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path), name]) for name in ("a", "b")
+    ]
+    assert [process.wait() for process in both] == [0, 0]
+    found = [event.model_id for event in history.read(tmp_path)]
+    assert sorted(found) == sorted(f"{name}-{n}" for name in ("a", "b") for n in range(50))
+
+
+def test_a_card_that_is_cut_off_is_named_and_the_others_are_listed(ws):
+    settle(ws, "t-1", predictions(3.0))
+    settle(ws, "t-2", predictions(0.1))
+    cut_off = ws.models / "t" / "t-1" / "card.json"
+    cut_off.write_text(cut_off.read_text("utf-8")[:100], encoding="utf-8")
+    found, damaged = entries(ws)
+    assert [(entry.card.model_id, entry.is_champion) for entry in found] == [("t-2", True)]
+    assert [str(cut_off) in str(error) for error in damaged] == [True]

@@ -12,14 +12,16 @@ from ml.workspace.settings import workspace
 @click.option("--target", "-t", required=True, help="The target whose champion predicts.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
-def predict(target: str, file: Path, output: Path) -> None:
+@click.option("--exact", is_flag=True, help="Ids as they are, even where a spreadsheet runs them.")
+def predict(target: str, file: Path, output: Path, exact: bool) -> None:
     """Predict the lines of a CSV, whose header names features and perhaps customer_id.
 
     Good lines are answered in OUTPUT; bad ones are listed with reasons beside it, in
-    <output>.rejected.csv.
+    <output>.rejected.csv. An id like =1+1 gets an apostrophe before it, so that no spreadsheet
+    runs it.
     """
     from ml.serving.predict import Predictor
 
-    done = Predictor(target, workspace()).predict_csv(file, output)
+    done = Predictor(target, workspace()).predict_csv(file, output, exact=exact)
     click.echo(f"{done.predicted} predicted  {done.output}")
     click.echo(f"{done.rejected} rejected  {done.rejects}")

@@ -21,7 +21,10 @@ def models(context: click.Context) -> None:
     if context.invoked_subcommand is None:
         headers = ["target", "model", "family", "trained (UTC)", "dataset", "judged on", "roc_auc",
                    "pr_auc", "champion"]  # fmt: skip
-        click.echo(text.table(headers, [_line(entry) for entry in entries(workspace())]))
+        found, damaged = entries(workspace())
+        click.echo(text.table(headers, [_line(entry) for entry in found]))
+        for error in damaged:
+            click.echo(f"Warning: {error}", err=True)
 
 
 @models.command(epilog=examples("ml models show activity_decline-6197452652"))

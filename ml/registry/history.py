@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ml.workspace.errors import NotTrained
-from ml.workspace.files import write_json
+from ml.workspace.files import locked, write_json
 
 HISTORY = "history.json"
 What = Literal["trained", "promoted", "rolled back"]
@@ -44,9 +44,10 @@ def read(folder: Path) -> list[Event]:
 
 def add(folder: Path, *happened: Event) -> None:
     """Add events of this second; a reader sees the file before or after, never half of it."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    events = [*read(folder), *(replace(event, at=now) for event in happened)]
-    write_json(folder / HISTORY, [asdict(event) for event in events])
+    with locked(folder):
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        events = [*read(folder), *(replace(event, at=now) for event in happened)]
+        write_json(folder / HISTORY, [asdict(event) for event in events])
 
 
 def champions(events: Sequence[Event]) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ml.registry import history
 from ml.registry.card import Card, parse_card
-from ml.workspace.errors import NotTrained
+from ml.workspace.errors import AlmanacError, NotTrained
 from ml.workspace.settings import Workspace
 
 CARD = "card.json"
@@ -23,17 +23,23 @@ class Entry:
     is_champion: bool
 
 
-def entries(ws: Workspace) -> list[Entry]:
-    """Return every model of every target, by target, the newest first.
-
-    Raises:
-        AlmanacError: a card cannot be read.
-    """
-    found = []
+def entries(ws: Workspace) -> tuple[list[Entry], list[AlmanacError]]:
+    """Return every model of every target, by target, the newest first, and what cannot be read."""
+    found: list[Entry] = []
+    damaged: list[AlmanacError] = []
     for folder in sorted({path.parent.parent for path in card_files(ws)}):
-        events = history.read(folder)
+        cards, events = [], []
+        try:
+            events = history.read(folder)
+        except AlmanacError as error:
+            damaged.append(error)
+        for path in card_files(ws):
+            if path.is_relative_to(folder):
+                try:
+                    cards.append(read_card(path.parent))
+                except AlmanacError as error:
+                    damaged.append(error)
         reigning = history.champions(events)[-1:]
-        cards = [read_card(path.parent) for path in card_files(ws) if path.is_relative_to(folder)]
         known = [
             Entry(
                 card,
@@ -43,7 +49,7 @@ def entries(ws: Workspace) -> list[Entry]:
             for card in cards
         ]
         found += sorted(known, key=lambda entry: entry.trained, reverse=True)
-    return found
+    return found, damaged
 
 
 def card_files(ws: Workspace) -> list[Path]:

@@ -35,13 +35,8 @@ def publish(ws: Workspace) -> Published:
         AlmanacError: there is nothing to publish, or the copy cannot be written.
     """
     try:
-        with fresh_file(ws.published) as fresh:
-            try:
-                with open_warehouse(ws.warehouse) as connection:
-                    tables = _copy(connection, fresh)
-            finally:
-                # DuckDB's log of a copy that was stopped.
-                fresh.with_name(f"{fresh.name}.wal").unlink(missing_ok=True)
+        with fresh_file(ws.published) as fresh, open_warehouse(ws.warehouse) as connection:
+            tables = _copy(connection, fresh)
     except (OSError, duckdb.IOException) as error:
         raise Held(
             f"{ws.published} cannot be written: {error}", "Free the folder, then: ml publish"

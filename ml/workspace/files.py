@@ -1,9 +1,11 @@
 """Files and folders that are there whole or not at all, and pointers that turn in one step."""
 
+import fcntl
+import glob
 import json
 import os
+import re
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,26 +16,32 @@ from typing import Any
 def fresh_file(path: Path) -> Iterator[Path]:
     """Yield a path beside `path` to write to, which takes its place when all went well.
 
-    A reader never sees half of it: until then the old file stands, and after an error too.
+    A reader never sees half of it: until then the old file stands, and after an error too. What
+    killed processes left of theirs is swept away. The file has the rights that the umask leaves.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    sweep(path)
+    temporary = _beside(path)
     try:
         yield temporary
         put(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        # Libraries add files of their own, as DuckDB its log.
+        for left in _named_like(temporary):
+            left.unlink(missing_ok=True)
 
 
 @contextmanager
 def fresh_folder(folder: Path) -> Iterator[Path]:
     """Yield an empty folder beside `folder`, which takes its name and place when all went well.
 
-    A reader never sees half of it: until then the old folder stands, and after an error too.
+    A reader never sees half of it: until then the old folder stands, and after an error too. What
+    killed processes left of theirs is swept away. The folder has the rights that the umask leaves.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    sweep(folder)
+    temporary = _beside(folder)
+    temporary.mkdir()
     try:
-        temporary.chmod(0o755)
         yield temporary
         replaced = _set_aside(folder) if folder.exists() else None
         put(temporary, folder)
@@ -41,6 +49,35 @@ def fresh_folder(folder: Path) -> Iterator[Path]:
             shutil.rmtree(replaced)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def sweep(place: Path) -> None:
+    """Remove what killed processes left beside `place`, a file or folder, while they wrote it.
+
+    A folder that one had set aside, and not yet replaced, gets its place back.
+    """
+    for left in place.parent.glob(f".{glob.escape(place.name)}.*"):
+        owner = re.match(rf"\.{re.escape(place.name)}\.(replaced\.)?(\d+)", left.name)
+        if owner is None or _is_alive(int(owner[2])):
+            continue
+        if owner[1] and not place.exists():
+            put(left, place)
+        elif left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of `folder`, for which others wait; the system frees it after a kill."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def put(fresh: Path, place: Path) -> None:
@@ -76,6 +113,24 @@ def pointed(pointer: Path) -> Path:
 
 
 def _set_aside(folder: Path) -> Path:
-    aside = Path(tempfile.mkdtemp(prefix=".replaced.", dir=folder.parent))
+    aside = folder.with_name(f".{folder.name}.replaced.{os.getpid()}")
     put(folder, aside)
     return aside
+
+
+def _beside(place: Path) -> Path:
+    return place.with_name(f".{place.name}.{os.getpid()}")
+
+
+def _named_like(temporary: Path) -> list[Path]:
+    return [temporary, *temporary.parent.glob(f"{glob.escape(temporary.name)}.*")]
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

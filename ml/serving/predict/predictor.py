@@ -123,17 +123,20 @@ class Predictor:
             return pd.DataFrame(found, index=data.index, columns=list(Prediction.__annotations__))
         return found[0] if isinstance(data, Mapping) else found
 
-    def predict_csv(self, path: str | Path, output: str | Path) -> FilePredictions:
+    def predict_csv(
+        self, path: str | Path, output: str | Path, *, exact: bool = False
+    ) -> FilePredictions:
         """Predict the lines of a CSV file with a header; write predictions and rejected lines.
 
         `output` gets the line number and the prediction of each valid line; `<name>.rejected.csv`
         beside it gets number, reason and text of each invalid one. Both files are written
-        completely or not at all.
+        completely or not at all. A text that a spreadsheet would run (`=…`, `+…`, `-…`, `@…`) gets
+        an apostrophe before it, unless `exact`.
 
         Raises:
             AlmanacError: the file is absent, or its header is empty or names unknown fields.
         """
-        return predict_file(Path(path), Path(output), self._inputs, self._answers)
+        return predict_file(Path(path), Path(output), self._inputs, self._answers, exact=exact)
 
     def _inputs(self, data: Data) -> RecordInputs:
         return inputs(data, self._names, self._left_out)

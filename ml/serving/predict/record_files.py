@@ -2,7 +2,7 @@
 
 import csv
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, TextIO
 
 import pandas as pd
 
-from ml.landing.lines import physical_lines, split_line
+from ml.landing.delimited import Header
+from ml.landing.lines import physical_lines, read_records, split_line
 from ml.serving.predict.records import Data, RecordInputs
 from ml.workspace.errors import BadInput
 from ml.workspace.files import fresh_file
@@ -19,6 +20,8 @@ LINES_PER_BATCH = 10_000
 DELIMITERS = ",;\t|"
 PREDICTED = ("line", "id", "class", "probability", "confidence", "reasons")
 REJECTED = ("line", "reason", "text")
+# How texts begin that spreadsheets run.
+FORMULA = frozenset("=+-@\t\r")
 # Between the reasons of one prediction.
 SEPARATOR = " | "
 
@@ -47,6 +50,8 @@ def predict_file(
     output: Path,
     inputs: Callable[[Data], RecordInputs],
     predict: Callable[[RecordInputs], Sequence[Mapping[str, Any]]],
+    *,
+    exact: bool = False,
 ) -> FilePredictions:
     """Write the prediction of each valid line of `path` to `output`, invalid lines beside it.
 
@@ -55,14 +60,19 @@ def predict_file(
         output: where the predictions go; `<name>.rejected.csv` beside it takes the rejected.
         inputs: checks records and returns them as the model's inputs.
         predict: returns the predictions of inputs without problems.
+        exact: write ids and texts as they are; else a text that a spreadsheet would run as a
+            formula has an apostrophe before it.
 
     Raises:
-        AlmanacError: the file is absent, or its header is wrong; nothing is written then.
+        AlmanacError: the file is absent, its header is wrong, or a file that would be written is
+            the file that is read or no regular file; nothing is written then.
     """
     rejects = output.with_name(f"{output.stem}.rejected.csv")
     predicted = rejected = 0
-    with closing(physical_lines(path, errors="replace")) as numbered, ExitStack() as stack:
-        lines = _lines(numbered, *_header(path, numbered, inputs))
+    shown = _as_it_is if exact else _no_formula
+    _refuse_in_place(path, output, rejects)
+    lines = _lines(path, _header(path, inputs))
+    with closing(lines), ExitStack() as stack:
         good, bad = (stack.enter_context(_replacing(place)) for place in (output, rejects))
         csv.writer(good).writerow(PREDICTED)
         csv.writer(bad).writerow(REJECTED)
@@ -72,13 +82,24 @@ def predict_file(
             valid = [row for row in range(len(batch)) if row not in errors]
             predictions = zip(valid, predict(checked.take(valid)), strict=True)
             csv.writer(good).writerows(
-                [batch[row].number, *_cells(prediction)] for row, prediction in predictions
+                map(shown, [batch[row].number, *_cells(prediction)])
+                for row, prediction in predictions
             )
             csv.writer(bad).writerows(
-                [batch[row].number, error, batch[row].text] for row, error in errors.items()
+                map(shown, [batch[row].number, error, batch[row].text])
+                for row, error in errors.items()
             )
             predicted, rejected = predicted + len(valid), rejected + len(errors)
     return FilePredictions(predicted, rejected, output, rejects)
+
+
+def _as_it_is(cell: object) -> object:
+    return cell
+
+
+def _no_formula(cell: object) -> object:
+    """Return the cell, with an apostrophe before a text that a spreadsheet takes for a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in FORMULA else cell
 
 
 def _errors(batch: Sequence[Line], checked: RecordInputs) -> dict[int, str]:
@@ -95,57 +116,45 @@ def _cells(prediction: Mapping[str, Any]) -> list[Any]:
     return [prediction[name] for name in PREDICTED[1:-1]] + [SEPARATOR.join(prediction["reasons"])]
 
 
-def _header(
-    path: Path, numbered: Iterator[tuple[int, str]], inputs: Callable[[Data], RecordInputs]
-) -> tuple[list[str], str]:
-    """Take the header from the lines; return the names of the fields and the delimiter."""
-    first = _first_line(path, numbered)
+def _header(path: Path, inputs: Callable[[Data], RecordInputs]) -> Header:
+    """Return the file's first line as a header.
+
+    Raises:
+        AlmanacError: the file cannot be read or is empty, or the header names what is no field.
+    """
+    try:
+        with closing(physical_lines(path)) as lines:
+            first = next(lines, (1, ""))[1].rstrip("\r\n")
+    except OSError as error:
+        raise BadInput(
+            f"{path} cannot be read: {error.strerror}.",
+            "Name a CSV file: ml predict --target T FILE OUTPUT",
+        ) from error
     delimiter = max(DELIMITERS, key=first.count)
-    names = next(csv.reader([first], delimiter=delimiter), [])
-    empty = pd.DataFrame(columns=list(dict.fromkeys(names)))
-    wrong = [str(problem) for problem in inputs(empty).problems]
-    wrong += [
-        f"{name} stands there twice" for name in dict.fromkeys(names) if names.count(name) > 1
-    ]
+    try:
+        names = split_line(first, delimiter) if first else []
+        wrong = [str(problem) for problem in inputs(pd.DataFrame(columns=_once(names))).problems]
+    except csv.Error as error:
+        names, wrong = [], [str(error)]
+    wrong += [f"{name} stands there twice" for name in _once(names) if names.count(name) > 1]
     if not first or wrong:
         raise BadInput(
             f"The header of {path} is wrong: {'; '.join(wrong) or 'the file is empty'}.",
             "It names customer_id and the model's features: ml models show <id>",
         )
-    return names, delimiter
+    return Header(delimiter, tuple(names), 1)
 
 
-def _first_line(path: Path, numbered: Iterator[tuple[int, str]]) -> str:
-    try:
-        _, line = next(numbered, (1, ""))
-    except OSError as error:
-        raise BadInput(
-            f"{path} cannot be read: {error.strerror}.",
-            "Name a CSV file: ml predict --target T FILE",
-        ) from error
-    return line.rstrip("\r\n")
+def _once(names: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(names))
 
 
-def _lines(
-    numbered: Iterator[tuple[int, str]], names: Sequence[str], delimiter: str
-) -> Iterator[Line]:
-    for number, line in numbered:
-        if text := line.rstrip("\r\n"):
-            yield _line(number, text, names, delimiter)
-
-
-def _line(number: int, text: str, names: Sequence[str], delimiter: str) -> Line:
-    try:
-        # One line is one record here: an unclosed quote makes only its own line invalid.
-        fields = split_line(text, delimiter)
-    except csv.Error as error:
-        return Line(number, text, {}, f"the line cannot be divided: {error}")
-    if len(fields) != len(names):
-        counts = f"the line has {len(fields)} fields, the header {len(names)}"
-        return Line(number, text, {}, counts)
-    if "\N{REPLACEMENT CHARACTER}" in text:
-        return Line(number, text, {}, "the line is not UTF-8")
-    return Line(number, text, dict(zip(names, map(_value, names, fields), strict=True)), "")
+def _lines(path: Path, header: Header) -> Generator[Line]:
+    width = len(header.names)
+    for read in read_records(path, header.delimiter, width, header.row):
+        values = read.values or []
+        record = dict(zip(header.names, map(_value, header.names, values), strict=False))
+        yield Line(read.row, read.line, record if read.values else {}, read.error or "")
 
 
 def _value(name: str, text: str) -> str | float | None:
@@ -158,12 +167,23 @@ def _value(name: str, text: str) -> str | float | None:
         return text
 
 
+def _refuse_in_place(path: Path, *places: Path) -> None:
+    for place in places:
+        if place.exists() and not place.is_file():
+            raise BadInput(f"{place} is no regular file.", "Name another output.")
+        if path.resolve() == place.resolve():
+            raise BadInput(
+                f"{place} would be written over the records that are read.", "Name another output."
+            )
+
+
 @contextmanager
 def _replacing(place: Path) -> Iterator[TextIO]:
     """Yield a temporary file that replaces `place` on success and is removed on an error."""
     if not place.parent.is_dir():
         raise BadInput(f"There is no folder {place.parent}.", "Make it, or name another output.")
-    with fresh_file(place) as temporary:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            yield file
-        temporary.chmod(0o644)
+    with (
+        fresh_file(place) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        yield file

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -166,14 +167,14 @@ def _records(data: object) -> list[object]:
 
 
 def _unknown_field(name: str, known: Sequence[str]) -> str:
-    return f"is no field of the model{did_you_mean(name, known, cutoff=0.6)}"
+    return f"is no field of the model{did_you_mean(name, known, cutoff=0.8)}"
 
 
 def _number(value: object) -> float:
     """Return the value as a float, NaN for null; ValueError says why it is none."""
     if value is None or value is pd.NA:
         return math.nan
-    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real | Decimal):
         raise ValueError(f"is {value!r}, not a number")
     try:
         number = float(value)
@@ -191,7 +192,10 @@ def _beyond(number: float) -> str:
 def _ids(column: FieldValues) -> tuple[list[str | None], list[tuple[int, str]]]:
     ids: list[str | None] = []
     wrong = []
-    for row, value in enumerate(column):
+    for row, given in enumerate(column):
+        # A row of a frame makes whole numbers floats.
+        is_whole = isinstance(given, float | np.floating) and float(given).is_integer()
+        value = int(given) if is_whole else given
         null = value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
         good = isinstance(value, str | int | np.integer) and not isinstance(value, bool)
         if not null and (not good or value == ""):
