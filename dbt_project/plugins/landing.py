@@ -12,6 +12,7 @@ from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.events.logging import AdapterLogger
 from dbt_common.exceptions import DbtRuntimeError
+from tqdm import tqdm
 
 from ml.landing import AlmanacError, Warned, await_warehouse, land_workspace
 
@@ -46,7 +47,7 @@ class Plugin(BasePlugin):
             # dbt opens the warehouse several times a command.
             if note not in self._told:
                 if isinstance(note, Warned):
-                    print(f"Warning: {note}", file=sys.stderr, flush=True)
+                    tqdm.write(f"Warning: {note}", file=sys.stderr)
                 else:
                     LOGGER.info(note)
                 self._told.add(note)

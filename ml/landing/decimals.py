@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import duckdb
 
-from ml.workspace.sql import quoted
+from ml.landing.declarations import SCHEMA
+from ml.workspace.sql import literal, quoted
 
 POINT, COMMA = ".", ","
 # Of 1,234 nobody can tell the sign. One can where the sign has other than three digits behind it,
@@ -15,6 +16,23 @@ SIGN = (
     r"|\d{{1,3}}({group}\d{{3}})+{sign}\d*|\d{{1,3}}({group}\d{{3}}){{2,}})([eE][+-]?\d+)?"
 )
 OPEN = r"[+-]?[1-9]\d{0,2},\d{3}"
+
+
+# A whole number's digits, alone or parted in thousands by {group}, and its decimals behind {sign}.
+NUMBER = r"[+-]?((\d+|\d{{1,3}}({group}\d{{3}})+)({sign}\d*)?|{sign}\d+)([eE][+-]?\d{{1,3}})?"
+POINTED = literal(NUMBER.format(sign=r"\.", group=","))
+COMMAED = literal(NUMBER.format(sign=",", group=r"\."))
+# The number that a text means by its file's decimal sign; null where it is none.
+DEFINITION = f"""
+create or replace macro {SCHEMA}.decimal_number(written, sign) as (
+    case
+        when sign = ',' and regexp_full_match(trim(written), {COMMAED})
+            then try_cast(replace(replace(trim(written), '.', ''), ',', '.') as double)
+        when sign is distinct from ',' and regexp_full_match(trim(written), {POINTED})
+            then try_cast(replace(trim(written), ',', '') as double)
+    end
+)
+"""
 
 
 @dataclass(frozen=True)

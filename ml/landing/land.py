@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from ml.landing import times
+from ml.landing import decimals, times
 from ml.landing.decimals import POINT
 from ml.landing.declarations import SCHEMA
 from ml.landing.relations import FILES_TABLE, LandedRelation, Plan, Prepared, plan
@@ -33,6 +33,8 @@ FILES_COLUMNS = {
     "knows_until": "timestamp",
     "decimal_sign": "varchar",
 }
+# The SQL macros with which dbt reads text.
+MACROS = (times.DEFINITION, decimals.DEFINITION)
 # So many files that no source takes are named.
 MANY = 10
 # So many of the columns decide whether a file must be read again.
@@ -144,7 +146,8 @@ def _replace(
     kept = {relation.identifier for relation in relations} - {r.identifier for r in changed}
     with _named_errors(SCHEMA), _transaction(cursor):
         cursor.execute(f"create schema if not exists {SCHEMA}")
-        cursor.execute(times.DEFINITION)
+        for definition in MACROS:
+            cursor.execute(definition)
         for name, kind in existing.items():
             if name not in kept:
                 cursor.execute(f"drop {kind} {SCHEMA}.{quoted(name)}")

@@ -25,6 +25,7 @@ named as (
 
 select
     {{ almanac_customer_id('named.source_id') }} as customer_id,
+    {{ almanac_snapshot_month('one_click') }} as snapshot_month,
     coalesce(named.consent = 'yes', false) as is_yes,
 from named
 {{ join_identities('one_click', 'named.source_id') }}

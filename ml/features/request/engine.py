@@ -10,6 +10,8 @@ import duckdb
 import pyarrow as pa
 
 from ml.features.request.request_families import RequestFamily
+from ml.landing.declarations import SCHEMA
+from ml.landing.land import MACROS
 from ml.workspace.errors import BadInput
 from ml.workspace.sql import quoted
 
@@ -58,6 +60,9 @@ class _Engine:
         # Records are few; threads would cost more than they save.
         self.connection = duckdb.connect(config={"threads": 1})
         self.connection.execute("set TimeZone = 'UTC'")
+        self.connection.execute(f"create schema {SCHEMA}")
+        for definition in MACROS:
+            self.connection.execute(definition)
         for statement in _statements(family):
             self.connection.execute(statement)
         described = self.connection.execute(f"describe {family.staged}").fetchall()
