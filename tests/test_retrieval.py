@@ -1,9 +1,10 @@
 """How the offline store retrieves: one match for views that agree, matrices, batches."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from feast import FeatureStore, FeatureView
@@ -241,3 +242,19 @@ def test_the_statements_name_each_step(store):
     statements = store.get_historical_features(ROWS, ["pair:pair_id", "wide:w1"]).to_sql()
     assert "arg_max" in statements
     assert 'from "facts"."wide__vectors"' in statements
+
+
+def test_moments_beyond_the_reach_of_nanoseconds_are_answered(store):
+    moments = [datetime(9999, 12, 31), date(9999, 12, 31), datetime(1, 1, 2, tzinfo=UTC), START]
+    frame = pd.DataFrame({"k1": [1, 1, 1, 1], "k2": [11, 11, 11, 11]})
+    frame["event_timestamp"] = pd.Series(moments, dtype=object)
+    found = store.get_historical_features(frame, ["single:size"]).to_arrow().to_pylist()
+    assert len(found) == 4
+    assert [row["size"] for row in found[2:]] == [None, 8]
+
+
+def test_two_columns_of_one_name_are_refused_by_name(store):
+    frame = ROWS.to_pandas().assign(label=1)
+    twice = pd.concat([frame, frame[["label"]]], axis=1)
+    with pytest.raises(AlmanacError, match="have label more than once"):
+        store.get_historical_features(twice, ["single:size"])

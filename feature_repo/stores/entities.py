@@ -1,7 +1,7 @@
 """Entity rows, given as pandas, Arrow or SQL."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import duckdb
@@ -31,6 +31,7 @@ def read_entities(
         table = _from_pandas(entities)
     else:
         table = entities
+    _refuse_repeated(table.column_names)
     require_columns(table, [EVENT_TIMESTAMP])
     kind = table.schema.field(EVENT_TIMESTAMP).type
     if not (pa.types.is_temporal(kind) or pa.types.is_null(kind)) or pa.types.is_time(kind):
@@ -42,11 +43,11 @@ def read_entities(
 
 
 def _from_pandas(frame: pd.DataFrame) -> pa.Table:
+    _refuse_repeated([str(label) for label in frame.columns])
     columns = {}
     for name, values in ((str(label), values) for label, values in frame.items()):
         if values.dtype == object and name == EVENT_TIMESTAMP and _are_moments(values):
-            # Each value may have its own time zone, or none, which means UTC.
-            columns[name] = pa.array(pd.to_datetime(values, utc=True))
+            columns[name] = _moments(values)
             continue
         try:
             columns[name] = pa.array(values, from_pandas=True)
@@ -56,6 +57,28 @@ def _from_pandas(frame: pd.DataFrame) -> pa.Table:
                 "Make them one type, then ask again.",
             ) from error
     return pa.table(columns)
+
+
+def _refuse_repeated(names: Sequence[str]) -> None:
+    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if repeated:
+        raise BadInput(
+            f"The entity rows have {', '.join(repeated)} more than once.",
+            "Rename or drop all but one, then ask again.",
+        )
+
+
+def _moments(values: "pd.Series[Any]") -> pa.Array:
+    """Return moments in UTC; each value may have its own time zone, or none, which means UTC."""
+    try:
+        return pa.array(pd.to_datetime(values, utc=True))
+    except pd.errors.OutOfBoundsDatetime:
+        # Nanoseconds end in 2262; microseconds reach every date that Python has.
+        whole = [datetime(*v.timetuple()[:3]) if type(v) is date else v for v in values]
+        zoned = [
+            None if pd.isna(v) else v.replace(tzinfo=UTC) if v.tzinfo is None else v for v in whole
+        ]
+        return pa.array(zoned, pa.timestamp("us", "UTC"))
 
 
 def _are_moments(values: "pd.Series[Any]") -> bool:
