@@ -18,6 +18,7 @@ from ml.landing.delimited import (
     read_header,
     repeated,
 )
+from ml.landing.expressions import bind, scalar_expression
 from ml.landing.lines import WHITESPACE
 from ml.landing.raw_files import RawFile, find_files
 from ml.workspace.errors import AlmanacError, BadInput, NotBuilt
@@ -208,6 +209,11 @@ def _check_mapping(node: Mapping[str, Any], origin: str, table: DeclaredTable) -
     delimiter = node.get("delimiter")
     if delimiter is not None and not _is_delimiter(delimiter):
         wrong.append(f"`delimiter` is one character or {WHITESPACE}, not {delimiter!r}")
+    for name, text in columns.items() if isinstance(columns, dict) else ():
+        try:
+            scalar_expression(str(text))
+        except ValueError as error:
+            wrong.append(f"column `{name}`: `{text}`: {error}")
     if node.get("duplicates", "keep") not in ("keep", "reject"):
         wrong.append("`duplicates` is keep or reject")
     if wrong:
@@ -254,7 +260,7 @@ def _complaint(
     nulls = ", ".join(f"cast(null as varchar) as {quoted(name)}" for name in columns)
     for name, expression in mapping.columns.items():
         try:
-            connection.execute(f"describe select try({expression}) from (select {nulls})")
+            bind(scalar_expression(expression), nulls)
         except duckdb.Error as error:
             missing = re.search(r'Referenced column "([^"]+)" not found', str(error))
             if missing is None:
@@ -317,7 +323,9 @@ def _value(mapping: ColumnMapping, name: str) -> str:
 
 def _text(expression: str) -> str:
     # Where the expression fails the value is null, which staging rejects with a reason.
-    return f"case when _error is null then cast(try({expression}) as varchar) end"
+    return (
+        f"case when _error is null then cast(try({scalar_expression(expression)}) as varchar) end"
+    )
 
 
 def _duplicate(mapping: ColumnMapping, columns: list[str]) -> str:
