@@ -47,3 +47,12 @@ def test_publishing_nothing_is_refused_and_leaves_the_old_copy(ws):
     with pytest.raises(AlmanacError, match="no marts to publish"):
         publish(ws)
     assert ws.published.exists()
+
+
+def test_empty_tables_of_absent_sources_are_left_out_and_empty_marts_are_not(ws):
+    with duckdb.connect(str(ws.warehouse)) as connection:
+        connection.execute("create table features.ftr_absent (customer_id varchar)")
+        connection.execute("create table marts.mart_empty (customer_id varchar)")
+    tables = publish(ws).tables
+    assert "features.ftr_absent" not in tables
+    assert tables["marts.mart_empty"] == 0

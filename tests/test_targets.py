@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
+from ml.training.train import train
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import Baseline, target, targets
@@ -48,3 +51,27 @@ def test_a_spoilt_manifest_is_told(tmp_path):
     ws.manifest.write_text("{", encoding="utf-8")
     with pytest.raises(AlmanacError, match=r"not a dbt manifest: .*\nRebuild it: dbt build"):
         targets(ws)
+
+
+@pytest.mark.parametrize(
+    ("rows", "positives", "told"),
+    [
+        (8532, 8524, "8,524 of 8,532 labels are 1"),
+        (8532, 8, "8,524 of 8,532 labels are 0"),
+        (8532, 8532, "8,532 of 8,532 labels are 1"),
+        (91200, 41, None),
+        (100, 10, None),
+    ],
+)
+def test_a_nearly_constant_target_says_so(tmp_path, rows, positives, told):
+    found = replace(target(learnable(tmp_path), "rare"), rows=rows, positives=positives)
+    advice = found.nearly_constant
+    assert advice is None if told is None else told in advice
+
+
+def test_a_nearly_constant_target_is_refused_before_any_work(tmp_path):
+    ws = learnable(tmp_path)
+    hopeless = replace(target(ws, "rare"), rows=8532, positives=8524)
+    with pytest.raises(AlmanacError, match=r"nearly constant(.|\n)*ml targets") as told:
+        train(ws, hopeless)
+    assert "dd data" not in str(told.value)

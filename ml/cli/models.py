@@ -26,6 +26,7 @@ TARGET = click.option("--target", "-t", "names", multiple=True, help="Only this 
 def list_targets() -> None:
     """List what can be predicted here."""
     headers = ["target", "rows", "positives", "share", "validation", "horizon", "description"]
+    found = _chosen(workspace(), ())
     rows: list[list[text.Cell]] = [
         [
             target.name,
@@ -36,9 +37,12 @@ def list_targets() -> None:
             target.horizon_months,
             target.description,
         ]
-        for target in _chosen(workspace(), ())
+        for target in found
     ]
     click.echo(text.table(headers, rows))
+    for target in found:
+        if advice := target.nearly_constant:
+            click.echo(f"{advice}.")
 
 
 @click.command(

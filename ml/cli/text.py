@@ -37,10 +37,15 @@ def number(value: float | None, why: str = "") -> str:
     return f"{value:.4f}"
 
 
+# The column of what the simulator's probabilities reach; real companies have none.
+LIMIT = ["limit"]
+
+
 def summary(found: Sequence["Evaluation"]) -> str:
     """Return one line a champion: its ROC-AUC and PR-AUC beside the trivial and the limit."""
+    simulated = any(each.limits for each in found)
     headers = ["target", "judged on", "rows", "positives", "roc_auc", "95 % interval",
-               "baseline", "limit", "pr_auc", "prevalence"]  # fmt: skip
+               "baseline", *LIMIT[:simulated], "pr_auc", "prevalence"]  # fmt: skip
     rows: list[list[Cell]] = []
     for each in found:
         why = _absent(each.rows, each.positives)
@@ -55,7 +60,7 @@ def summary(found: Sequence["Evaluation"]) -> str:
                 number(roc.value, why),
                 interval(each.intervals.get("roc_auc")),
                 number(roc.trivial, why),
-                number(each.limits.get("roc_auc")),
+                *[number(each.limits.get("roc_auc"))][:simulated],
                 number(precision.value, why),
                 number(precision.trivial, why),
             ]
@@ -64,7 +69,8 @@ def summary(found: Sequence["Evaluation"]) -> str:
         f"{table(headers, rows)}\n"
         "Judged on rows that no fit saw: the newest label month, or 5 folds of undated data.\n"
         "95 % interval: bootstrap over customers. "
-        "baseline: one telling feature alone; limit: what the simulator's probabilities reach."
+        "baseline: one telling feature alone"
+        + ("; limit: what the simulator's probabilities reach." if simulated else ".")
     )
 
 
@@ -78,7 +84,7 @@ def evaluation(found: "Evaluation") -> str:
             interval(found.intervals.get(metric.name)),
             number(metric.trivial, why),
             metric.trivial_is,
-            number(found.limits.get(metric.name)),
+            *[number(found.limits.get(metric.name))][: bool(found.limits)],
         ]
         for metric in found.metrics
     ]
@@ -86,7 +92,8 @@ def evaluation(found: "Evaluation") -> str:
         f"{found.target}  {found.model_id}  {found.part}: {found.rows} rows, "
         f"{found.positives} positives"
     )
-    shown = table(["metric", "model", "95 % interval", "trivial", "trivial answer", "limit"], rows)
+    headers = ["metric", "model", "95 % interval", "trivial", "trivial answer"]
+    shown = table([*headers, *LIMIT[: bool(found.limits)]], rows)
     return f"{title}\n{shown}\n{found.protocol}"
 
 

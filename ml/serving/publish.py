@@ -12,6 +12,8 @@ from ml.workspace.sql import literal, quoted
 from ml.workspace.warehouse import VECTORS, open_warehouse
 
 SCHEMAS = ("marts", "features", "scores", "targets")
+# Their tables are empty where a source is absent; these are left out.
+BY_SOURCE = ("features", "targets")
 # What DuckDB 1.x clients (most BI tools) can still open.
 STORAGE = "v1.0.0"
 
@@ -57,10 +59,17 @@ def _copy(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
         f"attach {literal(path)} as published (read_write, storage_version '{STORAGE}')"
     )
     counts = {
-        f"{schema}.{table}": _copy_table(connection, schema, table) for schema, table in names
+        f"{schema}.{table}": _copy_table(connection, schema, table)
+        for schema, table in names
+        if schema not in BY_SOURCE or _has_rows(connection, schema, table)
     }
     connection.execute("detach published")
     return counts
+
+
+def _has_rows(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
+    name = f"{quoted(schema)}.{quoted(table)}"
+    return connection.execute(f"select 1 from {name} limit 1").fetchone() is not None
 
 
 def _copy_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> int:

@@ -15,10 +15,9 @@ from ml.evaluation.metrics import roc_auc_within
 from ml.models import FAMILIES, LightGBM, Model, parallel
 from ml.training.plan import Plan
 from ml.workspace.errors import BadInput
-from ml.workspace.targets import Target
+from ml.workspace.targets import LEAST_OF_A_CLASS, Target
 
 FOLDS = 5
-LEAST_OF_A_CLASS = 10
 # Features are given up by halves: what a feature is worth depends on which others are there.
 SHARE_KEPT = 0.5
 

@@ -16,6 +16,7 @@ from ml.training.ensemble import learn
 from ml.training.leaderboard import baseline_ranking
 from ml.training.model_card import Fitted, HeldOut, card_of, described, predictions_table
 from ml.training.plan import Plan
+from ml.workspace.errors import BadInput
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import Target
 
@@ -40,6 +41,12 @@ def train(
     Raises:
         AlmanacError: the warehouse is not ready, or as `train_on` raises.
     """
+    if advice := target.nearly_constant:
+        raise BadInput(
+            f"{advice}.",
+            "Choose another target or horizon, or see what the labels are: ml targets",
+            target=target.name,
+        )
     dataset, rows = current(ws, target, reader)
     return train_on(ws, dataset, rows, plan)
 

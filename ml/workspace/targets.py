@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 SPINE = "intermediate.int_customer_months"
 
 
+# So many labels of each class must a model have to learn from.
+LEAST_OF_A_CLASS = 10
+
+
 @dataclass(frozen=True)
 class Baseline:
     """A ranking by one feature, which a model should beat."""
@@ -47,6 +51,18 @@ class Target:
     def temporal(self) -> bool:
         """Whether rows are split by time; otherwise folds are stratified and shuffled."""
         return self.validation == "temporal"
+
+    @property
+    def nearly_constant(self) -> str | None:
+        """What to say of labels of which almost all, or all, are the same; None of others."""
+        rarer = min(self.positives, self.rows - self.positives)
+        if rarer >= LEAST_OF_A_CLASS or self.rows < 2 * LEAST_OF_A_CLASS:
+            return None
+        common = int(self.positives > rarer)
+        return (
+            f"{self.name} is nearly constant: {self.rows - rarer:,} of {self.rows:,} labels are "
+            f"{common}. A model needs {LEAST_OF_A_CLASS} of each class"
+        )
 
     @property
     def label_sql(self) -> str:
