@@ -247,6 +247,8 @@ def test_a_refit_adds_a_version_and_changes_the_months_from_its_cut_off_on(bank:
         assert changed == {month[:7] for month in after if month >= "2022-11"}, relation
     assert_projected(bank, 2)
     assert versions(bank)["2022-10"] == 1
+    handed_over = "select table_name from information_schema.tables where table_schema = 'main'"
+    assert bank.query(handed_over) == []
 
     built = {relation: months(bank, relation) for relation in relations}
     bank.must("dbt", "build", "--quiet", "--full-refresh", *MODELS)

@@ -142,3 +142,14 @@ def test_a_year_of_two_digits_is_set_aside(tmp_path: Path) -> None:
     (ws.raw / "shop.csv").write_text("who,when,paid\n6,1/2/10,5\n7,1/2/2010,5\n", "utf-8")
     build(ws)
     assert ws.query("select customer_id from staging.stg_transactions__events") == [("7",)]
+
+
+def test_a_newest_month_that_jumps_ahead_is_warned_of_by_name(tmp_path: Path) -> None:
+    ws = make_workspace(tmp_path, tmp_path / "raw")
+    put(ws, [f"2023-0{month}-15" for month in range(1, 9)])
+    command = ("dbt", "run", "--quiet", "--select", "+int_transactions_files")
+    assert "Warning" not in ws.must(*command)
+    put(ws, [*[f"2023-0{month}-15" for month in range(1, 9)], "2024-05-02"])
+    told = ws.must(*command)
+    assert "Warning: transactions: the newest month, 2024-05 (1 rows of transactions.csv)" in told
+    assert "is 2023-08" in told

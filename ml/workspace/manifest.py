@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +12,8 @@ from ml.workspace.errors import NotBuilt
 from ml.workspace.settings import Workspace
 from ml.workspace.sql import quoted_relation
 
+# So long after its last change a file that is no manifest may still be being written.
+WRITING_SECONDS = 3.0
 Node = Mapping[str, Any]
 Manifest = Mapping[str, Mapping[str, Node]]
 
@@ -21,15 +24,21 @@ def read_manifest(ws: Workspace) -> Manifest:
     Raises:
         NotBuilt: there is no manifest, or it cannot be read.
     """
-    try:
-        stat = ws.manifest.stat()
-        return _read(ws.manifest, stat.st_mtime_ns, stat.st_size)
-    except FileNotFoundError as error:
-        raise NotBuilt(f"No dbt manifest at {ws.manifest}.", "Build it first: dbt build") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NotBuilt(
-            f"{ws.manifest} is not a dbt manifest: {error!r}", "Rebuild it: dbt build"
-        ) from error
+    while True:
+        try:
+            stat = ws.manifest.stat()
+            return _read(ws.manifest, stat.st_mtime_ns, stat.st_size)
+        except FileNotFoundError as error:
+            raise NotBuilt(
+                f"No dbt manifest at {ws.manifest}.", "Build it first: dbt build"
+            ) from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            # dbt writes it in place: half of it is there while a build begins.
+            if time.time() - stat.st_mtime > WRITING_SECONDS:
+                raise NotBuilt(
+                    f"{ws.manifest} is not a dbt manifest: {error!r}", "Rebuild it: dbt build"
+                ) from error
+            time.sleep(0.1)
 
 
 # A command asks several times for a file of several MB; time and size tell one build's from others.

@@ -32,4 +32,7 @@
         {% set line = line ~ ': ' ~ told | join(', ') ~ (', …' if reasons | length > 3 else '') ~ '. See: ml rejects' %}
     {% endif %}
     {% do print(line) %}
+    {% for result in results if result.node.resource_type == 'model' and result.node.name.endswith('_files') %}
+        {% do tell_of_a_jump(result.node) %}
+    {% endfor %}
 {% endmacro %}

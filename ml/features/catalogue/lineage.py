@@ -14,6 +14,8 @@ Columns = Mapping[str, Collection[str]]
 # A query that names a column only through itself would not end.
 MAX_DEPTH = 200
 # Keys of a row; a feature is computed from the other columns.
+# It says how each raw file is read, and holds nothing of any row.
+LANDED_FILES = "landed.files"
 KEYS = frozenset({"customer_id", "feature_month", "event_timestamp"})
 
 
@@ -114,7 +116,11 @@ def _follow(
             queries[name] = parse(connection, compiled(ws, node))
         found = _resolve(queries[name], wanted, tables, 0)
         reading.expressions |= {each.name: each for each in found.expressions}
-        waiting += [each for each in found.columns if each[1].lower() not in KEYS]
+        waiting += [
+            each
+            for each in found.columns
+            if each[1].lower() not in KEYS and each[0] != LANDED_FILES
+        ]
     return readings
 
 
