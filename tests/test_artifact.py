@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import shutil
 from dataclasses import asdict
@@ -164,3 +165,16 @@ def test_a_card_is_read_as_it_was_written(tmp_path):
     written = card(metrics={"cv": {"rows": 3, "positives": 1, "metrics": []}}, trials=4)
     (tmp_path / artifact.CARD).write_text(json.dumps(written.record()), encoding="utf-8")
     assert artifact.read_card(tmp_path) == written
+
+
+@pytest.mark.parametrize("name", ["card.json", "hashes.json", "more"])
+def test_links_and_devices_are_refused_unread(ws, tmp_path, name):
+    folder = save(ws)
+    aside = tmp_path / "aside"
+    if (folder / name).exists():
+        (folder / name).rename(aside)
+        (folder / name).symlink_to(aside)
+    else:
+        os.mkfifo(folder / name)
+    with pytest.raises(AlmanacError, match=f"no file of its own: {name}"):
+        artifact.load(folder)

@@ -148,6 +148,13 @@ def _write(path: Path, record: Record) -> None:
 
 def _refuse_changed(folder: Path) -> None:
     """Raise AlmanacError unless the folder holds what was written, no more and nothing else."""
+    strange = [path.name for path in folder.glob("*") if path.is_symlink() or not path.is_file()]
+    if strange:
+        raise NotTrained(
+            f"{folder} holds what is no file of its own: {', '.join(sorted(strange))}.",
+            train_again(folder),
+            target=folder.parent.name,
+        )
     if not (folder / HASHES).exists():
         raise NotTrained(
             f"{folder} lacks {HASHES}.", train_again(folder), target=folder.parent.name
