@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.data.training_set import Labels, Matrix, Vector
+from ml.models.bounds import check_lightgbm
 from ml.models.family import Columns, Family, Model, Parameters, Range
 
 
@@ -89,7 +90,7 @@ def _defaults_for(labels: Labels) -> dict[str, Any]:
 
 
 def _parse(content: bytes) -> LightGBM:
-    return LightGBM(lightgbm.Booster(model_str=content.decode()))
+    return LightGBM(lightgbm.Booster(model_str=check_lightgbm(content.decode())))
 
 
 LIGHTGBM = Family(

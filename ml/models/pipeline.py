@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from ml.data.training_set import Labels, Matrix, Vector, blocks, evenly
 from ml.models import parallel
+from ml.models.bounds import check_estimator
 from ml.models.encoding import adding, encoded
 from ml.models.family import Columns, Family, Model, Parameters, Space
 from ml.models.sealed import seal, unseal
@@ -103,6 +104,7 @@ def family(name: str, make: Maker, space: Space, *, weighted: bool = True) -> Fa
 
     def parse(content: bytes) -> Pipelined:
         held = unseal(content)
+        check_estimator(held["pipeline"])
         return Pipelined(name, held["pipeline"], held["typical"])
 
     return Family(name, "model.skops", parse, learn, space, weighted=weighted)
