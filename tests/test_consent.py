@@ -33,7 +33,17 @@ SAID = {
     "yes_then_rejected_no": [("да", 121), ("нет", "n/a")],
     "yes_then_unknown": [("да", 121), ("maybe", 121)],
 }
-BROKEN = "yes_then_broken"
+# Lines that cannot be divided, or are set aside, and yet name a customer who said yes before.
+REFUSING = {
+    "broken": "{id},Снизилась,премиум,нет,3.4",
+    "broken_nbsp": "\xa0{id}\xa0;x;нет",
+    "broken_bom": "\ufeff{id},x,нет",
+    "broken,comma": '"{id}",x,нет',
+    "broken;sign": '"{id}",x,нет',
+    "broken_word": "{id}: нет",
+    "tab": "\t{id}\t,Снизилась,премиум,нет,3.4,5,1,0,Дом,6,2,1,5",
+    "nul": "{id}\0,Снизилась,премиум,нет,3.4,5,1,0,Дом,6,2,1,5",
+}
 STRANGER = "stranger"
 ALIAS = "alias"
 BUILD = ("dbt", "build", "--quiet", "--exclude", "resource_type:test", "resource_type:unit_test")
@@ -49,15 +59,22 @@ def build(home: Path, **settings: object) -> TestWorkspace:
         for name, said in SAID.items()
         for consent, days in said
     ]
-    lines += [LINE.format(id=BROKEN, consent="да", days=1), f"{BROKEN},Снизилась,премиум,нет,3.4"]
+    lines += [LINE.format(id=f'"{name}"', consent="да", days=1) for name in REFUSING]
+    lines += [line.format(id=name) for name, line in REFUSING.items()]
+    # Two stray quotes do not swallow the refusal between them.
+    stray = '"Дом,6,2,1,5'
+    lines += [LINE.format(id="swallowed", consent="да", days=1)]
+    lines += [LINE.format(id="before", consent="да", days=1).replace("Дом,6,2,1,5", stray)]
+    lines += [LINE.format(id="swallowed", consent="нет", days=1)]
+    lines += [LINE.format(id="after", consent="нет", days=1) + '"']
     # Two ids of one customer, of which one says no.
     lines += [LINE.format(id=f"{ALIAS}_{each}", consent=each, days=1) for each in ("да", "нет")]
     (raw / "market_file.csv").write_text("\n".join([HEADER, *lines]), encoding="utf-8")
     (raw / "market_money.csv").write_text("id,Период,Выручка\nyes,текущий_месяц,3\n", "utf-8")
     (raw / "market_time.csv").write_text("id,Период,минут\nyes,текущий_месяц,3\n", "utf-8")
     (raw / "money.csv").write_text("id;Прибыль\nyes;0,98\n", "utf-8")
-    customers = [*SAID, BROKEN, STRANGER, ALIAS]
-    events = [f"{customer},2023-11-0{day},5" for customer in customers for day in (1, 9)]
+    customers = [*SAID, *REFUSING, "swallowed", "before", "after", STRANGER, ALIAS]
+    events = [f'"{customer}",2023-11-0{day},5' for customer in customers for day in (1, 9)]
     (raw / "transactions.csv").write_text("\n".join([EVENTS, *events]), encoding="utf-8")
     mapped = [f"one_click,{ALIAS}_{each},{ALIAS}" for each in ("да", "нет")]
     identities = "\n".join(["source,source_id,customer_id", *mapped])

@@ -51,6 +51,12 @@ BAD = [
     "query('select 1')",
     "random()",
     "now()",
+    "current_localtimestamp()",
+    "version()",
+    "pg_postmaster_start_time()",
+    "json_serialize_plan('select 1')",
+    "c window w as ()",
+    "c\0 from x",
     "nextval('s')",
     "pg_sleep(1)",
     "sum(a)",
@@ -97,3 +103,13 @@ def test_the_check_reaches_no_file(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("a\n1\n", encoding="utf-8")
     with pytest.raises(duckdb.Error):
         bind(f"(select a from '{tmp_path / 'x.csv'}')", "null as b")
+
+
+@pytest.mark.parametrize("name", ["current_date", "current_timestamp", "current_user", "localtime"])
+def test_a_clock_or_session_is_no_column(company: Company, name: str) -> None:
+    company.put("shop.csv", "a,b\n1,2\n")
+    columns = {"customer_id": "a", "event_time": name, "amount": "b"}
+    told = company.complaint(transactions={"mapping": {"files": ["shop.csv"], "columns": columns}})
+    assert f"{name} is no column" in told
+    company.put("shop.csv", f"a,b,{name}\n1,2,2024-01-05\n")
+    company.land(transactions={"mapping": {"files": ["shop.csv"], "columns": columns}})

@@ -183,3 +183,69 @@ def test_a_damaged_parquet_file_is_named(tmp_path: Path) -> None:
     ran = ws.run("dbt", "build", "--quiet", "--select", "+int_mbd_trx_months")
     assert ran.code != 0
     assert path.name in ran.text
+
+
+def test_links_in_a_circle_are_walked_once(company: Company) -> None:
+    company.put("transactions/a.csv", FILE)
+    for name in ("a", "b"):
+        (company.raw / name).symlink_to(".")
+    (company.raw / "transactions" / "up").symlink_to("..")
+    assert not warnings(company)
+
+
+@pytest.mark.parametrize("name", ["identities.csv", "transactions.csv", "detail", "notes"])
+def test_any_link_to_nothing_is_named(company: Company, name: str) -> None:
+    company.put("transactions/a.csv", FILE)
+    (company.raw / name).symlink_to("/nonexistent")
+    assert f"{name} is a link to nothing" in complaint(company)
+
+
+def test_two_stray_quotes_swallow_no_record(company: Company) -> None:
+    lines = [EVENTS, 'k1,2024-01-05,"1', "k2,2024-01-05,2", "k3,2024-01-05,3", 'k4,2024-01-05,4"']
+    company.put("transactions.csv", "\n".join(lines) + "\n")
+    company.land()
+    found = company.rows("select customer_id, _row from landed.transactions__events order by _row")
+    assert found == [(None, 2), ("k2", 3), ("k3", 4), ("k4", 5)]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"time_format": 5},
+        {"time_format": [5]},
+        {"files": 5},
+        {"files": [""]},
+        {"optional": 5},
+        {"optional": "zz"},
+        {"columns": {**COLUMNS, "amount": None}},
+    ],
+)
+def test_values_of_a_wrong_kind_are_told(company: Company, wrong: dict) -> None:
+    company.put("shop.csv", "who,when,paid\na,2024-01-05,5\n")
+    told = complaint(company, transactions={"mapping": {**MAPPED["mapping"], **wrong}})
+    assert "workspace.yml" in told
+    (key,) = wrong
+    assert (f"`{key}`" if key != "columns" else "`amount` has no expression") in told
+
+
+@pytest.mark.parametrize("value", ["2024-W01-1", "1990-13-01", float("nan"), True])
+def test_the_earliest_time_is_a_day(company: Company, value: object) -> None:
+    company.put("transactions.csv", FILE)
+    assert "earliest_time" in complaint(company, earliest_time=value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "soon"])
+def test_a_lag_is_a_number(company: Company, value: object) -> None:
+    company.put("transactions.csv", FILE)
+    told = complaint(company, transactions={"availability_lag_days": value})
+    assert "transactions.availability_lag_days" in told
+
+
+IDENTITIES = ['transactions,k1,"  "', "transactions,k1,a\tb", "transactions,\xa0,b"]
+
+
+@pytest.mark.parametrize("line", IDENTITIES)
+def test_identities_have_ids(company: Company, line: str) -> None:
+    company.put("transactions.csv", FILE)
+    company.put("identities.csv", f"source,source_id,customer_id\n{line}\n")
+    assert "identities.csv, line 2" in complaint(company)

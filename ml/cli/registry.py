@@ -23,6 +23,8 @@ def models(context: click.Context) -> None:
                    "pr_auc", "champion"]  # fmt: skip
         found, damaged = entries(workspace())
         click.echo(text.table(headers, [_line(entry) for entry in found]))
+        if not found:
+            click.echo("No model is trained yet. Train one: ml train")
         for error in damaged:
             click.echo(f"Warning: {error}", err=True)
 

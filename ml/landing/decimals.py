@@ -19,7 +19,7 @@ OPEN = r"[+-]?[1-9]\d{0,2},\d{3}"
 
 
 # A whole number's digits, alone or parted in thousands by {group}, and its decimals behind {sign}.
-NUMBER = r"[+-]?((\d+|\d{{1,3}}({group}\d{{3}})+)({sign}\d*)?|{sign}\d+)([eE][+-]?\d{{1,3}})?"
+NUMBER = r"[+-]?((\d+|[1-9]\d{{0,2}}({group}\d{{3}})+)({sign}\d*)?|{sign}\d+)([eE][+-]?\d{{1,3}})?"
 POINTED = literal(NUMBER.format(sign=r"\.", group=","))
 COMMAED = literal(NUMBER.format(sign=",", group=r"\."))
 # The number that a text means by its file's decimal sign; null where it is none.

@@ -29,6 +29,35 @@ CLASSES = frozenset(
         "TYPE",
     }
 )
+# Names that are functions of the clock or the session where no column is called so.
+SESSION = frozenset(
+    {
+        "current_catalog",
+        "current_date",
+        "current_role",
+        "current_schema",
+        "current_time",
+        "current_timestamp",
+        "current_user",
+        "localtime",
+        "localtimestamp",
+        "session_user",
+        "user",
+    }
+)
+# Functions that ask the database about itself, or plan a query.
+APART = (
+    "ago",
+    "current_",
+    "duckdb_",
+    "has_",
+    "in_search_path",
+    "inet_",
+    "json_deserialize_sql",
+    "json_serialize_",
+    "pg_",
+    "version",
+)
 UNSTEADY = ("VOLATILE", "CONSISTENT_WITHIN_QUERY")
 # Time zones are named by their argument; DuckDB counts them among what a setting may change.
 ALSO = frozenset({"timezone"})
@@ -43,8 +72,11 @@ def scalar_expression(text: str) -> str:
     Raises:
         ValueError: it is not one scalar expression, or uses what a mapping may not.
     """
-    tree = json.loads(_one("select json_serialize_sql(?::varchar)", SELECT + text))
-    if tree.get("error"):
+    tree = _tree(text)
+    # In brackets no clause can follow it, which the tree would not show.
+    if not tree.get("error"):
+        tree = _tree(f"({text}\n)") | {"statements": tree["statements"]}
+    if tree.get("error") or "\0" in text:
         raise ValueError(str(tree.get("error_message", "it cannot be parsed")))
     statements = tree["statements"]
     node = statements[0]["node"] if len(statements) == 1 else {}
@@ -82,6 +114,31 @@ def bind(expression: str, columns: str) -> None:
     _sandbox().execute(f"describe select try({expression}) from (select {columns})")
 
 
+def session_names(expression: str) -> set[str]:
+    """Return the names in a checked expression that mean a clock or a session, if no column."""
+    names: set[str] = set()
+    for node in _nodes(_tree(expression)):
+        if node.get("class") == "COLUMN_REF":
+            names |= {str(name).lower() for name in node.get("column_names", ())[-1:]}
+    return names & SESSION
+
+
+def _tree(text: str) -> dict[str, Any]:
+    tree: dict[str, Any] = json.loads(
+        _one("select json_serialize_sql(?::varchar)", SELECT + text.replace("\0", " "))
+    )
+    return tree
+
+
+def _nodes(tree: object) -> Iterator[dict[str, Any]]:
+    if isinstance(tree, dict):
+        yield tree
+    for value in (
+        tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    ):
+        yield from _nodes(value)
+
+
 def _parts(tree: object) -> Iterator[tuple[str, str]]:
     if isinstance(tree, dict):
         if "class" in tree:
@@ -109,7 +166,9 @@ def _allowed() -> frozenset[str]:
     # A name may stand for several functions: all of them must be steady.
     allowed -= {name for name, _, stability, _ in functions if stability in UNSTEADY}
     allowed |= ALSO
+    allowed = {name for name in allowed if not name.startswith(APART)}
     macros = {name: text for name, kind, _, text in functions if kind == "macro" and text}
+    macros = {name: text for name, text in macros.items() if not name.startswith(APART)}
     # Macros are made of other macros.
     while more := {
         name for name, text in macros.items() if name not in allowed and _is_made_of(text, allowed)
@@ -119,8 +178,10 @@ def _allowed() -> frozenset[str]:
 
 
 def _is_made_of(definition: str, functions: set[str]) -> bool:
-    tree = json.loads(_one("select json_serialize_sql(?::varchar)", SELECT + definition))
-    return not tree.get("error") and all(
+    tree = _tree(definition)
+    if tree.get("error") or session_names(definition):
+        return False
+    return all(
         kind in CLASSES and (kind != "FUNCTION" or function in functions)
         for kind, function in _parts(tree["statements"][0]["node"]["select_list"])
     )

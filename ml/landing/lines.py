@@ -10,6 +10,8 @@ from pathlib import Path
 WHITESPACE = "whitespace"
 # How many lines a quoted field may span; a quote still open after that many is taken as a stray.
 LONGEST_RECORD = 100
+# Text with one delimiter is common inside quotes, a line with two as good as never.
+LEAST_WIDTH = 3
 # Python's own limit of a field would reject in one file what DuckDB reads in another.
 csv.field_size_limit(1 << 30)
 
@@ -108,6 +110,9 @@ def _joined(
     """Return the record up to the line that closes the quote; None where no line does."""
     for taken, (_, following) in enumerate(lines.look(LONGEST_RECORD), start=1):
         line += following
+        if width >= LEAST_WIDTH and '"' not in following and _is_whole(following, delimiter, width):
+            # Whole records inside the quotes: two stray quotes, which must not swallow them.
+            return None
         if following.count('"') % 2:
             record = _parse(first.row, line, delimiter, width)
             if record.error is None:
@@ -115,6 +120,10 @@ def _joined(
                 return record, line
             return None
     return None
+
+
+def _is_whole(line: str, delimiter: str, width: int) -> bool:
+    return line.count(delimiter) == width - 1
 
 
 def _parse(row: int, line: str, delimiter: str, width: int) -> Record:

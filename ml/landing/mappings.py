@@ -18,7 +18,7 @@ from ml.landing.delimited import (
     read_header,
     repeated,
 )
-from ml.landing.expressions import bind, scalar_expression
+from ml.landing.expressions import bind, scalar_expression, session_names
 from ml.landing.lines import WHITESPACE
 from ml.landing.raw_files import RawFile, find_files
 from ml.workspace.errors import AlmanacError, BadInput, NotBuilt
@@ -199,6 +199,9 @@ def _check_mapping(node: Mapping[str, Any], origin: str, table: DeclaredTable) -
     wrong = [f"no key `{key}`{did_you_mean(str(key), KEYS)}" for key in node if key not in KEYS]
     if not node.get("files"):
         wrong.append("`files` is missing")
+    for key in ("files", "time_format", "optional"):
+        if node.get(key) is not None and not _are_texts(node[key], single=key != "optional"):
+            wrong.append(f"`{key}` is {'a text or ' if key != 'optional' else ''}a list of texts")
     if not isinstance(columns, dict):
         wrong.append("`columns` must map our columns to SQL over the file's columns")
     else:
@@ -210,6 +213,9 @@ def _check_mapping(node: Mapping[str, Any], origin: str, table: DeclaredTable) -
     if delimiter is not None and not _is_delimiter(delimiter):
         wrong.append(f"`delimiter` is one character or {WHITESPACE}, not {delimiter!r}")
     for name, text in columns.items() if isinstance(columns, dict) else ():
+        if text is None or text == "":
+            wrong.append(f"column `{name}` has no expression")
+            continue
         try:
             scalar_expression(str(text))
         except ValueError as error:
@@ -222,6 +228,11 @@ def _check_mapping(node: Mapping[str, Any], origin: str, table: DeclaredTable) -
             f"{', '.join(declared)}.",
             "Correct it, then: dbt build",
         )
+
+
+def _are_texts(value: object, *, single: bool) -> bool:
+    listed = [value] if single and isinstance(value, str) else value
+    return isinstance(listed, list) and all(isinstance(each, str) and each for each in listed)
 
 
 def _is_delimiter(value: object) -> bool:
@@ -260,7 +271,14 @@ def _complaint(
     nulls = ", ".join(f"cast(null as varchar) as {quoted(name)}" for name in columns)
     for name, expression in mapping.columns.items():
         try:
-            bind(scalar_expression(expression), nulls)
+            checked = scalar_expression(expression)
+            lowered = {each.lower() for each in columns}
+            if unsteady := session_names(checked) - lowered:
+                return (
+                    f"{mapping.origin}: {name}: `{expression}`: {', '.join(sorted(unsteady))} is "
+                    "no column"
+                )
+            bind(checked, nulls)
         except duckdb.Error as error:
             missing = re.search(r'Referenced column "([^"]+)" not found', str(error))
             if missing is None:

@@ -167,7 +167,7 @@ def _group_query(
         )
         value = _value(column, kind if column in sources else None, wanted)
         values.append(f"{value} as {quoted(column.name)}")
-        is_lossless = wanted in (kind, "VARCHAR") and kind not in WHOLE
+        is_lossless = wanted in (kind, "VARCHAR") and not _has_fractions(kind)
         if column in sources and not is_lossless and (kind, wanted) not in SAFE:
             errors.append(_error(column, value, wanted))
     errors_sql = f"coalesce({', '.join(errors)})" if errors else "cast(null as varchar)"
@@ -188,19 +188,27 @@ def _value(column: DeclaredColumn, kind: str | None, wanted: str) -> str:
         return f"try_cast(regexp_extract(_file, {pattern}, 1) as {wanted})"
     if kind is None:
         return f"cast(null as {wanted})"
+    if kind == wanted == "VARCHAR":
+        return f"trim({name})"
     return name if kind == wanted else _cast(name, kind, wanted)
+
+
+def _has_fractions(kind: str) -> bool:
+    return kind in WHOLE or kind.startswith("DECIMAL")
 
 
 def _cast(name: str, kind: str, wanted: str) -> str:
     if kind == "TIMESTAMP WITH TIME ZONE" and _kind(wanted) == "time":
         return f"cast({name} at time zone 'UTC' as {wanted})"
     if _kind(wanted) == "time" and _kind(kind) == "number":
-        return f"try(cast(make_timestamp(cast({name} * 1000000 as bigint)) as {wanted}))"
+        # Whole seconds of a narrow type would overflow.
+        seconds = f"cast({name} as bigint)" if kind in INTEGERS else name
+        return f"try(cast(make_timestamp(cast({seconds} * 1000000 as bigint)) as {wanted}))"
     if _kind(wanted) == "time" and kind == "VARCHAR":
         return f"cast({utc_timestamp(name)} as {wanted})"
-    if kind in WHOLE and wanted in ("VARCHAR", *INTEGERS):
+    if _has_fractions(kind) and wanted in ("VARCHAR", *INTEGERS):
         # Integer columns with nulls are often stored as floats; a fraction is no code and no id.
-        whole = f"{name} = trunc({name}) and abs({name}) <= {WHOLE[kind]}"
+        whole = f"{name} = trunc({name}) and abs({name}) <= {WHOLE.get(kind, 2**53)}"
         integer = f"case when {whole} then cast({name} as bigint) end"
         return f"try_cast({integer} as {wanted})"
     return f"try_cast({name} as {wanted})"

@@ -75,13 +75,18 @@ def unknown_files(raw: Path, known: Iterable[str]) -> list[str]:
             f"Let this user read it (chmod u+rx {error.filename}), then: dbt build",
         )
 
-    there = []
+    there, walked = [], {raw.resolve()}
     for folder, folders, names in os.walk(raw, onerror=stop, followlinks=True):
-        folders[:] = sorted(name for name in folders if name[0] != ".")
+        # A link to a folder above would be walked without end.
+        folders[:] = sorted(
+            name for name in folders if name[0] != "." and _is_new(Path(folder) / name, walked)
+        )
         for name in names:
             if name[0] != ".":
                 path = Path(folder) / name
                 _check_name(path)
+                if not path.exists():
+                    _check_readable(raw, path)
                 there.append(path.relative_to(raw).as_posix())
     return sorted(set(there) - set(known))
 
@@ -155,6 +160,14 @@ def _check_there(
         f"{table.source}: {' or '.join(globs)} is missing in {raw}, though {other} is there.",
         "Copy it there, then: dbt build",
     )
+
+
+def _is_new(folder: Path, walked: set[Path]) -> bool:
+    real = folder.resolve()
+    if real in walked:
+        return False
+    walked.add(real)
+    return True
 
 
 def _check_readable(raw: Path, path: Path) -> None:

@@ -1,5 +1,6 @@
 """Tables on the workspace: its effective settings, and which ids belong to the same customer."""
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
@@ -15,6 +16,8 @@ from ml.workspace.sql import quoted
 from ml.workspace.suggest import did_you_mean
 
 IDENTITIES = "identities.csv"
+# SQL of the blanks that a text may be made of.
+BLANKS = "' ' || chr(160) || chr(9)"
 # Settings that belong to no source: the raw folder, and that customers without any record of
 # consent may be contacted.
 RAW = "raw"
@@ -93,7 +96,11 @@ def _check_identities(
                 when row_number() over same_id > 1 then 'source and source_id are repeated'
             end,
             case when source is null or source_id is null or customer_id is null
-                then 'a field is empty' end
+                then 'a field is empty' end,
+            case when trim(source_id, {BLANKS}) = '' or trim(customer_id, {BLANKS}) = ''
+                then 'a field is empty' end,
+            case when regexp_matches(source_id || customer_id, '\\p{{Cc}}')
+                then 'an id holds a control character' end
         ) as reason
         from {relation}
         window same_id as (partition by trim(source), trim(source_id) order by _row)
@@ -181,14 +188,11 @@ def _checked(name: str, default: object, value: object, workspace: Workspace) ->
 
 
 def _kind(value: object) -> str:
-    try:
-        float(str(value))
-    except ValueError:
-        pass
-    else:
+    text = str(value)
+    if re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)", text, re.ASCII):
         return "number"
     try:
-        date.fromisoformat(str(value))
+        date.fromisoformat(text if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII) else "")
     except ValueError:
         return "text"
     return "date"

@@ -90,7 +90,13 @@ def workspace_at(home: Path, raw: str = "") -> Workspace:
     settings = read_settings(home / "workspace.yml")
     folder = raw or str(settings.get("raw") or "raw")
     target = DBT_PROJECT / os.environ.get("DBT_TARGET_PATH", "target")
-    return Workspace(home, (home / folder).resolve(), settings, target)
+    try:
+        return Workspace(home, (home / folder).resolve(), settings, target)
+    except ValueError as error:
+        raise BadInput(
+            f"The raw folder {folder!r} is no path: {error}.",
+            "Correct ALMANAC_RAW, or raw in workspace.yml, then run the command again.",
+        ) from error
 
 
 def dbt_project() -> Path:
@@ -114,7 +120,7 @@ def read_settings(path: Path) -> dict[str, Any]:
         return {}
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise BadInput(
             f"{path} is not YAML: {error}", "Correct it, then run the command again."
         ) from error

@@ -1,26 +1,43 @@
 -- one row a line of the shop's customers, the lines that staging sets aside included; no key
--- A line that could not be divided into fields names no customer: whoever one of its fields may name has not said yes there.
+-- A line that could not be divided into fields says no clear yes of any customer whose id stands in it.
 with lines as (
     select
-        id,
+        {{ almanac_folded_id('id') }} as source_id,
         {{ almanac_code('consent', '"Разрешить сообщать"') }} as consent,
-        _error,
-        _line,
+        _error is not null as is_broken,
+        {{ almanac_folded_id('_line') }} as line,
     from {{ source('one_click', 'market_file') }}
+),
+
+ids as (
+    select source_id from lines where not is_broken
+    union
+    select source_id from {{ source('workspace', 'identities') }}
+    where source = 'one_click'
+    union
+    select customer_id as source_id from {{ ref('int_customer_sources') }}
 ),
 
 named as (
     select
-        trim(id) as source_id,
+        source_id,
         consent,
     from lines
-    where _error is null
+    where not is_broken
     union all
     select
-        trim(unnest(regexp_split_to_array(_line, '[,;|\t]')), ' "') as source_id,
+        ids.source_id,
         null as consent,
     from lines
-    where _error is not null
+    inner join ids
+        on
+            lines.is_broken
+            and contains(replace(lines.line, '""', '"'), ids.source_id)
+            and regexp_matches(
+                replace(lines.line, '""', '"'),
+                '(^|[^\p{L}\p{N}])' || regexp_escape(ids.source_id) || '([^\p{L}\p{N}]|$)'
+            )
+    where ids.source_id <> ''
 )
 
 select

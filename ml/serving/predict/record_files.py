@@ -67,6 +67,8 @@ def predict_file(
         AlmanacError: the file is absent, its header is wrong, or a file that would be written is
             the file that is read or no regular file; nothing is written then.
     """
+    if not output.name:
+        raise BadInput(f"{output} is no regular file.", "Name another output.")
     rejects = output.with_name(f"{output.stem}.rejected.csv")
     predicted = rejected = 0
     shown = _as_it_is if exact else _no_formula
