@@ -32,7 +32,7 @@ def test_without_warehouse_truth_and_baseline(ws):
     page = page_of(ws)
     assert "chance alone would 50 times" in page
     assert "no customer segments yet" in page
-    assert "no offers yet" in page
+    assert "This workspace has no offers." in page
     assert "simulator&#39;s true" not in page
 
 
