@@ -249,3 +249,11 @@ def test_identities_have_ids(company: Company, line: str) -> None:
     company.put("transactions.csv", FILE)
     company.put("identities.csv", f"source,source_id,customer_id\n{line}\n")
     assert "identities.csv, line 2" in complaint(company)
+
+
+def test_a_column_that_a_mapping_misspells_is_told_with_the_mapping(company: Company) -> None:
+    company.put("shop.csv", "who,when,total\na,2024-01-05,5\n")
+    columns = {**COLUMNS, "amount": "totl"}
+    told = complaint(company, transactions={"mapping": {**MAPPED["mapping"], "columns": columns}})
+    assert "did you mean total?" in told
+    assert f"Correct {company.home / 'workspace.yml'}, or " in told

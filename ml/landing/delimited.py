@@ -33,7 +33,10 @@ class Header:
 
 
 def read_header(
-    file: RawFile, delimiters: Iterable[str], fits: Callable[[tuple[str, ...]], str | None]
+    file: RawFile,
+    delimiters: Iterable[str],
+    fits: Callable[[tuple[str, ...]], str | None],
+    mapping: str | None = None,
 ) -> Header:
     """Return the header of `file` by the first delimiter under which it fits.
 
@@ -41,6 +44,7 @@ def read_header(
         file: a delimited text file in UTF-8.
         delimiters: candidates, in order of preference.
         fits: returns what is wrong with a header's names, or None.
+        mapping: where the mapping lies that reads the file, if one does.
 
     Raises:
         AlmanacError: the file is empty, not UTF-8, or fits under no delimiter.
@@ -56,7 +60,7 @@ def read_header(
     # The delimiter that gives the most columns is most likely the file's own.
     raise BadInput(
         f"{file.name}: {max(complaints, key=lambda pair: pair[0])[1]}.",
-        f"Correct {file.path}, then: dbt build",
+        f"Correct {f'{mapping}, or ' if mapping else ''}{file.path}, then: dbt build",
     )
 
 

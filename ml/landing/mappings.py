@@ -252,7 +252,9 @@ def _headers(
         return checked[names]
 
     delimiters = (mapping.delimiter,) if mapping.delimiter else DELIMITERS
-    return {file: read_header(file, delimiters, fits) for file in files}
+    # The project's own mappings are no place for a person to mend.
+    own = None if Path(mapping.origin).parent.name == "mappings" else mapping.origin
+    return {file: read_header(file, delimiters, fits, own) for file in files}
 
 
 def _complaint(
