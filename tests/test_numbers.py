@@ -17,57 +17,60 @@ def built(home: Path, model: str, **files: str) -> TestWorkspace:
     ws = make_workspace(home, home / "raw")
     ws.raw.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
-        (ws.raw / f"{name}.csv").write_text(text, encoding="utf-8")
+        path = ws.raw / f"{name}.csv"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     ws.must("dbt", "build", "--quiet", "--select", *model.split(), "--exclude", *UNTESTED)
     return ws
 
 
-def of_amounts(home: Path, *amounts: str) -> tuple[list[float | None], TestWorkspace]:
-    """Amounts as staging reads them, in their order; None where the row is set aside."""
-    rows = [f'{place:03},2024-01-05,"{amount}"' for place, amount in enumerate(amounts)]
-    text = "\n".join([EVENTS, *rows, ""])
-    ws = built(home, "stg_transactions__events", transactions=text)
-    found = dict(ws.query(f"select customer_id, amount from {STAGED}"))
-    return [found.get(f"{place:03}") for place in range(len(amounts))], ws
+# Amounts of a file, and what staging reads in their order; None where the row is set aside.
+FILES = [
+    (["1,234", "12.50"], [1234, 12.5]),
+    (["1,234.50", "7"], [1234.5, 7]),
+    (["1.234", "12,50"], [1234, 12.5]),
+    (["1.234.567", "-0,98", "1.234,5"], [1234567, -0.98, 1234.5]),
+    (["1,234,567", "3"], [1234567, 3]),
+    (["1,234", "2,500"], [1234, 2500]),
+    (["1.234", "2.500"], [1.234, 2.5]),
+    (["0,125", "12,5", "12.5"], [0.125, 12.5, None]),
+    (["1.5", "2.5", "12,34"], [1.5, 2.5, None]),
+    (["+5", "-5", ".5", "5.", "1e3", "1E-2"], [5, -5, 0.5, 5, 1000, 0.01]),
+    (["1", "nan", "inf", "-Infinity", "1e308", "1e15"], [1, *[None] * 5]),
+    (["0,123", "1.5"], [None, 1.5]),
+    (["0.123", "1,5", "2,5"], [None, 1.5, 2.5]),
+    (["1", "2 pcs", "$3", "1 2", "0x10"], [1, None, None, None, None]),
+    (["1", "1_000", "--1", "1,2,3", "1,23,456", ","], [1, None, None, None, None, None]),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("amounts", "expected"),
-    [
-        (["1,234", "12.50"], [1234, 12.5]),
-        (["1,234.50", "7"], [1234.5, 7]),
-        (["1.234", "12,50"], [1234, 12.5]),
-        (["1.234.567", "-0,98", "1.234,5"], [1234567, -0.98, 1234.5]),
-        (["1,234,567", "3"], [1234567, 3]),
-        (["1,234", "2,500"], [1234, 2500]),
-        (["1.234", "2.500"], [1.234, 2.5]),
-        (["0,125", "12,5", "12.5"], [0.125, 12.5, None]),
-        (["1.5", "2.5", "12,34"], [1.5, 2.5, None]),
-        (["+5", "-5", ".5", "5.", "1e3", "1E-2"], [5, -5, 0.5, 5, 1000, 0.01]),
-        (["1", "nan", "inf", "-Infinity", "1e308", "1e15"], [1, *[None] * 5]),
-        (["1", "2 pcs", "$3", "1 2", "0x10"], [1, None, None, None, None]),
-        (["1", "1_000", "--1", "1,2,3", "1,23,456", ","], [1, None, None, None, None, None]),
-    ],
-)  # fmt: skip
-def test_one_decimal_sign_holds_for_a_file(
-    tmp_path: Path, amounts: list[str], expected: list[float | None]
-) -> None:
-    found, ws = of_amounts(tmp_path, *amounts)
-    assert found == expected
-    set_aside = ws.query("select reason from staging.rejects")
-    assert len(set_aside) == expected.count(None)
-    assert all(reason.startswith("amount is ") for (reason,) in set_aside)
+@pytest.fixture(scope="module")
+def amounts(tmp_path_factory: pytest.TempPathFactory) -> TestWorkspace:
+    """A workspace with each list of amounts in a file of its own; ids tell file and place."""
+    home = tmp_path_factory.mktemp("amounts")
+    files = {
+        f"transactions/{number:02}": "\n".join(
+            [
+                EVENTS,
+                *(f'{number:02}-{n:02},2024-01-05,"{text}"' for n, text in enumerate(texts)),
+                "",
+            ]
+        )
+        for number, (texts, _) in enumerate(FILES)
+    }
+    return built(home, "stg_transactions__events", **files)
 
 
-def test_files_have_decimal_signs_of_their_own(tmp_path: Path) -> None:
-    raw = tmp_path / "raw" / "transactions"
-    raw.mkdir(parents=True)
-    (raw / "a.csv").write_text(f'{EVENTS}\na,2024-01-05,"1,234"\nb,2024-01-05,0.5\n', "utf-8")
-    (raw / "b.csv").write_text(f'{EVENTS}\nc,2024-01-05,"1.234"\nd,2024-01-05,"0,5"\n', "utf-8")
-    ws = make_workspace(tmp_path, tmp_path / "raw")
-    ws.must("dbt", "run", "--quiet", "--select", "stg_transactions__events")
-    found = ws.query(f"select customer_id, amount from {STAGED} order by all")
-    assert found == [("a", 1234), ("b", 0.5), ("c", 1234), ("d", 0.5)]
+@pytest.mark.parametrize("number", range(len(FILES)))
+def test_one_decimal_sign_holds_for_a_file(amounts: TestWorkspace, number: int) -> None:
+    texts, expected = FILES[number]
+    found = dict(amounts.query(f"select customer_id, amount from {STAGED}"))
+    assert [found.get(f"{number:02}-{n:02}") for n in range(len(texts))] == expected
+    reasons = amounts.query(
+        f"select reason from staging.rejects where file like '%{number:02}.csv'"
+    )
+    assert len(reasons) == expected.count(None)
+    assert all(reason.startswith("amount is ") for (reason,) in reasons)
 
 
 def test_a_choice_in_doubt_is_told(company: Company) -> None:
