@@ -19,7 +19,7 @@ DELIMITERS = (",", ";", "\t", "|")
 # Files with longer lines (in bytes) are read by Python instead of DuckDB.
 LONGEST_LINE = 16 * 1024 * 1024
 BATCH = 100_000
-# DuckDB takes minutes to prepare a table of more.
+# A header of more is most likely no header; tables of more are slow to prepare.
 MOST_COLUMNS = 5_000
 
 
@@ -229,8 +229,8 @@ def _names(line: str, delimiter: str) -> tuple[str, ...]:
 
 def _complaint(table: DeclaredTable, names: tuple[str, ...]) -> str | None:
     for column in table.columns:
-        if names.count(column.name) > 1:
-            return f"column `{column.name}` stands {names.count(column.name)} times"
+        if wrong := repeated(name for name in names if name == column.name):
+            return wrong
         if column.name not in names and not column.optional:
             return (
                 f"column `{column.name}` is missing{did_you_mean(column.name, names)}. "
@@ -245,7 +245,7 @@ def _too_many(names: tuple[str, ...]) -> str | None:
     return f"the header has {len(names):,} columns; at most {MOST_COLUMNS:,} are read"
 
 
-def repeated(names: tuple[str, ...]) -> str | None:
+def repeated(names: Iterable[str]) -> str | None:
     """Return what is wrong if a name stands more than once; None where none does."""
     counted = Counter(names)
     return next((f"column `{name}` stands {n} times" for name, n in counted.items() if n > 1), None)

@@ -63,6 +63,7 @@ UNSTEADY = ("VOLATILE", "CONSISTENT_WITHIN_QUERY")
 ALSO = frozenset({"timezone"})
 
 
+@cache
 def scalar_expression(text: str) -> str:
     """Return the expression as DuckDB writes it, without comments.
 
@@ -72,12 +73,13 @@ def scalar_expression(text: str) -> str:
     Raises:
         ValueError: it is not one scalar expression, or uses what a mapping may not.
     """
+    if "\0" in text:
+        raise ValueError("it cannot be parsed")
     tree = _tree(text)
     # In brackets no clause can follow it, which the tree would not show.
-    if not tree.get("error"):
-        tree = _tree(f"({text}\n)") | {"statements": tree["statements"]}
-    if tree.get("error") or "\0" in text:
-        raise ValueError(str(tree.get("error_message", "it cannot be parsed")))
+    for parsed in (tree, _tree(f"({text}\n)")):
+        if parsed.get("error"):
+            raise ValueError(str(parsed.get("error_message", "it cannot be parsed")))
     statements = tree["statements"]
     node = statements[0]["node"] if len(statements) == 1 else {}
     listed = node.get("select_list", [])
@@ -92,11 +94,11 @@ def scalar_expression(text: str) -> str:
     )
     if not is_one:
         raise ValueError("it is not one scalar expression")
-    for kind, function in _parts(listed):
-        if kind not in CLASSES:
-            raise ValueError(f"it is no scalar expression of the row ({kind.lower()})")
-        if kind == "FUNCTION" and function not in _allowed():
-            raise ValueError(f"a mapping may not use {function}()")
+    for part in _parts(listed):
+        if part["class"] not in CLASSES:
+            raise ValueError(f"it is no scalar expression of the row ({part['class'].lower()})")
+        if part["class"] == "FUNCTION" and part["function_name"] not in _allowed():
+            raise ValueError(f"a mapping may not use {part['function_name']}()")
     written = _one("select json_deserialize_sql(json_serialize_sql(?::varchar))", SELECT + text)
     return written[len(SELECT) :]
 
@@ -116,38 +118,23 @@ def bind(expression: str, columns: str) -> None:
 
 def session_names(expression: str) -> set[str]:
     """Return the names in a checked expression that mean a clock or a session, if no column."""
-    names: set[str] = set()
-    for node in _nodes(_tree(expression)):
-        if node.get("class") == "COLUMN_REF":
-            names |= {str(name).lower() for name in node.get("column_names", ())[-1:]}
-    return names & SESSION
+    columns = [part for part in _parts(_tree(expression)) if part["class"] == "COLUMN_REF"]
+    return {str(column["column_names"][-1]).lower() for column in columns} & SESSION
 
 
 def _tree(text: str) -> dict[str, Any]:
-    tree: dict[str, Any] = json.loads(
-        _one("select json_serialize_sql(?::varchar)", SELECT + text.replace("\0", " "))
-    )
+    tree: dict[str, Any] = json.loads(_one("select json_serialize_sql(?::varchar)", SELECT + text))
     return tree
 
 
-def _nodes(tree: object) -> Iterator[dict[str, Any]]:
-    if isinstance(tree, dict):
-        yield tree
-    for value in (
-        tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
-    ):
-        yield from _nodes(value)
-
-
-def _parts(tree: object) -> Iterator[tuple[str, str]]:
+def _parts(tree: object) -> Iterator[dict[str, Any]]:
+    """Yield every part of a tree that has a class: columns, functions, constants and so on."""
     if isinstance(tree, dict):
         if "class" in tree:
-            yield tree["class"], str(tree.get("function_name", ""))
-        for value in tree.values():
-            yield from _parts(value)
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from _parts(value)
+            yield tree
+        tree = list(tree.values())
+    for value in tree if isinstance(tree, list) else ():
+        yield from _parts(value)
 
 
 @cache
@@ -182,8 +169,9 @@ def _is_made_of(definition: str, functions: set[str]) -> bool:
     if tree.get("error") or session_names(definition):
         return False
     return all(
-        kind in CLASSES and (kind != "FUNCTION" or function in functions)
-        for kind, function in _parts(tree["statements"][0]["node"]["select_list"])
+        part["class"] in CLASSES
+        and (part["class"] != "FUNCTION" or part["function_name"] in functions)
+        for part in _parts(tree["statements"][0]["node"]["select_list"])
     )
 
 

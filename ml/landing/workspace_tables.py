@@ -22,9 +22,8 @@ BLANKS = "' ' || chr(160) || chr(9)"
 # consent may be contacted.
 RAW = "raw"
 CONTACT = "contact_without_record"
-EARLIEST = "earliest_time"
-# Settings of all sources, with their defaults: no event can be earlier.
-SHARED = {EARLIEST: "1990-01-01"}
+# Settings of all sources, with their defaults.
+SHARED = {"earliest_time": "1990-01-01"}
 IDENTITY_COLUMNS = ("source", "source_id", "customer_id")
 
 
