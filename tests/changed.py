@@ -1,9 +1,10 @@
 """A pytest plugin for a quick loop: the tests of what changed, the fastest first, for some seconds.
 
 `python -m pytest -p tests.changed --seconds 60` looks at the files that differ from HEAD, or where
-none does at those of the last commit. It runs the changed test modules and those that import or
-name a changed file, themselves or through a helper of theirs. Tests are started as long as seconds
-are left; those of modules that were not reached are named and left to `make test`.
+none does at those of the last commit. It runs the changed test modules and those that import a
+changed file, however far down, or name one, themselves or in a helper of theirs. Tests are started
+as long as seconds are left; those of modules that were not reached are named and left to
+`make test`.
 """
 
 import ast
@@ -17,6 +18,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DURATIONS = "changed/durations"
+WORKSPACES = REPOSITORY / "tests" / "workspaces.py"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,7 +45,9 @@ class QuickLoop:
         return True if is_test and collection_path not in self._wanted else None
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items.sort(key=lambda item: self._durations.get(item.nodeid, 1.0))
+        # What was never timed and builds a workspace is not what a quick loop begins with.
+        slow = {path for path in self._wanted if WORKSPACES in set(reached(path))}
+        items.sort(key=lambda item: self._durations.get(item.nodeid, float(item.path in slow)))
         self._end = time.monotonic() + self._config.getoption("--seconds")
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -81,19 +85,18 @@ def test_modules() -> list[Path]:
 
 
 def concerns(module: Path, changed: set[Path]) -> bool:
-    """Return whether a test module, or a helper that it imports, is or uses a changed file."""
-    return any(
-        path in changed or imports(path) & changed or names_any(path, changed)
-        for path in (module, *helpers(module))
-    )
+    """Return whether a test module is or uses a changed file, or it or a helper names one."""
+    used = {module, *reached(module)}
+    written = [path for path in used if path.is_relative_to(REPOSITORY / "tests")]
+    return bool(used & changed) or any(names_any(path, changed) for path in written)
 
 
-def helpers(module: Path) -> Iterator[Path]:
-    """Yield the modules below tests that a test module imports, and those that these import."""
+def reached(module: Path) -> Iterator[Path]:
+    """Yield the project's modules that a module imports, and those that these import."""
     seen, due = {module}, [module]
     while due:
         for path in imports(due.pop()):
-            if path not in seen and path.is_relative_to(REPOSITORY / "tests"):
+            if path not in seen:
                 seen.add(path)
                 due.append(path)
                 yield path
@@ -111,7 +114,8 @@ def imports(path: Path) -> set[Path]:
         else:
             continue
         places = (REPOSITORY / name.replace(".", "/") for name in names)
-        found |= {place.with_suffix(".py") for place in places}
+        for place in places:
+            found |= {place.with_suffix(".py"), place / "__init__.py"}
     return {place for place in found if place.exists()}
 
 
