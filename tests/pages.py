@@ -20,7 +20,7 @@ from pathlib import Path
 
 import duckdb
 
-from tests.workspaces import REPOSITORY, TestWorkspace, make_workspace
+from tests.workspaces import REPOSITORY, TestWorkspace, make_workspace, put_parsed_project
 
 DOCS = REPOSITORY / "docs"
 PATH_LINE = re.compile(r"`([\w./-]+)`(, at its end)?:")
@@ -87,7 +87,9 @@ def make_place(home: Path) -> Place:
     project = home / "code" / "dbt_project"
     ignored = shutil.ignore_patterns("target", "logs", "__pycache__")
     shutil.copytree(REPOSITORY / "dbt_project", project, ignore=ignored)
-    return Place(make_workspace(home, home / "raw"), project)
+    workspace = make_workspace(home, home / "raw")
+    put_parsed_project(workspace, project)
+    return Place(workspace, project)
 
 
 def run_page(page: Path, place: Place) -> str:

@@ -24,6 +24,7 @@ from dbt.flags import set_from_args
 from dbt_common.context import set_invocation_context
 
 from ml.workspace.settings import Workspace, workspace_at
+from tests import warm_commands
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
@@ -64,7 +65,7 @@ class TestWorkspace:
     def run(self, *command: str) -> Ran:
         environment = environment_of(self.home, self.raw)
         if "dbt" in command and not (self.home / "target").exists():
-            put_parsed_project(self.home, environment)
+            put_parsed_project(self)
         done = subprocess.run(
             command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
         )
@@ -95,7 +96,7 @@ def make_workspace(home: Path, raw: Path, **settings: object) -> TestWorkspace:
     return TestWorkspace(home, raw)
 
 
-def put_parsed_project(home: Path, environment: Mapping[str, str]) -> None:
+def put_parsed_project(ws: TestWorkspace, project: Path = PROJECT) -> None:
     """Spare a new workspace the ten seconds in which dbt parses the project from nothing.
 
     dbt goes on from what it parsed before where the hash of the connection is the same
@@ -103,10 +104,11 @@ def put_parsed_project(home: Path, environment: Mapping[str, str]) -> None:
     of this workspace's connection. Where dbt trusts it not, it parses anew.
     """
     content = msgpack.unpackb(parsed_project(), strict_map_key=False)
+    environment = environment_of(ws.home, ws.raw) | {"DBT_PROJECT_DIR": str(project)}
     connection = pprint.pformat(sorted(_credentials(environment).connection_info()))
     content["state_check"]["profile_hash"] = FileHash.from_contents(connection).to_dict()
-    (home / "target").mkdir()
-    (home / "target" / PARSED).write_bytes(msgpack.packb(content))
+    (ws.home / "target").mkdir()
+    (ws.home / "target" / PARSED).write_bytes(msgpack.packb(content))
 
 
 @functools.cache
@@ -137,7 +139,7 @@ def environment_of(home: Path, raw: Path) -> dict[str, str]:
         "DBT_TARGET_PATH": str(home / "target"),
         "DBT_LOG_PATH": str(home / "logs"),
         "FEATURE_REPO_DIR_ENV_VAR": str(REPOSITORY / "feature_repo"),
-        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join([str(warm_commands.folder()), str(BIN), os.environ["PATH"]]),
     }
 
 
