@@ -93,16 +93,16 @@ def measured(rows: pd.DataFrame, names: list[str], last_complete: str | None) ->
     )
     environment = jinja2.Environment(extensions=["jinja2.ext.do"])
     environment.globals |= {
-        "execute": True,
         "this": "family_rows",
-        "ref": lambda name: {"int_complete_months": "complete_months"}[name],
         "feature_statistics_table": lambda: "kept",
-        "almanac_features": lambda meta: [{"name": name} for name in names],
-        "model": {"config": {"meta": {"family": "shop", "source": "shop"}}},
+        "shop": {"family": "shop", "source": "shop"},
+        "names": names,
     }
     macros = ("almanac_drifts", "measured_rows", "measure_features")
     source = "".join((MACROS / f"{name}.sql").read_text(encoding="utf-8") for name in macros)
-    sql = environment.from_string(source + "{{ measure_features() }}").render()
+    sql = environment.from_string(
+        source + "{{ measure_features(shop, names, 'complete_months') }}"
+    ).render()
     with duckdb.connect() as connection:
         connection.register("family_rows", family_rows)
         connection.register("complete_months", complete_months)

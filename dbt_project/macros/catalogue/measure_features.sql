@@ -2,13 +2,10 @@
     Measures every feature of the family that was just built.
     The rows are those of at most 2,500 customers, the first by the MD5 of their id, in the newest two complete months:
     what it costs depends on the number of features, not on the company's size.
-    out: statements that replace the family's rows of feature_statistics_table(); none while the family is empty
+    in:  its spec, its features' names, the relation of complete months
+    out: statements that replace the family's rows of feature_statistics_table()
 -#}
-{% macro measure_features() %}
-    {%- set complete_months = ref('int_complete_months') %}
-    {%- set meta = model.config.get('meta', {}) %}
-    {%- if execute and meta.get('family') %}
-    {%- set names = almanac_features(meta) | map(attribute='name') | list %}
+{% macro measure_features(meta, names, complete_months) %}
     delete from {{ feature_statistics_table() }} where family = '{{ meta.family }}';
     insert into {{ feature_statistics_table() }}
     with {{ measured_rows(this, names, complete_months, meta.source) }},
@@ -40,5 +37,4 @@
         statistics.measured_rows,
     from statistics
     left join drifts on statistics.position = drifts.position
-    {%- endif %}
 {% endmacro %}

@@ -1,6 +1,5 @@
-{#- in: a CTE's name, a spec, a condition on months. out: the CTE: the spine's months with the parts that the spec asks for. -#}
-{% macro dense_months(name, spec, condition) -%}
-{%- set parts = grid_parts(spec) | selectattr('ever') | list if name == 'history' else grid_parts(spec) -%}
+{#- in: a CTE's name, parts of a grid, a condition on months. out: the CTE: the spine's months with these parts; none without parts. -#}
+{% macro dense_months(name, parts, condition) -%}
 {%- if parts %}
 {{ name }} as (
     select

@@ -8,20 +8,23 @@
 {% macro grid_family(partial) -%}
 {{ config(
     materialized='vectors',
-    pre_hook="{{ note_unchanged('" ~ partial ~ "') }}",
     post_hook="{{ forget_lost_feature_months('" ~ partial ~ "') }}",
 ) }}
 {%- set declared = almanac_spec(model.name) -%}
+{%- set features = almanac_features(declared) -%}
+{%- set parts = grid_parts(declared) -%}
+{%- set increment = almanac_is_increment(vectors_table(), features | map(attribute='name') | list) -%}
+{%- do note_unchanged(partial, declared, increment) -%}
 with {{ family_spine(partial, declared.get('source')) }},
 
-{{ changed_feature_months(declared, almanac_is_increment(vectors_table(), family_layout(declared))) }},
+{{ changed_feature_months(declared, increment) }},
 
 -- What the changed months look back on; a bucket of customers at a time where there are many.
-{{- dense_months('months', declared, 'spine.feature_month >= (select min(feature_month) from changed) - interval ' ~ months_back(declared) ~ ' month') }}
+{{- dense_months('months', parts, 'spine.feature_month >= (select min(feature_month) from changed) - interval ' ~ months_back(parts) ~ ' month') }}
 
-{{- dense_months('history', declared, 'true') }}
+{{- dense_months('history', parts | selectattr('ever') | list, 'true') }}
 
-{{- grid_windows(declared) }},
+{{- grid_windows(declared, parts) }},
 
 due as (
     select
@@ -35,7 +38,7 @@ select
     customer_id,
     feature_month,
     {{ known_at('feature_month', declared.get('source')) }} as event_timestamp,
-    {{- feature_columns(declared) }}
+    {{- feature_columns(features) }}
     month_version,
 from due
 {%- endmacro %}

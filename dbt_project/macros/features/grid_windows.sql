@@ -1,14 +1,13 @@
 {#-
     The parts of a grid over every window that is asked for, from dense customer-months.
-    in:  a spec; relations `months` (the months needed for windows of months) and `history` (all), both dense in
+    in:  a spec, its grid_parts; relations `months` (the months needed for windows of months) and `history` (all), both dense in
          (customer_id, feature_month), with the partial's columns
     out: the CTEs `windows_1m`, `windows_3m`, …, `to_date` for windows that reach back to the first month, and `windowed`
          with amount__sum__1m, amount__sum__3m, amount__sum__all, amount__sum__1m_lag12, amount__sum__aged_3m, …
     A window of n months ends with feature_month and includes it. Each is made of a shorter one: 3 = 1 + 1 + 1,
     6 = 3 + 3, 12 = 6 + 6, by LAG over whole months, so that a column is touched a few times and not twelve.
 -#}
-{% macro grid_windows(spec) %}
-{%- set parts = grid_parts(spec) %}
+{% macro grid_windows(spec, parts) %}
 {%- set ever = parts | selectattr('ever') | list %}
 {%- set sums = parts | selectattr('part', 'equalto', 'sum') | list %}
 {%- set lengths = ([1] + grid_cells(spec) | sum(attribute='windows', start=[]) | reject('equalto', 'all') | list) | unique | sort %}

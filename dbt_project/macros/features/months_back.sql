@@ -1,7 +1,7 @@
-{#- in: a spec. out: how many months before its own a row looks back on, windows and single months. -#}
-{% macro months_back(spec) -%}
+{#- in: the parts of a grid. out: how many months before its own a row looks back on, windows and single months. -#}
+{% macro months_back(parts) -%}
     {%- set reach = [0] -%}
-    {%- for part in grid_parts(spec) -%}
+    {%- for part in parts -%}
         {%- do reach.append(part.longest - 1) -%}
         {%- do reach.extend(part.lags) -%}
     {%- endfor -%}

@@ -1,15 +1,12 @@
 {#-
     Notes for the connection that a grid family's months are all as built, so that its build can be left out.
-    in:  the family's partial
-    out: a statement, for a pre-hook, that sets the variable `unchanged` to the model's name where no month differs from what is
-         built and none is lost; where the family is built from nothing, and in any other case, to null
+    in:  the family's partial, its spec, whether the build is an increment (almanac_is_increment)
+    Does: sets the variable `unchanged` to the model's name where no month differs from what is built and none is lost, and
+          else to null. A command that builds nothing leaves it alone.
 -#}
-{% macro note_unchanged(partial) %}
-    {%- set spec = almanac_spec(model.name) -%}
-    {%- if not almanac_is_increment(vectors_table(), family_layout(spec)) %}
-    set variable unchanged = null
-    {%- else %}
-    set variable unchanged = (
+{% macro note_unchanged(partial, spec, increment) %}
+    {%- if execute and flags.WHICH in ('build', 'run') %}
+    {%- set question %}
         with {{ family_spine(partial, spec.get('source')) }},
 
         {{ changed_feature_months(spec, true) }},
@@ -22,6 +19,7 @@
         )
 
         select case when count(*) = 0 then '{{ model.name }}' end from different
-    )
+    {% endset -%}
+    {%- do run_query('set variable unchanged = ' ~ ('(' ~ question ~ ')' if increment else 'null')) %}
     {%- endif %}
 {% endmacro %}

@@ -48,5 +48,5 @@ select
     customer_id,
     feature_month,
     {{ known_at('feature_month', 'one_click') }} as event_timestamp,
-    {{- feature_columns(almanac_spec('ftr_market')) }}
+    {{- feature_columns(almanac_features(almanac_spec('ftr_market'))) }}
 from described

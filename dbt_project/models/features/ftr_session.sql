@@ -8,5 +8,5 @@ select
     customer_id,
     snapshot_month as feature_month,
     {{ known_at('snapshot_month', 'retailtech') }} as event_timestamp,
-    {{- feature_columns(almanac_spec('ftr_session')) }}
+    {{- feature_columns(almanac_features(almanac_spec('ftr_session'))) }}
 from sessions

@@ -1,7 +1,0 @@
-{#- A generic test: no two rows share their values of `columns`. -#}
-{% test unique_combination(model, columns) %}
-select {{ columns | join(', ') }}
-from {{ model }}
-group by {{ columns | join(', ') }}
-having count(*) > 1
-{% endtest %}
