@@ -17,7 +17,7 @@ from ml.models import FAMILIES, importance
 from ml.models.importance import TOP_FEATURES, importance_and_contributions
 from ml.training.crossfit import CrossFit
 from ml.training.ensemble import learn
-from ml.training.leaderboard import BASELINE, NOTHING, leaderboard
+from ml.training.leaderboard import BASELINE, BEST, NOTHING, best_single_feature, leaderboard
 from ml.training.plan import Plan
 from tests.cards import target
 from tests.test_search import rows
@@ -127,7 +127,13 @@ def test_every_family_stands_beside_the_chosen_model_and_trivial_answers():
     learnt = learn(CrossFit.of(data, target(), plan), plan, quiet=True)
     baseline = np.where(data.matrix[:, 0] < -1, np.nan, data.matrix[:, 0])
     found = {each.name: each for each in leaderboard(learnt, data, baseline)}
-    assert list(found) == ["logistic", "decision_tree", BASELINE, NOTHING]
+    name, ranking = best_single_feature(data)
+    alone = f"{BEST}: {name}"
+    assert set(found) == {"logistic", "decision_tree", BASELINE, alone, NOTHING}
+    assert found[alone].roc_auc == pytest.approx(
+        roc_auc_within(data.labels, ranking, learnt.fold_of)
+    )
+    assert found[alone].brier is None
     best, tree, nothing = (found[name] for name in ("logistic", "decision_tree", NOTHING))
     assert [name for name, each in found.items() if each.chosen] == ["logistic"]
     assert best.roc_auc == pytest.approx(learnt.auc)
@@ -140,6 +146,21 @@ def test_every_family_stands_beside_the_chosen_model_and_trivial_answers():
     assert nothing.pr_auc == pytest.approx(data.labels.mean())
     assert best.brier < tree.brier < nothing.brier
     assert found[BASELINE].brier is None
+
+
+def test_the_best_single_feature_is_found_up_or_down_with_gaps():
+    data = rows(6000, columns=5)
+    noise = np.random.default_rng(2).normal(size=6000)
+    data.matrix[:, 3] = np.where(noise > 1.5, np.nan, noise - 3 * data.labels)
+    name, ranking = best_single_feature(data)
+    assert name == f"-{data.features[3].name}"
+    every = [
+        roc_auc_score(data.labels, np.where(np.isnan(signed), -99, signed))
+        for column in data.matrix.T.astype(float)
+        for signed in (column, -column)
+    ]
+    assert roc_auc_score(data.labels, np.maximum(ranking, -99)) == pytest.approx(max(every))
+    assert best_single_feature(data.take(data.labels == 1)) is None
 
 
 def test_exact_contributions_are_asked_for_once_for_importance_and_pictures(monkeypatch):

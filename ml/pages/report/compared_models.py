@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ml.evaluation.bootstrap import Interval
 from ml.registry.card import Card
-from ml.training.leaderboard import BASELINE, NOTHING
+from ml.training.leaderboard import is_trivial
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class ComparedModel:
 
     @property
     def is_model(self) -> bool:
-        """Whether it was fitted; the baseline and the constant answer were not."""
-        return self.name not in (BASELINE, NOTHING)
+        """Whether it was fitted; single features and the constant answer were not."""
+        return not is_trivial(self.name)
 
 
 def read_compared_models(card: Card) -> tuple[ComparedModel, ...]:
