@@ -23,7 +23,7 @@ from feature_repo.on_demand import on_demand_views
 from feature_repo.stores.duckdb_source import DuckDBSource
 from feature_repo.stores.duckdb_types import feast_type
 from feature_repo.stores.relations import Relation, read_relation
-from ml.workspace.errors import AlmanacError, BadInput
+from ml.workspace.errors import AlmanacError, BadInput, NotBuilt
 from ml.workspace.manifest import meta, models, relation
 from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
@@ -54,8 +54,8 @@ def feast_objects(
     online, and so are families whose meta says `online: true`.
 
     Raises:
-        AlmanacError: the manifest, the warehouse or a relation is missing, a column's type has no
-            equal in Feast, or two families share a feature name.
+        AlmanacError: the manifest, the warehouse or a relation of a source with files is missing, a
+            column's type has no equal in Feast, or two families share a feature name.
     """
     models = read_models(ws)
     customer = Entity(
@@ -105,13 +105,47 @@ def _views(
 def _with_rows(
     connection: duckdb.DuckDBPyConnection, models: Sequence[DbtModel], kind: str
 ) -> Iterator[tuple[DbtModel, Relation, datetime]]:
+    left_out = _of_absent_sources(connection, models)
     for model in models:
         if model.meta.get(kind):
-            relation = read_relation(connection, model.relation)
+            try:
+                relation = read_relation(connection, model.relation)
+            except NotBuilt:
+                if model.relation in left_out:
+                    continue
+                raise
             moment = relation.require(TIMESTAMP)
             row = connection.execute(f"select min({moment}) from {relation.sql}").fetchone()
             if row and row[0] is not None:
                 yield model, relation, row[0].replace(tzinfo=UTC)
+
+
+def _of_absent_sources(
+    connection: duckdb.DuckDBPyConnection, models: Sequence[DbtModel]
+) -> set[str]:
+    """Return the relations that a build of parts need not have made: their source has no files.
+
+    A target is of such a source where any of its families is.
+    """
+    try:
+        rows = connection.execute(
+            "select source from landed.workspace__sources where not is_present"
+        ).fetchall()
+    except duckdb.CatalogException:
+        return set()
+    absent = {source for (source,) in rows}
+    families = {
+        model.meta["family"]: model.relation
+        for model in models
+        if "family" in model.meta and model.meta.get("source") in absent
+    }
+    targets = {
+        model.relation
+        for model in models
+        for pattern in model.meta.get("families", [])
+        if "target" in model.meta and fnmatch.filter(families, pattern)
+    }
+    return {*families.values(), *targets}
 
 
 def _view(

@@ -13,7 +13,7 @@ from feature_repo.build import feast_objects
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from tests.small_workspace import FAMILIES, TARGETS, make_workspace, node, write_manifest
-from tests.workspaces import REPOSITORY, TestWorkspace
+from tests.workspaces import BIN, REPOSITORY, TestWorkspace
 
 UNTIL = "2023-02-01T00:00:00"
 
@@ -90,6 +90,22 @@ def test_what_cannot_be_registered_is_named(ws, sql, message):
         feast_objects(ws)
 
 
+def test_a_family_of_an_absent_source_need_not_be_built(ws):
+    every = {view.name for view in of_kind(feast_objects(ws), FeatureView)}
+    geo = node("features", "ftr_geo", family="geo", source="bank", ttl_months=2, online=True)
+    others = [each for each in FAMILIES if each["alias"] != "ftr_geo"]
+    write_manifest(ws, [geo, *others, *TARGETS])
+    change(ws, "drop table features.ftr_geo")
+    with pytest.raises(AlmanacError, match=r"no relation features\.ftr_geo"):
+        feast_objects(ws)
+    change(ws, "create schema landed")
+    change(ws, "create table landed.workspace__sources as select 'bank' source, false is_present")
+    assert {view.name for view in of_kind(feast_objects(ws), FeatureView)} == every - {"geo"}
+    change(ws, "update landed.workspace__sources set is_present = true")
+    with pytest.raises(AlmanacError, match=r"no relation features\.ftr_geo"):
+        feast_objects(ws)
+
+
 def test_a_missing_or_broken_build_is_named(ws):
     ws.manifest.write_text("{}")
     with pytest.raises(AlmanacError, match=r"not a dbt manifest: .*\nRebuild it: dbt build"):
@@ -159,6 +175,6 @@ def test_without_almanac_home_files_go_to_the_repositorys_data_folder(tmp_path):
         shutil.copytree(REPOSITORY / folder, copy / folder)
     ws = make_workspace(copy / "data")
     typed = TestWorkspace(ws.home, ws.raw)
-    command = 'unset ALMANAC_HOME; PYTHONPATH="$0" feast -c "$0/feature_repo" apply'
-    typed.must("bash", "-c", command, str(copy))
+    command = 'unset ALMANAC_HOME; PYTHONPATH="$0" "$1/feast" -c "$0/feature_repo" apply'
+    typed.must("bash", "-c", command, str(copy), str(BIN))
     assert (Path(ws.home) / "registry.db").exists()
