@@ -6,6 +6,7 @@ from ml.models import FAMILIES, Blend, LightGBM, Stack
 from ml.registry import artifact
 from ml.serving.export import export_sql
 from ml.serving.export import formula as formulas
+from ml.serving.export.dbt_files import ExportedModel
 from ml.serving.export.formula import formula
 from ml.serving.export.probes import evaluate_sql, largest_difference, probes
 from ml.serving.export.sql_export import TEST_ROWS
@@ -149,15 +150,17 @@ def test_files_are_written_with_what_the_model_answered(ws, tmp_path):
     done = export_sql(ws, target(ws, "activity"), tmp_path / "project")
     assert done.rows == 3000 + 400
     assert done.largest_difference < 1e-12
+    name = ExportedModel("activity", "", ws.home).name
     assert sorted(path.relative_to(tmp_path / "project").as_posix() for path in done.paths) == [
-        "macros/exports/sql_activity.sql",
-        "models/exports/sql_activity.sql",
-        "models/exports/sql_activity.yml",
-        "tests/exports/assert_sql_activity_is_its_model.sql",
+        f"macros/exports/{name}.sql",
+        f"models/exports/{name}.sql",
+        f"models/exports/{name}.yml",
+        f"tests/exports/assert_{name}_is_its_model.sql",
     ]
-    model = (tmp_path / "project/models/exports/sql_activity.sql").read_text(encoding="utf-8")
+    assert name != ExportedModel("activity", "", ws.home / "other").name
+    model = (tmp_path / f"project/models/exports/{name}.sql").read_text(encoding="utf-8")
     assert artifact.champion(ws, "activity").model_id in model
-    assert "{{ sql_activity() }}" in model
+    assert f"{{{{ {name}() }}}}" in model
     told = next(path for path in done.paths if "tests" in path.parts).read_text(encoding="utf-8")
     assert told.count("(null::double, null::double, null::double, null::double, ") >= 1
     assert told.count("        (") == TEST_ROWS

@@ -143,8 +143,7 @@ def test_an_exported_champion_is_compared_at_every_build(
         "build",
         "--quiet",
         "--select",
-        "sql_activity_decline+",
-        "path:tests/exports",
+        "exports",
     )
     shutil.copytree(scored.home / "target", tmp_path / "target")
     # A blend has no SQL; a logistic regression takes its place for a while.
@@ -162,12 +161,15 @@ def test_an_exported_champion_is_compared_at_every_build(
     assert scored.value(both) == scored.value(
         f"select count(*) from scores.scores where model_id = '{model}'"
     )
-    macro = project / "macros" / "exports" / "sql_activity_decline.sql"
+    elsewhere = scored.must(*here, "env", "ALMANAC_HOME=/elsewhere", "dbt", "ls", "--quiet")
+    assert "int_customer_months" in elsewhere
+    assert "sql_activity_decline" not in elsewhere
+    (macro,) = (project / "macros" / "exports").glob("sql_activity_decline_*.sql")
     macro.write_text(macro.read_text(encoding="utf-8").replace("1e0 / (", "0.99e0 / ("))
     failed = scored.run(*build)
     scored.change("drop schema exports cascade")
     scored.change(f"delete from scores.scores where model_id = '{model}'")
     scored.must("ml", "rollback", "activity_decline")
     assert failed.code != 0
-    assert "assert_sql_activity_decline_is_its_model" in failed.text
+    assert f"assert_{macro.stem}_is_its_model" in failed.text
     assert "agrees_with_scores" in failed.text

@@ -1,14 +1,20 @@
-"""The dbt files of an exported model: a macro with the formula, a dbt model and its tests."""
+"""The dbt files of an exported model: a macro with the formula, a dbt model and its tests.
 
+The dbt project is shared by all workspaces, and an export belongs to one: its files bear a mark of
+the workspace's folder, and are enabled in that workspace alone.
+"""
+
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from ml.data.training_set import Matrix, Vector
 from ml.serving.export.formula import number
-from ml.workspace.sql import quoted
+from ml.workspace.sql import literal, quoted
 
 TOLERANCE = 1e-9
 
@@ -21,9 +27,31 @@ class ExportedFamily(NamedTuple):
     ttl: timedelta
 
 
+class ExportedModel(NamedTuple):
+    """A model to export: its target, its id, and the folder of its workspace."""
+
+    target: str
+    model_id: str
+    home: Path
+
+    @property
+    def relation(self) -> str:
+        """The name of its table."""
+        return f"sql_{self.target}"
+
+    @property
+    def name(self) -> str:
+        """The name of its macro and its dbt model, one of each workspace."""
+        return f"{self.relation}_{hashlib.sha256(str(self.home).encode()).hexdigest()[:8]}"
+
+    @property
+    def enabled(self) -> str:
+        """The Jinja condition that holds in its workspace alone."""
+        return f"env_var('ALMANAC_HOME', 'data') == {literal(self.home)}"
+
+
 def files(
-    target: str,
-    model_id: str,
+    model: ExportedModel,
     formula: str,
     families: Sequence[ExportedFamily],
     probes: tuple[Matrix, Vector],
@@ -31,31 +59,30 @@ def files(
     """Return the files' contents by their paths below the dbt project.
 
     Args:
-        target: the target's name.
-        model_id: the model's id.
+        model: what is exported, and of which workspace.
         formula: the SQL of its probability.
         families: the families that its features come from.
         probes: rows of features, columns in the order of `families`, and their probabilities;
             they become a test of the build.
     """
-    name = f"sql_{target}"
+    name = model.name
     names = [feature for family in families for feature in family.features]
     return {
-        f"macros/exports/{name}.sql": _macro(name, model_id, formula),
-        f"models/exports/{name}.sql": _model(name, model_id, families),
-        f"models/exports/{name}.yml": _properties(name, model_id, target),
-        f"tests/exports/assert_{name}_is_its_model.sql": _test(name, names, *probes),
+        f"macros/exports/{name}.sql": _macro(model, formula),
+        f"models/exports/{name}.sql": _model(model, families),
+        f"models/exports/{name}.yml": _properties(model),
+        f"tests/exports/assert_{name}_is_its_model.sql": _test(model, names, *probes),
     }
 
 
-def _macro(name: str, model_id: str, formula: str) -> str:
+def _macro(model: ExportedModel, formula: str) -> str:
     return (
-        f"{{#- The probability that {model_id} gives; written by `ml export sql`. -#}}\n"
-        f"{{% macro {name}() -%}}\n    {formula}\n{{%- endmacro %}}\n"
+        f"{{#- The probability that {model.model_id} gives; written by `ml export sql`. -#}}\n"
+        f"{{% macro {model.name}() -%}}\n    {formula}\n{{%- endmacro %}}\n"
     )
 
 
-def _model(name: str, model_id: str, families: Sequence[ExportedFamily]) -> str:
+def _model(model: ExportedModel, families: Sequence[ExportedFamily]) -> str:
     known = "\n    union all\n".join(
         "    select\n        feature_month,\n        event_timestamp,\n"
         f"    from {{{{ ref('{family.model}') }}}}"
@@ -74,9 +101,14 @@ def _model(name: str, model_id: str, families: Sequence[ExportedFamily]) -> str:
     features = [quoted(feature) for family in families for feature in family.features]
     present = " or ".join(f"{feature} is not null" for feature in features)
     return f"""\
--- one row a customer: what {model_id} predicts of the newest complete month; key: customer_id
+-- one row a customer: what {model.model_id} predicts of the newest complete month; key: customer_id
 -- Written by `ml export sql`; an export of another model replaces it.
-{{{{ config(schema='exports', materialized='table') }}}}
+{{{{ config(
+    schema='exports',
+    alias='{model.relation}',
+    materialized='table',
+    enabled={model.enabled},
+) }}}}
 with months as (
     select * from {{{{ ref('int_customer_months') }}}}
 ),
@@ -109,9 +141,9 @@ inputs as (
 
 select
     customer_id,
-    '{model_id}' as model_id,
+    '{model.model_id}' as model_id,
     (select as_of from moment) as as_of,
-    {{{{ {name}() }}}} as score,
+    {{{{ {model.name}() }}}} as score,
 from inputs
 where {present}
 """
@@ -140,16 +172,16 @@ def _model_value(column: str) -> str:
     return f"case when isfinite({rounded}) then {rounded}::double end"
 
 
-def _properties(name: str, model_id: str, target: str) -> str:
+def _properties(model: ExportedModel) -> str:
     return f"""\
 version: 2
 
 models:
-  - name: {name}
-    description: The probabilities of {model_id} for the newest complete month, in plain SQL.
+  - name: {model.name}
+    description: The probabilities of {model.model_id} for the newest complete month, in plain SQL.
     data_tests:
       - agrees_with_scores:
-          arguments: {{target: {target}, model_id: {model_id}, tolerance: {TOLERANCE}}}
+          arguments: {{target: {model.target}, model_id: {model.model_id}, tolerance: {TOLERANCE}}}
     columns:
       - name: customer_id
         description: The customer.
@@ -164,7 +196,7 @@ models:
 """
 
 
-def _test(name: str, names: Sequence[str], matrix: Matrix, expected: Vector) -> str:
+def _test(model: ExportedModel, names: Sequence[str], matrix: Matrix, expected: Vector) -> str:
     columns = ", ".join(quoted(feature) for feature in names)
     rows = ",\n        ".join(
         f"({', '.join(map(_literal, [*row, probability]))})"
@@ -172,6 +204,7 @@ def _test(name: str, names: Sequence[str], matrix: Matrix, expected: Vector) -> 
     )
     return f"""\
 -- What the model itself answered, for rows with nulls and with values that training did not see.
+{{{{ config(enabled={model.enabled}) }}}}
 with probes as (
     select * from (values
         {rows}
@@ -181,7 +214,7 @@ with probes as (
 answered as (
     select
         expected,
-        {{{{ {name}() }}}} as score,
+        {{{{ {model.name}() }}}} as score,
     from probes
 )
 

@@ -11,7 +11,7 @@ from ml.registry import artifact
 from ml.registry.artifact import Artifact
 from ml.serving.batch import scoring_population
 from ml.serving.batch_inputs import FeatureReader
-from ml.serving.export.dbt_files import TOLERANCE, ExportedFamily, files
+from ml.serving.export.dbt_files import TOLERANCE, ExportedFamily, ExportedModel, files
 from ml.serving.export.formula import formula
 from ml.serving.export.probes import evaluate_sql, largest_difference, probes
 from ml.workspace.errors import AlmanacError, NotTrained
@@ -52,7 +52,8 @@ def export_sql(ws: Workspace, target: Target, project: Path) -> Exported:
     place_of = {feature.name: place for place, feature in enumerate(champion.features)}
     kept = sample[:TEST_ROWS]
     probe_rows = (kept[:, [place_of[name] for name in names]], champion.model.predict(kept))
-    written = files(target.name, champion.model_id, text, families, probe_rows)
+    exported = ExportedModel(target.name, champion.model_id, ws.home)
+    written = files(exported, text, families, probe_rows)
     return Exported(champion.model_id, _write(project, written), rows, largest)
 
 
