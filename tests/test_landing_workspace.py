@@ -171,3 +171,62 @@ def test_a_new_source_is_one_declaration(company, tmp_path):
     put_shop(company)
     company.land()
     assert not company.rows("select * from duckdb_tables() where table_name = 'till__receipts'")
+
+
+SALES = "buyer,day,total,pieces,kind\n"
+MAPPED = {
+    "files": ["sales.csv"],
+    "columns": {
+        "customer_id": "buyer",
+        "event_time": "day",
+        "amount": "total",
+        "quantity": "cast(pieces as integer)",
+    },
+}
+
+
+def test_rows_that_where_leaves_out_are_told_and_not_landed(company):
+    company.put(
+        "sales.csv",
+        SALES
+        + "a,2024-01-05,5,1,sale\nb,2024-01-06,6,1,test\nc,2024-01-07,7,1,\nd,2024-01-08\n"
+        + "e,2024-01-09,8,1,SALE\n",
+    )
+    mapping = MAPPED | {"where": "lower(kind) = 'sale'"}
+    notes = company.land(transactions={"mapping": mapping})
+    assert "transactions: `where` of mapping workspace.yml leaves 2 rows out." in notes
+    rows = "select customer_id, _row, _error from landed.transactions__events order by _row"
+    assert company.rows(rows) == [
+        ("a", 2, None),
+        (None, 5, "2 fields where the header has 5"),
+        ("e", 6, None),
+    ]
+
+
+def test_a_row_whose_expressions_fail_says_which(company):
+    company.put(
+        "sales.csv",
+        SALES
+        + "a,2024-01-05,5,1,1\nb,2024-01-06,6,2 pcs,1\nc,2024-01-07,7,,1\nd,2024-01-08,8,1,x\n",
+    )
+    company.land(transactions={"mapping": MAPPED | {"where": "cast(kind as integer) = 1"}})
+    rows = "select customer_id, quantity, _error from landed.transactions__events order by _row"
+    assert company.rows(rows) == [
+        ("a", "1", None),
+        ("b", None, "quantity cannot be computed"),
+        ("c", None, None),
+        ("d", "1", "where cannot be computed"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("(select true)", "no scalar expression"),
+        ("", "`where` has no expression"),
+        ("colour = 'red'", "column `colour` is missing"),
+    ],
+)
+def test_a_where_is_checked_as_an_expression_is(company, where, told):
+    company.put("sales.csv", SALES + "a,2024-01-05,5,1,sale\n")
+    assert told in company.complaint(transactions={"mapping": MAPPED | {"where": where}})

@@ -4,6 +4,7 @@ from ml.cli.audit import audit
 from ml.cli.catalogue import features, trace
 from ml.cli.dataset import dataset
 from ml.cli.export import export
+from ml.cli.forget import forget
 from ml.cli.group import main
 from ml.cli.models import evaluate, list_targets, score, train
 from ml.cli.online import materialize, verify
@@ -37,6 +38,7 @@ for command in (
     publish,
     report,
     refit,
+    forget,
     audit,
 ):
     main.add_command(command)

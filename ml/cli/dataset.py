@@ -70,6 +70,8 @@ def show(wanted: str) -> None:
     was = found.manifest
     rows, positives = _counts(found)
     click.echo(f"{found.id}  {was.target.name}: {rows} rows, {positives} positives")
+    if was.forgotten:
+        click.echo(f"changed     {was.forgotten} rows of forgotten customers were removed")
     click.echo(f"label rows  {was.spine}\n")
     click.echo(_relations_read(found))
     models = sum(name.startswith("model.") for name in was.snapshot.code)

@@ -2,7 +2,7 @@
 
 from ml.dataset.compare import DatasetComparison, verify
 from ml.dataset.rows import RowsReader
-from ml.dataset.storage import Dataset, current, datasets, find, make, remove
+from ml.dataset.storage import Dataset, current, datasets, find, forget_customer, make, remove
 
 __all__ = [
     "Dataset",
@@ -11,6 +11,7 @@ __all__ = [
     "current",
     "datasets",
     "find",
+    "forget_customer",
     "make",
     "remove",
     "verify",

@@ -30,7 +30,8 @@ class Manifest:
     """How a training set is made.
 
     Target, spine, features, SQL and snapshot determine the id; other fields are informative.
-    `contents` is None where the rows are not kept.
+    `contents` is None where the rows are not kept; `forgotten` counts the rows that were removed
+    from them since, of customers who were forgotten.
     """
 
     target: Target
@@ -41,6 +42,7 @@ class Manifest:
     manifest_hash: str
     packages: Mapping[str, str]
     contents: Contents | None = None
+    forgotten: int = 0
 
     @property
     def id(self) -> str:
@@ -106,4 +108,5 @@ def from_json(value: Mapping[str, Any]) -> Manifest:
         manifest_hash=value["manifest_hash"],
         packages=value["packages"],
         contents=Contents(**contents) if contents else None,
+        forgotten=value.get("forgotten", 0),
     )

@@ -173,6 +173,28 @@ def remove(ws: Workspace, wanted: str) -> Dataset:
     return found
 
 
+def forget_customer(ws: Workspace, customer: str) -> list[tuple[str, int]]:
+    """Remove the customer from all kept rows; return each changed training set and its rows.
+
+    A changed training set keeps its id and says how many rows it lost.
+
+    Raises:
+        AlmanacError: the rows of a training set are not those that were written.
+    """
+    changed = []
+    for kept in (_read(folder) for folder in _folders(ws)):
+        table = kept.table()
+        left = table.filter(pc.not_equal(table["customer_id"], customer))
+        lost = table.num_rows - left.num_rows
+        if lost and kept.folder:
+            with fresh_folder(kept.folder) as temporary:
+                _write(left, temporary / ROWS)
+                manifest = replace(kept.manifest, forgotten=kept.manifest.forgotten + lost)
+                write_json(temporary / DATASET, to_json(_with_contents(manifest, left, temporary)))
+            changed.append((f"dataset {kept.id}", lost))
+    return changed
+
+
 def retrieved(ws: Workspace, manifest: Manifest) -> pa.Table:
     """Retrieve the rows that the manifest describes.
 

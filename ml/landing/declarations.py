@@ -21,7 +21,8 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class DeclaredColumn:
     """One landed column: its name and type, and where its values come from in the files.
 
-    `number` says that its text is a number, which may have a decimal comma.
+    `number` says that its text is a number, which may have a decimal comma; `customer` that it is
+    the source's id of a customer.
     """
 
     name: str
@@ -31,6 +32,7 @@ class DeclaredColumn:
     from_path: str | None = None
     generated: bool = False
     number: bool = False
+    customer: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,11 @@ class DeclaredTable:
     def numbers(self) -> list[str]:
         """The text columns that hold numbers."""
         return [column.name for column in self.columns if column.number]
+
+    @property
+    def customer(self) -> str | None:
+        """The column of the source's ids of customers; None where none is declared."""
+        return next((column.name for column in self.columns if column.customer), None)
 
 
 @dataclass(frozen=True)
@@ -155,6 +162,7 @@ def _columns(node: Mapping[str, Any], path: Path) -> Iterator[DeclaredColumn]:
             from_path=meta.get("from_path"),
             generated=bool(meta.get("generated")),
             number=bool(meta.get("number")),
+            customer=bool(meta.get("customer")),
         )
 
 

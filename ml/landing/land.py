@@ -154,7 +154,8 @@ def _replace(
         for relation, made in prepared.items():
             with _named_errors(relation.identifier):
                 cursor.execute(
-                    f"create {relation.kind} {SCHEMA}.{quoted(relation.identifier)} as {made.query}"
+                    f"create {relation.kind} {SCHEMA}.{quoted(relation.identifier)} as "
+                    f"select * from ({made.query}) where {relation.kept}"
                 )
         _write_files_table(cursor, relations, prepared, known)
     return [note for made in prepared.values() for note in made.notes]

@@ -26,14 +26,17 @@ from ml.workspace.settings import Workspace
 from ml.workspace.sql import literal, quoted
 from ml.workspace.suggest import did_you_mean
 
-KEYS = ("name", "files", "delimiter", "time_format", "optional", "columns", "duplicates")
+KEYS = ("name", "files", "delimiter", "time_format", "optional", "columns", "where", "duplicates")
 TIME = "event_time"
 DUPLICATE = "is_duplicate"
 
 
 @dataclass(frozen=True)
 class ColumnMapping:
-    """A mapping: an SQL expression per declared column over the file's columns, which are text."""
+    """A mapping: an SQL expression per declared column over the file's columns, which are text.
+
+    `where` is the SQL condition of the rows that are read.
+    """
 
     name: str
     origin: str
@@ -42,6 +45,7 @@ class ColumnMapping:
     time_formats: tuple[str, ...]
     optional: tuple[str, ...]
     columns: Mapping[str, str]
+    where: str
     rejects_duplicates: bool
 
     @property
@@ -106,11 +110,12 @@ def load_mapped(
     table: DeclaredTable,
     mapping: ColumnMapping,
     files: Iterable[RawFile],
-) -> tuple[str, int]:
+) -> tuple[str, int, int]:
     """Load `files` into a temporary table; return the query that maps it to the declared columns.
 
     Returns:
-        The query, with the declared columns and the meta columns, and the number of broken lines.
+        The query, with the declared columns and the meta columns, the number of broken lines, and
+        that of the rows that the mapping's `where` leaves out.
 
     Raises:
         AlmanacError: a file cannot be read, or lacks a column that the mapping uses.
@@ -124,7 +129,10 @@ def load_mapped(
     for file, header in headers.items():
         positions = {name: header.names.index(name) for name in header.names}
         broken += load_file(connection, relation, file, header, positions)
-    return _query(table, mapping, relation, columns), broken
+    left_out = connection.execute(
+        f"select count(*) from temp.{quoted(relation)} where not ({_kept(mapping)})"
+    ).fetchall()[0][0]
+    return _query(table, mapping, relation, columns), broken, left_out
 
 
 def _first_fitting(
@@ -188,6 +196,7 @@ def _column_mapping(node: Mapping[str, Any], origin: str) -> ColumnMapping:
         time_formats=(formats,) if isinstance(formats, str) else tuple(formats),
         optional=tuple(node.get("optional") or ()),
         columns={name: str(value) for name, value in node["columns"].items()},
+        where=str(node.get("where") or "true"),
         rejects_duplicates=node.get("duplicates", "keep") == "reject",
     )
 
@@ -212,14 +221,21 @@ def _check_mapping(node: Mapping[str, Any], origin: str, table: DeclaredTable) -
     delimiter = node.get("delimiter")
     if delimiter is not None and not _is_delimiter(delimiter):
         wrong.append(f"`delimiter` is one character or {WHITESPACE}, not {delimiter!r}")
-    for name, text in columns.items() if isinstance(columns, dict) else ():
+    expressions = (
+        {f"column `{name}`": text for name, text in columns.items()}
+        if isinstance(columns, dict)
+        else {}
+    )
+    if "where" in node:
+        expressions["`where`"] = node["where"]
+    for name, text in expressions.items():
         if text is None or text == "":
-            wrong.append(f"column `{name}` has no expression")
+            wrong.append(f"{name} has no expression")
             continue
         try:
             scalar_expression(str(text))
         except ValueError as error:
-            wrong.append(f"column `{name}`: `{text}`: {error}")
+            wrong.append(f"{name}: `{text}`: {error}")
     if node.get("duplicates", "keep") not in ("keep", "reject"):
         wrong.append("`duplicates` is keep or reject")
     if wrong:
@@ -271,7 +287,7 @@ def _complaint(
         return wrong
     columns = [*names, *_absent(mapping, names)]
     nulls = ", ".join(f"cast(null as varchar) as {quoted(name)}" for name in columns)
-    for name, expression in mapping.columns.items():
+    for name, expression in {**mapping.columns, "where": mapping.where}.items():
         try:
             checked = scalar_expression(expression)
             lowered = {each.lower() for each in columns}
@@ -309,29 +325,68 @@ def _check_spellings(columns: list[str], mapping: ColumnMapping) -> None:
 
 
 def _query(table: DeclaredTable, mapping: ColumnMapping, relation: str, columns: list[str]) -> str:
+    mapped = [column.name for column in table.columns if column.name in mapping.columns]
+    computed = "".join(
+        f"{_computed(mapping.columns[name])} as {quoted(_HELD + name)}, " for name in mapped
+    )
+    errors = "".join(
+        f"when {quoted(_HELD + name)} is null then {literal(f'{name} cannot be computed')} "
+        for name in mapped
+    )
     values = ", ".join(
         f"{_value(mapping, column.name)} as {quoted(column.name)}"
         for column in table.columns
         if not column.generated
     )
-    expression = mapping.columns[TIME]
-    is_lost = "false"
     if mapping.time_formats:
-        is_lost = f"_time is not null and {quoted(TIME)} is null"
-    formats = literal(f"{TIME} is not like {' or '.join(mapping.time_formats)}: ")
+        text = _held(TIME)
+        formats = literal(f"{TIME} is not like {' or '.join(mapping.time_formats)}: ")
+        is_lost = f"{text} is not null and {_value(mapping, TIME)} is null"
+        errors += f"when {is_lost} then {formats} || {text} "
     return (
-        f"select * exclude (_file, _row, _error, _line, _time), _file, _row, "
-        f"case when {is_lost} then {formats} || _time else _error end as _error, _line\n"
-        f"from (select {values}, {_duplicate(mapping, columns)} as {quoted(DUPLICATE)}, "
-        f"{_text(expression)} as _time, _file, _row, _error, _line "
-        f"from temp.{quoted(relation)})"
+        f"select {values}, {quoted(DUPLICATE)}, _file, _row, "
+        f"case when _error is not null then _error {errors}end as _error, _line\n"
+        f"from (select {computed}{_duplicate(mapping, columns)} as {quoted(DUPLICATE)}, "
+        f"_file, _row, {_with_failed_condition(mapping)} as _error, _line "
+        f"from temp.{quoted(relation)} where {_kept(mapping)})"
     )
+
+
+# What an expression gives is held in a struct: where it fails there is none.
+_HELD = "_held_"
+
+
+def _computed(expression: str) -> str:
+    return (
+        f"case when _error is null then "
+        f"try(struct_pack(value := cast(({scalar_expression(expression)}) as varchar))) end"
+    )
+
+
+def _held(name: str) -> str:
+    return f"{quoted(_HELD + name)}.value"
+
+
+def _condition(mapping: ColumnMapping) -> str:
+    checked = scalar_expression(mapping.where)
+    return f"try(struct_pack(value := cast(({checked}) as boolean)))"
+
+
+def _kept(mapping: ColumnMapping) -> str:
+    """Return the SQL of the rows to read: broken ones, and those whose `where` fails, too."""
+    condition = _condition(mapping)
+    return f"_error is not null or {condition} is null or coalesce({condition}.value, false)"
+
+
+def _with_failed_condition(mapping: ColumnMapping) -> str:
+    failed = f"{_condition(mapping)} is null"
+    return f"case when _error is null and {failed} then 'where cannot be computed' else _error end"
 
 
 def _value(mapping: ColumnMapping, name: str) -> str:
     if name not in mapping.columns:
         return "cast(null as varchar)"
-    text = _text(mapping.columns[name])
+    text = _held(name)
     if name != TIME or not mapping.time_formats:
         return text
     # One format after another: in a list of formats DuckDB carries an offset over to other rows.
@@ -339,13 +394,6 @@ def _value(mapping: ColumnMapping, name: str) -> str:
         f"cast(try_strptime({text}, {literal(form)}) as varchar)" for form in mapping.time_formats
     )
     return f"replace(coalesce({tried}), ' ', 'T')"
-
-
-def _text(expression: str) -> str:
-    # Where the expression fails the value is null, which staging rejects with a reason.
-    return (
-        f"case when _error is null then cast(try({scalar_expression(expression)}) as varchar) end"
-    )
 
 
 def _duplicate(mapping: ColumnMapping, columns: list[str]) -> str:

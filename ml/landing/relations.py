@@ -1,7 +1,7 @@
 """The relations that schema `landed` must hold: declared tables, and tables on the workspace."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import duckdb
 from ml.landing.decimals import decimal_signs
 from ml.landing.declarations import DeclaredSource, DeclaredTable, digest, read_sources
 from ml.landing.delimited import load_table, new_table
+from ml.landing.forgotten import kept, kept_lines, read_forgotten
 from ml.landing.mappings import ChosenMapping, ColumnMapping, choose_mapping, load_mapped
 from ml.landing.parquet import empty_query, parquet_query
 from ml.landing.raw_files import RawFile, SourceFiles, find_files, find_source, unknown_files
@@ -51,7 +52,10 @@ class Prepared:
 
 @dataclass(frozen=True)
 class LandedRelation:
-    """A relation to land; `prepare` writes nothing to `landed`."""
+    """A relation to land; `prepare` writes nothing to `landed`.
+
+    `kept` is the SQL condition of the rows that are landed: those of customers not forgotten.
+    """
 
     source: str
     table: str
@@ -60,6 +64,7 @@ class LandedRelation:
     files: tuple[RawFile, ...]
     digest: str
     prepare: Callable[[duckdb.DuckDBPyConnection], Prepared]
+    kept: str = "true"
 
     @property
     def file_rows(self) -> list[tuple[str, str, str, int, int, int, str]]:
@@ -104,7 +109,11 @@ def plan(connection: duckdb.DuckDBPyConnection, project: Path, workspace: Worksp
     found = [find_source(source, workspace, mapped) for source in sources]
     _check_any(found, workspace)
     code = _code_digest()
-    relations = [
+    forgotten = read_forgotten(workspace)
+    # The list comes first: the others read it.
+    hashes = [(forgotten.key, each) for each in forgotten.hashes]
+    relations = [_listing("forgotten", {"key": "varchar", "hash": "varchar"}, hashes)]
+    relations += [
         _relation(found_source, table, chosen.get(table.identifier), workspace.raw, code)
         for found_source in found
         for table in found_source.source.tables
@@ -153,7 +162,17 @@ def _relation(
             str(raw) if table.format == "parquet" else None,
         ),
         prepare=prepare,
+        kept=_kept(table),
     )
+
+
+def _kept(table: DeclaredTable) -> str:
+    """Return the SQL condition of a table's rows that are not of forgotten customers."""
+    if table.customer is None:
+        return "true"
+    source = literal(table.source)
+    rows = kept(source, quoted(table.customer))
+    return rows if table.format == "parquet" else f"{rows} and {kept_lines(source)}"
 
 
 def _prepare_empty(table: DeclaredTable, connection: duckdb.DuckDBPyConnection) -> Prepared:
@@ -184,8 +203,12 @@ def _prepare_mapped(
     files: tuple[RawFile, ...],
     connection: duckdb.DuckDBPyConnection,
 ) -> Prepared:
-    query, broken = load_mapped(connection, table, mapping, files)
-    return _text(connection, table, query, broken)
+    query, broken, left_out = load_mapped(connection, table, mapping, files)
+    made = _text(connection, table, query, broken)
+    if not left_out:
+        return made
+    note = f"{table.source}: `where` of mapping {mapping.name} leaves {left_out:,} rows out."
+    return replace(made, notes=[*made.notes, note])
 
 
 def _text(
@@ -206,8 +229,10 @@ def _note_broken(table: DeclaredTable, broken: int) -> list[str]:
 
 def _listing(table: str, columns: Mapping[str, str], rows: list[tuple[Any, ...]]) -> LandedRelation:
     values = ", ".join(f"({', '.join(_sql(value) for value in row)})" for row in rows)
+    values = values or f"({', '.join('null' for _ in columns)})"
     types = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in columns.items())
     query = f"select {types} from (values {values}) as rows ({', '.join(columns)})"
+    query += "" if rows else " where false"
     return LandedRelation(
         source=WORKSPACE,
         table=table,
@@ -232,6 +257,7 @@ def _identities(
         files=files,
         digest=digest(code, names),
         prepare=lambda connection: Prepared(identities_query(connection, files, names), []),
+        kept=kept("source", "source_id"),
     )
 
 

@@ -11,7 +11,7 @@ from ml.landing.declarations import DeclaredColumn, DeclaredSource, DeclaredTabl
 from ml.landing.delimited import load_table, new_table
 from ml.landing.raw_files import RawFile
 from ml.workspace.errors import AlmanacError, BadInput
-from ml.workspace.settings import Workspace
+from ml.workspace.settings import PUBLISHED_ID_KEY, Workspace
 from ml.workspace.sql import quoted
 from ml.workspace.suggest import did_you_mean
 
@@ -161,7 +161,7 @@ def _choices(source: DeclaredSource) -> list[str]:
 def _check_names(sources: list[DeclaredSource], workspace: Workspace) -> None:
     names = [source.name for source in sources]
     for name, value in workspace.settings.items():
-        if name not in (known := [RAW, CONTACT, *SHARED, *names]):
+        if name not in (known := [RAW, CONTACT, PUBLISHED_ID_KEY, *SHARED, *names]):
             kind = "source" if isinstance(value, dict) else "setting"
             hint = did_you_mean(str(name), known)
             raise _mistake(workspace, f"no {kind} `{name}`{hint}", known)

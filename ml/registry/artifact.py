@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ml.data.feature import Feature
@@ -93,6 +95,38 @@ def save(
             _write(temporary / name, record)
         write_json(temporary / HASHES, _hashes(temporary))
     return folder
+
+
+def forget_customer(ws: Workspace, customer: str) -> list[tuple[str, int]]:
+    """Remove the customer from the tables of all models; return each changed model and its rows.
+
+    Those are held-out predictions and sampled contributions; the models themselves hold no ids.
+    A model that was changed outside training is left as it is, and stays refused.
+    """
+    changed = []
+    for listed in sorted(ws.models.glob(f"[!.]*/[!.]*/{HASHES}")):
+        folder = listed.parent
+        hashes = json.loads(listed.read_text(encoding="utf-8"))
+        tables = {
+            name: pq.read_table(folder / name)
+            for name in (PREDICTIONS, CONTRIBUTIONS)
+            if (folder / name).exists() and _sha256(folder / name) == hashes.get(name)
+        }
+        left = {
+            name: table.filter(pc.not_equal(table["customer_id"], customer))
+            for name, table in tables.items()
+            if "customer_id" in table.column_names
+        }
+        lost = sum(tables[name].num_rows - table.num_rows for name, table in left.items())
+        if lost:
+            with fresh_folder(folder) as temporary:
+                shutil.copytree(folder, temporary, dirs_exist_ok=True)
+                for name, table in left.items():
+                    pq.write_table(table, temporary / name)
+                hashes |= {name: _sha256(temporary / name) for name in left}
+                write_json(temporary / HASHES, hashes)
+            changed.append((f"model {folder.name}", lost))
+    return changed
 
 
 def champion_id(ws: Workspace, target: str) -> str | None:

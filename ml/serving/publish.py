@@ -5,6 +5,7 @@ from pathlib import Path
 
 import duckdb
 
+from ml.serving.pseudonyms import hashed, key_of
 from ml.workspace.errors import Held, NotBuilt
 from ml.workspace.files import fresh_file
 from ml.workspace.settings import Workspace
@@ -16,6 +17,7 @@ SCHEMAS = ("marts", "features", "scores", "targets")
 BY_SOURCE = ("features", "targets")
 # What DuckDB 1.x clients (most BI tools) can still open.
 STORAGE = "v1.0.0"
+ID = "customer_id"
 
 
 @dataclass(frozen=True)
@@ -31,14 +33,16 @@ def publish(ws: Workspace) -> Published:
     """Write a new copy for BI tools and replace the old file by it; views become tables.
 
     The vector tables of wide families are left out: their views hold the same values as columns.
-    Processes that have the old file open keep reading it until they open the new one.
+    Processes that have the old file open keep reading it until they open the new one. Where
+    workspace.yml has a `published_id_key`, customer ids are published as keyed hashes of them.
 
     Raises:
         AlmanacError: there is nothing to publish, or the copy cannot be written.
     """
+    key = key_of(ws)
     try:
         with fresh_file(ws.published) as fresh, open_warehouse(ws.warehouse) as connection:
-            tables = _copy(connection, fresh)
+            tables = _copy(connection, fresh, key)
     except (OSError, duckdb.IOException) as error:
         raise Held(
             f"{ws.published} cannot be written: {error}", "Free the folder, then: ml publish"
@@ -46,7 +50,7 @@ def publish(ws: Workspace) -> Published:
     return Published(ws.published, ws.published.stat().st_size, tables)
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
+def _copy(connection: duckdb.DuckDBPyConnection, path: Path, key: bytes | None) -> dict[str, int]:
     names = connection.execute(
         "select table_schema, table_name from information_schema.tables "
         "where table_catalog = current_database() and list_contains(?, table_schema) "
@@ -59,7 +63,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
         f"attach {literal(path)} as published (read_write, storage_version '{STORAGE}')"
     )
     counts = {
-        f"{schema}.{table}": _copy_table(connection, schema, table)
+        f"{schema}.{table}": _copy_table(connection, schema, table, key)
         for schema, table in names
         if schema not in BY_SOURCE or _has_rows(connection, schema, table)
     }
@@ -72,8 +76,14 @@ def _has_rows(connection: duckdb.DuckDBPyConnection, schema: str, table: str) ->
     return connection.execute(f"select 1 from {name} limit 1").fetchone() is not None
 
 
-def _copy_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> int:
+def _copy_table(
+    connection: duckdb.DuckDBPyConnection, schema: str, table: str, key: bytes | None
+) -> int:
     name = f"{quoted(schema)}.{quoted(table)}"
+    columns = [row[0] for row in connection.execute(f"describe {name}").fetchall()]
+    selected = f"from {name}"
+    if key is not None and ID in columns:
+        selected = f"select * replace ({hashed(key, ID)} as {ID}) {selected}"
     connection.execute(f"create schema if not exists published.{quoted(schema)}")
-    copied = connection.execute(f"create table published.{name} as from {name}").fetchone()
+    copied = connection.execute(f"create table published.{name} as {selected}").fetchone()
     return int(copied[0]) if copied else 0

@@ -1,7 +1,12 @@
 """The Feast boundary: training sets and online rows. No other package of ml imports Feast."""
 
 from ml.store import feast_import  # noqa: F401  # before all that imports Feast
-from ml.store.materialization import Materialized, materialize, online_views
+from ml.store.materialization import (
+    Materialized,
+    forget_customers,
+    materialize,
+    online_views,
+)
 from ml.store.model_input import ModelInput, define_input, input_view
 from ml.store.online_reader import (
     MISSING,
@@ -36,6 +41,7 @@ __all__ = [
     "family_rows",
     "feature_names",
     "feature_store",
+    "forget_customers",
     "input_reader",
     "input_view",
     "materialize",

@@ -107,6 +107,13 @@ class OnlineRows(Protocol):
             AlmanacError: the store is absent or cannot be read.
         """
 
+    def forget(self, keys: Sequence[bytes]) -> int:
+        """Remove all that the store holds of the keys; return the number of rows removed.
+
+        Raises:
+            AlmanacError: the store cannot be written, or another process is writing to it.
+        """
+
 
 def epoch(moment: datetime) -> int:
     """Return the seconds since 1970 at a moment; naive means UTC."""

@@ -51,6 +51,16 @@ def online_views(ws: Workspace) -> list[str]:
     return sorted(view.name for view in views if not view.name.endswith(SUFFIX))
 
 
+def forget_customers(ws: Workspace, customers: Sequence[str]) -> int:
+    """Remove the customers from the online store; return the number of rows removed.
+
+    Raises:
+        AlmanacError: the online store cannot be written, or another process is writing to it.
+    """
+    store = feature_store(ws)
+    return online_rows_of(store).forget([entity_key(customer) for customer in customers])
+
+
 def materialize(ws: Workspace, moments: Mapping[str, datetime | None]) -> list[Materialized]:
     """Write the views to the online store, each as of its moment (naive UTC), in one step.
 

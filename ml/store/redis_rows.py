@@ -118,6 +118,11 @@ class RedisRows:
         end = -len(self._project.encode())
         return [key[:end] for key, has in zip(keys, there, strict=True) if has]
 
+    def forget(self, keys: Sequence[bytes]) -> int:
+        """Remove the keys' hashes."""
+        with _redis_errors(self._place, "written"):
+            return sum(self._client.unlink(key + self._project.encode()) for key in keys)
+
 
 class RedisMaterialization:
     """Stages hashes that nobody reads yet, then renames them over the live ones."""

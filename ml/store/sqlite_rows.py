@@ -91,6 +91,33 @@ class SqliteRows:
             )
             return [row[0] for row in rows]
 
+    def forget(self, keys: Sequence[bytes]) -> int:
+        """Delete the keys' rows from every table, and rewrite the file without their bytes."""
+        if not self._path.exists():
+            return 0
+        with (
+            _write_errors(self._path),
+            _writer_lock(self._path),
+            closing(_connect(self._path, "rw")) as connection,
+        ):
+            found = connection.execute(
+                "select name from sqlite_master where type = 'table' and name glob ? "
+                "and sql like '%entity_key%'",
+                [f"{self._store.project}_*"],
+            ).fetchall()
+            with _transaction(connection):
+                lost = sum(
+                    connection.execute(
+                        f"delete from {quoted(name)} where entity_key = ?", (key,)
+                    ).rowcount
+                    for (name,) in found
+                    for key in keys
+                )
+            if lost:
+                connection.execute("vacuum")
+                connection.execute("pragma wal_checkpoint(truncate)")
+            return lost
+
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         try:

@@ -12,6 +12,8 @@ from ml.workspace.errors import BadInput
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 DBT_PROJECT = REPOSITORY / "dbt_project"
+# The setting that names the file of the key with which ids are published as hashes.
+PUBLISHED_ID_KEY = "published_id_key"
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def trace(ws: Workspace, asked: str, as_of: datetime | None = None) -> Trace:
             nodes=nodes,
             customer=customer,
             as_of=as_of,
-            ids=_ids(connection, customer),
+            ids=source_ids(connection, customer),
             sources=_sources(connection, customer),
             lags=(lags := _lags(settings)),
             snapshots=_snapshots(connection, settings, lags),
@@ -107,7 +107,7 @@ def identify(connection: duckdb.DuckDBPyConnection, asked: str) -> str:
     )
 
 
-def _ids(connection: duckdb.DuckDBPyConnection, customer: str) -> dict[str, tuple[str, ...]]:
+def source_ids(connection: duckdb.DuckDBPyConnection, customer: str) -> dict[str, tuple[str, ...]]:
     """Return the ids under which each source may know the customer."""
     # Without a row in identities.csv, a source's own id is the company-wide id.
     rows = connection.execute(

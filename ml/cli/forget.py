@@ -1,0 +1,41 @@
+"""The command that erases a customer: `ml forget`."""
+
+import click
+
+from ml.cli import text
+from ml.cli.group import examples
+from ml.workspace.settings import workspace
+
+
+@click.command(epilog=examples("ml forget 1801", "ml forget 1801 --yes"))
+@click.argument("customer")
+@click.option("--yes", is_flag=True, help="Do not ask first.")
+def forget(customer: str, yes: bool) -> None:
+    """Erase CUSTOMER from all but the raw files, which are named; this cannot be undone.
+
+    CUSTOMER is the company-wide id, or that of any source.
+    """
+    from ml.privacy.forget import forget as erase
+    from ml.privacy.forget import plan
+
+    ws = workspace()
+    planned = plan(ws, customer)
+    ids = ", ".join(sorted({each for known in planned.ids.values() for each in known}))
+    click.echo(f"Customer {planned.customer}, known by the ids: {ids}.")
+    if not yes:
+        click.confirm("Erase all of this customer's data for good?", abort=True)
+    done = erase(ws, planned, lambda step: click.echo(f"Erasing: {step}", err=True))
+    if done.removed:
+        click.echo(text.table(["erased from", "rows"], done.removed))
+    else:
+        click.echo("Nothing of this customer was stored.")
+    for page in done.pages:
+        click.echo(f"Deleted, since it named the customer: {page}")
+    for path in done.left:
+        click.echo(f"Still names the customer, and is not Almanac's to change: {path}")
+    for table in done.undeclared:
+        click.echo(f"Not looked at: {table}, which declares no column as `customer: true`.")
+    if done.raw:
+        click.echo("\nThe raw files still hold the customer, but no build reads these rows again:")
+        rows = [(each.file, each.lines, f"{each.first}-{each.last}") for each in done.raw]
+        click.echo(text.table(["raw file", "rows", "lines"], rows))

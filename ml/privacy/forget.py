@@ -1,0 +1,128 @@
+"""`ml forget`: a customer leaves everything of a workspace but its raw files, which are named."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ml import dataset, store
+from ml.features.catalogue.trace import identify, source_ids
+from ml.landing.declarations import DeclaredTable, read_sources
+from ml.landing.forgotten import add_forgotten, read_forgotten
+from ml.privacy.leftovers import files_with, remove_from_truth, remove_pages
+from ml.privacy.stored_rows import StoredRows
+from ml.registry import artifact
+from ml.serving.publish import publish
+from ml.workspace.errors import BadInput
+from ml.workspace.settings import Workspace, dbt_project
+from ml.workspace.warehouse import open_warehouse
+
+# In place of a source, for company-wide ids.
+COMPANY = ""
+Ids = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class RawLines:
+    """Lines of a raw file that are the customer's: how many, the first and the last."""
+
+    file: str
+    lines: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What is to be erased, or was: the customer, the ids by source, and the raw lines.
+
+    `removed` lists each place with its number of rows, `pages` the pages that were deleted because
+    they named the customer, `left` the files that still do: people put them there.
+    """
+
+    customer: str
+    ids: Ids
+    raw: tuple[RawLines, ...]
+    undeclared: tuple[str, ...]
+    removed: tuple[tuple[str, int], ...] = ()
+    pages: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+
+def plan(ws: Workspace, asked: str) -> Erasure:
+    """Return whom `asked` means and which raw lines are theirs; nothing is changed.
+
+    Args:
+        ws: the workspace.
+        asked: the company-wide id, or the id of any source.
+
+    Raises:
+        AlmanacError: nothing was built yet, nobody has this id, or several customers have it.
+    """
+    tables = _tables()
+    with open_warehouse(ws.warehouse) as connection:
+        found = StoredRows(connection, tables)
+        try:
+            customer = identify(connection, asked)
+        except BadInput:
+            # Neither accepted rows nor identities know the id: rejected rows may, or an erasure
+            # that was cut off has removed the rest already.
+            customer = asked.strip()
+            if not (found.knows(customer) or _is_forgotten(ws, customer, tables)):
+                raise
+        known = source_ids(connection, customer)
+        ids = {table.source: known.get(table.source, (customer,)) for table in tables}
+        raw = tuple(RawLines(*each) for each in found.raw_lines(ids))
+    undeclared = tuple(f"{t.source}.{t.name}" for t in tables if t.customer is None)
+    return Erasure(customer, ids, raw, undeclared)
+
+
+def forget(ws: Workspace, planned: Erasure, say: Callable[[str], None]) -> Erasure:
+    """Erase the customer from all but the raw files, and return what was removed.
+
+    The list of forgotten customers comes first, so that no build brings them back, and the
+    warehouse, which knows their ids, after all that is found by these; so an erasure that is cut
+    off is completed by the same command.
+
+    Args:
+        ws: the workspace.
+        planned: what `plan` returned.
+        say: called with what is done next.
+
+    Raises:
+        AlmanacError: a store cannot be written, or another process holds it.
+    """
+    customers = {planned.customer, *(each for known in planned.ids.values() for each in known)}
+    removed: list[tuple[str, int]] = []
+    add_forgotten(ws, {**planned.ids, COMPANY: (planned.customer,)})
+    say("training sets and models")
+    removed += dataset.forget_customer(ws, planned.customer)
+    removed += artifact.forget_customer(ws, planned.customer)
+    removed += remove_from_truth(ws, planned.customer)
+    say("online store")
+    removed.append(("online store", store.forget_customers(ws, [planned.customer])))
+    say("warehouse")
+    forgotten = read_forgotten(ws)
+    with open_warehouse(ws.warehouse, read_only=False) as connection:
+        rows = StoredRows(connection, _tables())
+        removed += rows.remove(planned.customer, planned.ids, forgotten)
+        say("warehouse, written anew without what was deleted")
+        rows.rewrite(ws.warehouse)
+    if ws.published.exists():
+        say("published copy")
+        publish(ws)
+    pages = tuple(remove_pages(ws, customers))
+    say("search of what is left")
+    left = tuple(files_with(ws, customers))
+    kept = tuple((place, count) for place, count in removed if count)
+    return Erasure(
+        planned.customer, planned.ids, planned.raw, planned.undeclared, kept, pages, left
+    )
+
+
+def _tables() -> list[DeclaredTable]:
+    return [table for source in read_sources(dbt_project()) for table in source.tables]
+
+
+def _is_forgotten(ws: Workspace, customer: str, tables: Sequence[DeclaredTable]) -> bool:
+    listed = read_forgotten(ws)
+    sources = {COMPANY, *(table.source for table in tables)}
+    return any(listed.hash(source, customer) in listed.hashes for source in sources)

@@ -1,0 +1,62 @@
+"""What still names a customer after an erasure: pages, which are deleted, and other files."""
+
+import mmap
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ml.landing.forgotten import FORGOTTEN
+from ml.workspace.files import fresh_file
+from ml.workspace.settings import Workspace
+
+# Ids of fewer characters are not searched for.
+SHORTEST = 4
+
+
+def remove_from_truth(ws: Workspace, customer: str) -> list[tuple[str, int]]:
+    """Remove a made-up customer from the simulator's probabilities, where there are any."""
+    if not ws.truth.exists():
+        return []
+    table = pq.read_table(ws.truth)
+    left = table.filter(pc.not_equal(table["customer_id"], customer))
+    with fresh_file(ws.truth) as fresh:
+        pq.write_table(left, fresh)
+    return [("simulator's probabilities", table.num_rows - left.num_rows)]
+
+
+def remove_pages(ws: Workspace, customers: Collection[str]) -> Iterator[str]:
+    """Delete the pages of the workspace that name the customer, and yield their paths."""
+    for page in sorted(ws.home.glob("*.html")):
+        if _names(page, customers):
+            page.unlink()
+            yield str(page)
+
+
+def files_with(ws: Workspace, customers: Collection[str]) -> Iterator[str]:
+    """Yield the files of the workspace in whose bytes an id stands as a word; not the raw ones.
+
+    The warehouse, its published copy, the online store and tables are not searched: an erasure
+    writes them anew. Nor are ids of less than SHORTEST characters looked for, which are a word of
+    many a file by chance.
+    """
+    rewritten = {".duckdb", ".db", ".wal", ".db-wal", ".db-shm", ".parquet"}
+    for path in sorted(ws.home.rglob("*")):
+        inside_raw = path.is_relative_to(ws.raw)
+        if inside_raw or path.suffix in rewritten or not path.is_file() or path.is_symlink():
+            continue
+        if path.name != FORGOTTEN and _names(path, customers):
+            yield str(path)
+
+
+def _names(path: Path, customers: Collection[str]) -> bool:
+    if not path.stat().st_size:
+        return False
+    searched = [each.encode() for each in customers if len(each) >= SHORTEST]
+    if not searched:
+        return False
+    words = b"|".join(re.escape(each) for each in searched)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return re.search(rb"(?<![\w-])(?:" + words + rb")(?![\w-])", content) is not None

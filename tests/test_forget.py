@@ -1,0 +1,198 @@
+"""A person leaves a workspace: nothing but raw files names them, and no build brings them back."""
+
+import hashlib
+import hmac
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ml import dataset
+from ml.landing.forgotten import add_forgotten, read_forgotten
+from ml.privacy import forget as erasures
+from ml.privacy.stored_rows import StoredRows
+from ml.registry import artifact
+from ml.serving.publish import publish
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from tests.learnable import ws
+from tests.workspaces import TestWorkspace, make_workspace
+
+__all__ = ["ws"]
+
+WITHOUT_TESTS = ("--exclude", "resource_type:test", "resource_type:unit_test")
+TARGET = "spend_decline"
+LEFT_BEHIND = "u500128,2022-01-16T11:30:32,1,2,3,4,5,6,7,8,{id}"
+
+
+@pytest.fixture(scope="module")
+def erased(company: TestWorkspace, tmp_path_factory: pytest.TempPathFactory) -> "Erased":
+    """A company with a model, scores, online rows, kept rows and a page; one customer erased."""
+    home = tmp_path_factory.mktemp("erased") / "home"
+    shutil.copytree(company.home, home, ignore=shutil.ignore_patterns("logs"))
+    ours = make_workspace(home, home / "raw")
+    with (home / "raw" / "transactions" / "2022-01.csv").open("a", encoding="utf-8") as file:
+        file.write(LEFT_BEHIND.format(id="u500001") + "\n")
+    ours.must("dbt", "build", "--quiet", *WITHOUT_TESTS)
+    ours.must("feast", "apply")
+    ours.must("ml", "train", "--target", TARGET, "--model", "logistic")
+    ours.must("feast", "apply")
+    ours.must("ml", "materialize")
+    ours.must("ml", "score", "--target", TARGET)
+    ours.must("ml", "dataset", "make", TARGET)
+    ours.must("ml", "publish")
+    (home / "report.html").write_text("the page of c0000000")
+    (home / "notes.txt").write_text("call u500001 back")
+    return Erased(ours)
+
+
+class Erased:
+    """What was there before, and what the command said."""
+
+    def __init__(self, ours: TestWorkspace) -> None:
+        self.ws = ours
+        self.ids = {each for row in ours.query(IDS) for each in row}
+        self.before, self.rows_before = ours.query(scores_of("<>")), ours.query(rows_of("<>"))
+        self.were_there = {path.name for path in named(ours.home, self.ids)}
+        self.said = ours.must("ml", "forget", "u500001", "--yes")
+
+
+CUSTOMER = "c0000000"
+IDS = (
+    "select source_id, customer_id from landed.workspace__identities "
+    f"where customer_id = '{CUSTOMER}'"
+)
+
+
+def scores_of(comparison: str) -> str:
+    return (
+        "select customer_id, target, score, reasons from scores.scores "
+        f"where customer_id {comparison} '{CUSTOMER}' order by all"
+    )
+
+
+def rows_of(comparison: str) -> str:
+    return (
+        "select count(*), sum(hash(customer_id, feature_month, vector)) from "
+        f"features.ftr_spend__vectors where customer_id {comparison} '{CUSTOMER}'"
+    )
+
+
+def named(home: Path, ids: set[str]) -> list[Path]:
+    """The files below `home`, raw ones apart, in whose bytes a long id stands."""
+    searched = [each.encode() for each in ids if len(each) > 6]
+    assert searched
+    files = (path for path in home.rglob("*") if path.is_file() and "raw" not in path.parts)
+    return [path for path in files if any(each in path.read_bytes() for each in searched)]
+
+
+def test_no_byte_of_the_workspace_names_the_customer_any_more(erased: Erased) -> None:
+    stores = {"warehouse.duckdb", "published.duckdb", "online_store.db", "rows.parquet"}
+    assert stores | {"predictions.parquet", "report.html"} <= erased.were_there
+    assert [path.name for path in named(erased.ws.home, erased.ids)] == ["notes.txt"]
+    assert (
+        f"Still names the customer, and is not Almanac's to change: {erased.ws.home}/notes.txt"
+        in (erased.said)
+    )
+
+
+def test_raw_lines_are_named_and_left(erased: Erased) -> None:
+    text = (erased.ws.raw / "market_file.csv").read_text(encoding="utf-8")
+    line = next(n for n, each in enumerate(text.splitlines(), 1) if each.startswith("215500,"))
+    assert f"market_file.csv                                    1  {line}-{line}" in erased.said
+
+
+def test_all_others_stay_as_they_were(erased: Erased) -> None:
+    assert erased.before
+    assert erased.ws.query(scores_of("<>")) == erased.before
+    assert erased.ws.query(rows_of("<>")) == erased.rows_before
+    assert erased.ws.query(scores_of("=")) == []
+
+
+def test_models_still_score_and_kept_rows_say_that_they_changed(erased: Erased) -> None:
+    opened = erased.ws.opened()
+    model = artifact.champion(opened, TARGET)
+    assert CUSTOMER not in model.predictions()["customer_id"].to_pylist()
+    (kept,) = (each for each in dataset.datasets(opened) if each.folder)
+    assert kept.manifest.forgotten > 0
+    assert CUSTOMER not in kept.table()["customer_id"].to_pylist()
+    assert "rows of forgotten customers were removed" in erased.ws.must(
+        "ml", "dataset", "show", kept.id
+    )
+
+
+def test_no_build_brings_the_customer_back(erased: Erased) -> None:
+    (erased.ws.home / "notes.txt").unlink(missing_ok=True)
+    for refresh in ((), ("--full-refresh",)):
+        changed = erased.ws.raw / "transactions" / "2022-01.csv"
+        changed.write_text(changed.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+        erased.ws.must("dbt", "build", "--quiet", *refresh, *WITHOUT_TESTS)
+        assert named(erased.ws.home, erased.ids) == []
+    assert erased.ws.value("select count(*) from marts.dim_customers") == 599
+
+
+def test_an_erased_customer_is_unknown(erased: Erased) -> None:
+    assert "Nothing of this customer was stored." in erased.ws.must(
+        "ml", "forget", CUSTOMER, "--yes"
+    )
+    ran = erased.ws.run("ml", "forget", "nobody", "--yes")
+    assert ran.code == 1
+    assert "No source knows a customer nobody." in ran.text
+
+
+def test_an_erasure_that_was_cut_off_is_completed(
+    company: TestWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(company.home, tmp_path / "home", ignore=shutil.ignore_patterns("logs"))
+    opened = make_workspace(tmp_path / "home", tmp_path / "home" / "raw").opened()
+    company.must("feast", "apply")
+    shutil.copyfile(company.home / "registry.db", opened.home / "registry.db")
+    monkeypatch.setenv("ALMANAC_HOME", str(opened.home))
+
+    def cut_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(StoredRows, "rewrite", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            erasures.forget(opened, erasures.plan(opened, "c0000001"), print)
+    erasures.forget(opened, erasures.plan(opened, "c0000001"), print)
+    assert b"c0000001" not in opened.warehouse.read_bytes()
+
+
+def test_an_id_is_forgotten_in_its_own_source(tmp_path: Path) -> None:
+    listed = add_forgotten(Workspace(tmp_path, tmp_path, {}), {"shop": ["17"]})
+    listed = add_forgotten(Workspace(tmp_path, tmp_path, {}), {"bank": ["4"]})
+    assert read_forgotten(Workspace(tmp_path, tmp_path, {})) == listed
+    assert "17" not in (tmp_path / "forgotten.json").read_text(encoding="utf-8")
+    assert listed.hash("shop", "17") in listed.hashes
+    assert listed.hash("bank", "17") not in listed.hashes
+
+
+def test_ids_are_published_as_keyed_hashes(ws: Workspace) -> None:
+    key = b"0123456789abcdef" * 5
+    (ws.home / "ids.key").write_bytes(key + b"\n")
+    plain = publish(ws)
+    with duckdb.connect(str(ws.published), read_only=True) as reader:
+        ids = reader.execute("select distinct customer_id from features.ftr_spend").fetchall()
+    hidden = Workspace(ws.home, ws.raw, {"published_id_key": "ids.key"})
+    assert publish(hidden).tables == plain.tables
+    with duckdb.connect(str(ws.published), read_only=True) as reader:
+        found = reader.execute("select distinct customer_id from features.ftr_spend").fetchall()
+    expected = {hmac.new(key, each.encode(), hashlib.sha256).hexdigest() for (each,) in ids}
+    assert {each for (each,) in found} == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [(b"short\n", "has 5 bytes"), (None, "cannot be read")]
+)
+def test_a_key_that_does_not_hide_is_refused(
+    ws: Workspace, tmp_path: Path, content: bytes | None, told: str
+) -> None:
+    if content:
+        (tmp_path / "ids.key").write_bytes(content)
+    before = ws.published.stat().st_mtime_ns if ws.published.exists() else None
+    with pytest.raises(AlmanacError, match=told):
+        publish(Workspace(ws.home, ws.raw, {"published_id_key": str(tmp_path / "ids.key")}))
+    assert before == (ws.published.stat().st_mtime_ns if ws.published.exists() else None)
