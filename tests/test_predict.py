@@ -354,3 +354,32 @@ def test_a_row_of_a_frame_and_decimals_are_answered(predictor):
 def test_no_far_fetched_name_is_proposed(predictor):
     (problem,) = predictor.validate(RECORD | {"customer_type_New": 1.0})
     assert problem.reason == "is no field of the model"
+
+
+def test_a_raw_field_is_told_apart_from_a_misspelt_feature(ws, monkeypatch):
+    nodes = {
+        "ftr": {
+            "resource_type": "model",
+            "config": {
+                "meta": {
+                    "family": "spend",
+                    "source": "till",
+                    "table": "sales",
+                    "request": {"key": "customer_id"},
+                }
+            },
+        },
+        "raw": {
+            "resource_type": "source",
+            "source_name": "till",
+            "name": "sales",
+            "config": {},
+            "columns": {"pieces": {}, "customer_id": {}},
+        },
+    }
+    monkeypatch.setattr("ml.serving.predict.raw_fields.relations", lambda ws: nodes)
+    predictor = Predictor("activity", ws)
+    (problem,) = predictor.validate({"pieces": 3, "spend_sum__1m": 1.0})
+    assert str(problem).startswith("record 0: pieces is a raw field of spend, from which")
+    (problem,) = predictor.validate({"customer_id": "x", "piece": 3, "spend_sum__1m": 1.0})
+    assert str(problem) == "record 0: piece is no field of the model"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ml.data.training_set import Vector
 from ml.registry import artifact
 from ml.registry.artifact import DATASET, Artifact
+from ml.serving.predict.raw_fields import raw_fields
 from ml.serving.predict.record_files import FilePredictions, predict_file
 from ml.serving.predict.records import Data, Problem, RecordInputs, inputs, refuse
 from ml.serving.reasons import drivers, meanings, reasons
@@ -54,7 +55,9 @@ class Predictor:
         Raises:
             AlmanacError: there is no champion, or its files are damaged.
         """
-        self._take(artifact.champion(ws or workspace(), target))
+        opened = ws or workspace()
+        model = artifact.champion(opened, target)
+        self._take(model, raw_fields(opened, {feature.view for feature in model.features}))
 
     @classmethod
     def load(cls, folder: str | Path) -> "Predictor":
@@ -64,15 +67,16 @@ class Predictor:
             AlmanacError: the folder's files are missing or damaged.
         """
         made = cls.__new__(cls)
-        made._take(artifact.load(Path(folder)))
+        made._take(artifact.load(Path(folder)), {})
         return made
 
-    def _take(self, model: Artifact) -> None:
+    def _take(self, model: Artifact, raw: Mapping[str, str]) -> None:
         self._artifact = model
         self._meanings = meanings(model)
         self._names = [feature.name for feature in model.features]
         self._left_out = _features_left_out(model, self._names)
         self._threshold = model.card.threshold
+        self._raw = raw
 
     def info(self) -> dict[str, Any]:
         """Describe the model: target, id, family, features, threshold, metrics, drivers.
@@ -139,7 +143,7 @@ class Predictor:
         return predict_file(Path(path), Path(output), self._inputs, self._answers, exact=exact)
 
     def _inputs(self, data: Data) -> RecordInputs:
-        return inputs(data, self._names, self._left_out)
+        return inputs(data, self._names, self._left_out, self._raw)
 
     def _answers(self, checked: RecordInputs) -> list[Prediction]:
         if not checked.ids:

@@ -62,7 +62,12 @@ class RecordInputs:
         return RecordInputs(tuple(self.ids[row] for row in rows), self.matrix[list(rows)], ())
 
 
-def inputs(data: Data, features: Sequence[str], ignored: Collection[str] = ()) -> RecordInputs:
+def inputs(
+    data: Data,
+    features: Sequence[str],
+    ignored: Collection[str] = (),
+    raw: Mapping[str, str] | None = None,
+) -> RecordInputs:
     """Return the records as the model's input.
 
     Missing fields are nulls. A field that is neither the customer nor a feature is a problem, as it
@@ -72,6 +77,7 @@ def inputs(data: Data, features: Sequence[str], ignored: Collection[str] = ()) -
         data: one record, several, or a data frame with one column per field.
         features: the model's features in its order.
         ignored: features of the training set that the model does not use.
+        raw: raw fields that features can be computed from, each with their family.
 
     Raises:
         AlmanacError: `data` is none of these, or two columns have the same name.
@@ -84,7 +90,11 @@ def inputs(data: Data, features: Sequence[str], ignored: Collection[str] = ()) -
             problems += [Problem(row, name, reason) for row, reason in wrong]
     ids, wrong = _ids(columns.get(KEY, [None] * count))
     problems += [Problem(row, KEY, reason) for row, reason in wrong]
-    problems += _unknown(data, columns, features, ignored)
+    known = (set(features) | set(ignored) | OTHER_COLUMNS | {KEY}) & columns.keys()
+    reasons = {
+        name: _unknown_field(name, [*features, KEY], raw or {}) for name in columns.keys() - known
+    }
+    problems += _unknown(data, dict(sorted(reasons.items())))
     touched = {problem.row for problem in problems}
     empty = np.flatnonzero(np.isnan(matrix).all(axis=1)).tolist()
     problems += [Problem(row, "every feature", "is missing") for row in empty if row not in touched]
@@ -140,11 +150,7 @@ def _columns(data: Data) -> tuple[int, dict[str, FieldValues], list[Problem]]:
     return len(mappings), {name: [each.get(name) for each in mappings] for name in names}, problems
 
 
-def _unknown(
-    data: Data, columns: Iterable[str], features: Sequence[str], ignored: Collection[str]
-) -> list[Problem]:
-    strange = set(columns) - set(features) - set(ignored) - OTHER_COLUMNS - {KEY}
-    reasons = {name: _unknown_field(name, [*features, KEY]) for name in sorted(strange)}
+def _unknown(data: Data, reasons: Mapping[str, str]) -> list[Problem]:
     if isinstance(data, pd.DataFrame):
         return [Problem(None, name, reason) for name, reason in reasons.items()]
     return [
@@ -166,7 +172,12 @@ def _records(data: object) -> list[object]:
     return list(data)
 
 
-def _unknown_field(name: str, known: Sequence[str]) -> str:
+def _unknown_field(name: str, known: Sequence[str], raw: Mapping[str, str]) -> str:
+    if family := raw.get(name):
+        return (
+            f"is a raw field of {family}, from which its features are computed first: "
+            'docs/predictor.md, "Raw records", says how'
+        )
     return f"is no field of the model{did_you_mean(name, known, cutoff=0.8)}"
 
 
