@@ -25,7 +25,7 @@ histories as (
         max(revenue) filter (where months_ago = 0) as revenue,
         max(revenue) filter (where months_ago = 1) as revenue_lag_1,
         max(revenue) filter (where months_ago = 2) as revenue_lag_2,
-        sum(revenue) filter (where months_ago between 0 and 2) as revenue_3m,
+        sum({{ exactly_summable('revenue') }}) filter (where months_ago between 0 and 2) as revenue_3m,
         count(*) filter (where months_ago between 0 and 2 and revenue > 0) as active_months_3m,
         max(minutes) filter (where months_ago = 0) as minutes,
         max(minutes) filter (where months_ago = 1) as minutes_lag_1,

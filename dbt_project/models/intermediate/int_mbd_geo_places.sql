@@ -22,7 +22,7 @@ fresh as (
         -- Of cells with equally many positions the first in the order of their names is the home.
         arg_min(cell, (-positions, cell)) as home,
         max(positions) / sum(positions) as home_share,
-        case when count(*) > 1 then ln(sum(positions)) - sum(positions * ln(positions)) / sum(positions) else 0 end as entropy,
+        case when count(*) > 1 then ln(sum(positions)) - sum({{ exactly_summable('positions * ln(positions)') }}) / sum(positions) else 0 end as entropy,
         cast(count_if(previous_month is null) as integer) as new_cells,
         sum(case when previous_month = feature_month - interval 1 month then 0 else positions end)
         / sum(positions) as unvisited_share,

@@ -18,8 +18,8 @@ purchases as (
         customer_id,
         feature_month,
         min(event_time) as event_time,
-        sum(amount) as amount,
-        sum(quantity) as quantity,
+        sum({{ exactly_summable('amount') }}) as amount,
+        sum({{ exactly_summable('quantity') }}) as quantity,
         cast(count(*) as double) as lines,
         cast(nullif(count(distinct item_id), 0) as double) as items,
     from events

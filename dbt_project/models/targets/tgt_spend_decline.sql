@@ -8,7 +8,7 @@ monthly as (
     select
         customer_id,
         {{ month_start('event_time') }} as feature_month,
-        sum(amount) as amount,
+        sum({{ exactly_summable('amount') }}) as amount,
     from {{ ref('stg_transactions__events') }}
     group by all
 ),
