@@ -25,6 +25,7 @@ from feature_repo.stores.duckdb_types import feast_type
 from feature_repo.stores.relations import Relation, read_relation
 from ml.workspace.errors import AlmanacError, BadInput, NotBuilt
 from ml.workspace.manifest import meta, models, relation
+from ml.workspace.responses import response_nodes
 from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
 
@@ -38,11 +39,16 @@ LONGEST_MONTH = timedelta(days=31)
 
 @dataclass(frozen=True)
 class DbtModel:
-    """A dbt model that declares a family or a target: relation, description and meta."""
+    """A family or a target as declared: relation, description, meta, and its rows' condition."""
 
     relation: str
     description: str
     meta: Mapping[str, Any]
+
+    @property
+    def condition(self) -> str:
+        """The SQL condition of its rows in the relation."""
+        return str(self.meta.get("condition", "true"))
 
 
 def feast_objects(
@@ -74,14 +80,15 @@ def feast_objects(
 
 
 def read_models(ws: Workspace) -> list[DbtModel]:
-    """Return the models of the dbt manifest, in the order of their relations.
+    """Return dbt's models and the response targets, in the order of their relations.
 
     Raises:
         NotBuilt: there is no manifest, or it is not one.
+        BadInput: a response target is wrongly declared.
     """
     found = (
         DbtModel(relation(node), str(node.get("description", "")), meta(node))
-        for node in models(ws)
+        for node in (*models(ws), *response_nodes(ws))
     )
     return sorted(found, key=lambda model: model.relation)
 
@@ -115,7 +122,8 @@ def _with_rows(
                     continue
                 raise
             moment = relation.require(TIMESTAMP)
-            row = connection.execute(f"select min({moment}) from {relation.sql}").fetchone()
+            earliest = f"select min({moment}) from {relation.sql} where {model.condition}"
+            row = connection.execute(earliest).fetchone()
             if row and row[0] is not None:
                 yield model, relation, row[0].replace(tzinfo=UTC)
 

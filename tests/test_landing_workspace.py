@@ -94,7 +94,8 @@ def test_settings_sources_and_identities(company):
     assert notes == []
     assert company.rows("from landed.workspace__identities") == [("one_click", "1", "c-1")]
     sources = dict(company.rows("select source, is_present from landed.workspace__sources"))
-    assert sources == {"mbd": False, "one_click": True, "retailtech": False, "transactions": False}
+    others = dict.fromkeys(["mbd", "responses", "retailtech", "transactions"], False)
+    assert sources == {"one_click": True, **others}
     assert [note for note in company.land() if "snapshot_month is 2024-01-01" in note]
 
 

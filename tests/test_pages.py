@@ -22,6 +22,7 @@ TASKS = (
     "models",
     "monitoring",
     "predictor",
+    "recipes",
     "scaling",
     "serving",
     "training-sets",

@@ -34,6 +34,23 @@ def test_training_labels_were_decided_before_the_test_month(horizon, last):
     assert months_of(TIMES[split.train]).max() == np.datetime64(last)
 
 
+@pytest.mark.parametrize(
+    ("day", "is_decided"), [("2023-04-02", True), ("2023-04-03", True), ("2023-04-04", False)]
+)
+def test_a_label_inside_a_month_is_decided_a_whole_horizon_later(day, is_decided):
+    days = [day, "2023-05-20", "2023-05-03", "2023-02-15"]
+    times = np.array(days, dtype="datetime64[us]")
+    split = temporal(times, 1)
+    assert list(split.test) == [1, 2]
+    assert list(split.train) == ([0, 3] if is_decided else [3])
+
+
+def test_labels_that_overlap_the_test_month_alone_are_refused():
+    times = np.array(["2023-04-10", "2023-05-03"], dtype="datetime64[us]")
+    with pytest.raises(AlmanacError, match=r"test month 2023-05, .* of 2023-05-03"):
+        temporal(times, 1)
+
+
 def test_an_earlier_month_can_be_tested_and_later_ones_stay_out():
     split = temporal(TIMES, 1, np.datetime64("2023-03"))
     assert set(months_of(TIMES[split.test])) == {np.datetime64("2023-03")}

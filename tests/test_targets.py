@@ -3,9 +3,10 @@ from dataclasses import replace
 import pytest
 
 from ml.training.train import train
+from ml.workspace.baseline import Baseline
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
-from ml.workspace.targets import Baseline, target, targets
+from ml.workspace.targets import target, targets
 from tests.learnable import learnable
 
 

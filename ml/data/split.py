@@ -27,21 +27,34 @@ def months_of(times: Months) -> Months:
 def temporal(times: Months, horizon_months: int, test_month: np.datetime64 | None = None) -> Split:
     """Return the split that tests on `test_month` (the newest by default).
 
-    Training rows are those whose label was decided when the test month began: a label month and
-    its whole horizon lie before it.
+    Training rows are those whose label was decided when the test month's first label began: a
+    label's time and its whole horizon lie before it.
 
     Raises:
-        AlmanacError: no label month is old enough to train on.
+        AlmanacError: no label is old enough to train on.
     """
     months = months_of(times)
     tested = months.max() if test_month is None else test_month
-    train = np.flatnonzero(months + np.timedelta64(horizon_months, "M") <= tested)
+    train = decided_before(times, horizon_months, tested)
     if not len(train):
+        first = times[months == tested].min().astype("datetime64[D]")
         raise BadInput(
-            f"No label month lies {horizon_months} or more months before the test month {tested}.",
+            f"No label lies {horizon_months} or more months before the test month {tested}, whose "
+            f"first label is of {first}.",
             "Add older data to the raw folder, then: dbt build",
         )
     return Split(train, np.flatnonzero(months == tested), tested)
+
+
+def decided_before(times: Months, horizon_months: int, month: np.datetime64) -> Rows:
+    """Return the positions of the labels decided when the first label of `month` begins.
+
+    Labels may be of any day: one of 15 March with a horizon of a month is decided on 15 April.
+    """
+    months = months_of(times)
+    since = (times - months.astype(times.dtype)).astype("timedelta64[us]")
+    later = (months + np.timedelta64(horizon_months, "M")).astype(times.dtype)
+    return np.flatnonzero(later + since <= times[months == month].min())
 
 
 def stratified(times: Months) -> Split:

@@ -9,9 +9,10 @@ from typing import Any
 from ml.data.feature import Feature
 from ml.dataset.snapshot import MonthDigest, Snapshot, SnapshotSource, snapshot
 from ml.registry.artifact import package_versions
+from ml.workspace.baseline import Baseline
 from ml.workspace.manifest import manifest_hash
 from ml.workspace.settings import Workspace
-from ml.workspace.targets import Baseline, Target
+from ml.workspace.targets import Target
 
 DIGITS = 10
 
@@ -53,8 +54,8 @@ class Manifest:
         return f"{self.target.name}-{hashlib.sha256(whole.encode()).hexdigest()[:DIGITS]}"
 
     def _declared(self) -> dict[str, Any]:
-        # Counts follow from the spine, and names and descriptions do not change the rows.
-        left_out = ("rows", "positives", "description", "families")
+        # Counts follow from the spine, which holds the condition; descriptions change no rows.
+        left_out = ("rows", "positives", "description", "families", "condition")
         return {key: value for key, value in asdict(self.target).items() if key not in left_out}
 
 
@@ -69,7 +70,7 @@ def describe(ws: Workspace, target: Target) -> Manifest:
 
     spine = target.label_sql
     recipe = store.training_recipe(ws, target.name, spine)
-    labels = SnapshotSource(target.relation, "event_timestamp", None)
+    labels = SnapshotSource(target.relation, "event_timestamp", None, target.condition or "true")
     views = [SnapshotSource(each.relation, each.timestamp, each.ttl) for each in recipe.sources]
     return Manifest(
         target=target,

@@ -25,11 +25,12 @@ MEMORY = "1GB"
 
 
 class SnapshotSource(NamedTuple):
-    """A relation as SQL, its timestamp column, and its time to live (None: no limit)."""
+    """A relation as SQL, its timestamp column, its time to live (None: no limit), its rows' SQL."""
 
     relation: str
     timestamp: str
     ttl: timedelta | None
+    condition: str = "true"
 
 
 class MonthDigest(NamedTuple):
@@ -66,7 +67,9 @@ def _bounds(
     connection: duckdb.DuckDBPyConnection, labels: SnapshotSource
 ) -> tuple[datetime, datetime]:
     moment = labels.timestamp
-    found = connection.execute(f"select min({moment}), max({moment}) from {labels.relation}")
+    found = connection.execute(
+        f"select min({moment}), max({moment}) from {labels.relation} where {labels.condition}"
+    )
     first, last = found.fetchall()[0]
     if first is None:
         raise NotBuilt(f"{labels.relation} has no rows.", "Build it: dbt build")
@@ -102,7 +105,7 @@ def _visible(
 ) -> tuple[str, list[datetime]]:
     """Return the condition for rows that can serve a label: neither too late nor too old."""
     if bounds is None:
-        return "true", []
+        return source.condition, []
     first, last = bounds
     if not source.ttl:
         return f"{source.timestamp} <= ?", [last]

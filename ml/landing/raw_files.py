@@ -123,18 +123,20 @@ def find_source(
 
 
 def _choose_form(source: DeclaredSource, workspace: Workspace) -> tuple[str, tuple[str, ...]]:
+    if not source.forms:
+        return "", ()
     wanted = (workspace.settings.get(source.name) or {}).get("form")
     if wanted is not None:
         if wanted not in source.forms:
             raise BadInput(
                 f"workspace.yml: {source.name} has no form `{wanted}`; it has: "
-                f"{', '.join(source.forms) or 'one only'}.",
+                f"{', '.join(source.forms)}.",
                 f"Correct {workspace.home / 'workspace.yml'}, then: dbt build",
             )
         return wanted, ()
     there = [form for form in source.forms if _has_required(source, form, workspace.raw)]
     if len(there) < 2:
-        return (there or list(source.forms) or [""])[0], ()
+        return (there or list(source.forms))[0], ()
     note = f"{source.name}: found as {' and as '.join(there)}; reading {there[0]}."
     return there[0], (f"{note} To choose, set `{source.name}: {{form: …}}` in workspace.yml.",)
 

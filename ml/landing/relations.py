@@ -15,6 +15,7 @@ from ml.landing.forgotten import kept, kept_lines, read_forgotten
 from ml.landing.mappings import ChosenMapping, ColumnMapping, choose_mapping, load_mapped
 from ml.landing.parquet import empty_query, parquet_query
 from ml.landing.raw_files import RawFile, SourceFiles, find_files, find_source, unknown_files
+from ml.landing.response_files import notes_on_responses, response_files
 from ml.landing.workspace_tables import (
     IDENTITIES,
     identities_query,
@@ -22,6 +23,7 @@ from ml.landing.workspace_tables import (
     settings_in_force,
 )
 from ml.workspace.errors import BadInput
+from ml.workspace.responses import SECTION as RESPONSES
 from ml.workspace.settings import Workspace
 from ml.workspace.sql import literal, quoted
 
@@ -119,13 +121,28 @@ def plan(connection: duckdb.DuckDBPyConnection, project: Path, workspace: Worksp
         for table in found_source.source.tables
     ]
     settings_rows = [(name, value) for name, value in settings.items()]
+    answers = [each.name for each in _files_of(RESPONSES, found)]
+    response_rows = response_files(workspace, project, answers)
     relations += [
         _listing("settings", {"name": "varchar", "value": "varchar"}, settings_rows),
         _listing("sources", SOURCES, [_source_row(found_source, chosen) for found_source in found]),
+        _listing("responses", {"response": "varchar", "file": "varchar"}, response_rows),
         _identities(sources, workspace, code),
     ]
     unknown = _unknown(sources, relations, workspace.raw)
-    return Plan(relations, _notes(found, chosen, workspace), unknown)
+    notes = _notes(found, chosen, workspace) + notes_on_responses(response_rows, answers)
+    return Plan(relations, notes, unknown)
+
+
+def _files_of(name: str, found: Iterable[SourceFiles]) -> list[RawFile]:
+    """Return the files of the source called `name`."""
+    return [
+        file
+        for found_source in found
+        if found_source.source.name == name
+        for table in found_source.source.tables
+        for file in found_source.of(table)
+    ]
 
 
 def _relation(

@@ -11,6 +11,7 @@ from ml.landing.declarations import DeclaredColumn, DeclaredSource, DeclaredTabl
 from ml.landing.delimited import load_table, new_table
 from ml.landing.raw_files import RawFile
 from ml.workspace.errors import AlmanacError, BadInput
+from ml.workspace.responses import SECTION as RESPONSES
 from ml.workspace.settings import PUBLISHED_ID_KEY, Workspace
 from ml.workspace.sql import quoted
 from ml.workspace.suggest import did_you_mean
@@ -117,7 +118,7 @@ def _check_identities(
 def _given(source: DeclaredSource, workspace: Workspace) -> Mapping[str, Any]:
     """Return the source's section of workspace.yml, after checking its keys."""
     given = workspace.settings.get(source.name)
-    if given is None:
+    if given is None or source.name == RESPONSES:
         return {}
     known = [*source.settings, *_choices(source)]
     if not isinstance(given, dict):

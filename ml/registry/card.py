@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ml.data.feature import Feature
 from ml.evaluation.measured import Measured
+from ml.workspace.baseline import Baseline
 from ml.workspace.errors import NotTrained
-from ml.workspace.targets import Baseline
 from ml.workspace.validation import wrong_fields
 
 Interval = tuple[float, float]

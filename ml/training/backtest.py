@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ml.data.split import customer_groups, folds, months_of, temporal, train_and_held_out
+from ml.data.split import (
+    customer_groups,
+    decided_before,
+    folds,
+    months_of,
+    temporal,
+    train_and_held_out,
+)
 from ml.data.training_set import Labels, Rows, TrainingSet, Vector
 from ml.dataset.rows import labelled_rows
 from ml.evaluation.bootstrap import Estimate, Interval, estimate
@@ -235,8 +242,8 @@ def _run_rows(rows: TrainingSet, target: Target, protocol: Protocol) -> Iterator
 def _months(rows: TrainingSet, target: Target, count: int) -> list[np.datetime64]:
     """Return the last label months that have a past to learn from."""
     months = np.unique(months_of(rows.times))
-    horizon = np.timedelta64(target.horizon_months, "M")
-    tested = [month for month in months[-count:] if months[0] + horizon <= month]
+    horizon = target.horizon_months
+    tested = [m for m in months[-count:] if len(decided_before(rows.times, horizon, m))]
     if not tested:
         temporal(rows.times, target.horizon_months)
     return tested
@@ -245,8 +252,9 @@ def _months(rows: TrainingSet, target: Target, count: int) -> list[np.datetime64
 def _shuffled_labels(rows: TrainingSet) -> TrainingSet:
     """Return the rows with labels shuffled within each month: nothing is left to be learnt."""
     rng, labels = np.random.default_rng(0), rows.labels.copy()
-    for month in np.unique(rows.times):
-        of_month = np.flatnonzero(rows.times == month)
+    months = months_of(rows.times)
+    for month in np.unique(months):
+        of_month = np.flatnonzero(months == month)
         labels[of_month] = rng.permutation(labels[of_month])
     return replace(rows, labels=labels)
 

@@ -1,4 +1,4 @@
-"""The targets of a workspace, read from the `meta` of their dbt models."""
+"""The targets of a workspace: those of dbt models' `meta`, and responses of `workspace.yml`."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from ml.workspace.baseline import Baseline
 from ml.workspace.errors import BadInput
-from ml.workspace.manifest import Node, models_with, quoted_name
+from ml.workspace.manifest import Node, meta, models_with, quoted_name
+from ml.workspace.responses import target_nodes
 from ml.workspace.settings import Workspace
 from ml.workspace.suggest import nearest
 from ml.workspace.warehouse import open_warehouse
@@ -24,16 +26,11 @@ LEAST_OF_A_CLASS = 10
 
 
 @dataclass(frozen=True)
-class Baseline:
-    """A ranking by one feature, which a model should beat."""
-
-    feature: str
-    descending: bool
-
-
-@dataclass(frozen=True)
 class Target:
-    """A target as its dbt model declares it, with its label rows and positives in the workspace."""
+    """A target as it is declared, with its label rows and positives in the workspace.
+
+    `condition` is the SQL condition of its rows where its relation holds other targets too.
+    """
 
     name: str
     relation: str
@@ -46,6 +43,7 @@ class Target:
     description: str
     rows: int
     positives: int
+    condition: str | None = None
 
     @property
     def temporal(self) -> bool:
@@ -68,7 +66,8 @@ class Target:
     def label_sql(self) -> str:
         """The query for the label rows, in an order that does not depend on their storage."""
         columns = "customer_id, event_timestamp, label"
-        return f"select {columns} from {self.relation} order by event_timestamp, customer_id, label"
+        rows = f"{self.relation} where {self.condition}" if self.condition else self.relation
+        return f"select {columns} from {rows} order by event_timestamp, customer_id, label"
 
 
 def targets(ws: Workspace) -> list[Target]:
@@ -92,7 +91,7 @@ def target(ws: Workspace, name: str) -> Target:
         return known[name]
     declared = {str(node["config"]["meta"]["target"]) for node, _ in _declared(ws)}
     wrong = (
-        f"Target {name} has no label rows in {ws.home}: its source is absent or too short"
+        f"Target {name} has no label rows in {ws.home}: its source is absent, short or not built"
         if name in declared
         else f"There is no target {name} in {ws.home}"
     )
@@ -131,7 +130,7 @@ def known_moments(
 
 def _declared(ws: Workspace) -> Iterator[tuple[Node, tuple[int, int]]]:
     """Yield each declared target's node with its label rows and positives (0, 0 if not built)."""
-    declared = models_with(ws, "target")
+    declared = target_nodes(ws)
     with open_warehouse(ws.warehouse) as connection:
         tables = set(
             connection.execute(
@@ -141,28 +140,31 @@ def _declared(ws: Workspace) -> Iterator[tuple[Node, tuple[int, int]]]:
         for node in declared:
             counted = None
             if (node["schema"], node["alias"]) in tables:
+                condition = meta(node).get("condition", "true")
                 count = f"select count(*), coalesce(sum(label), 0) from {quoted_name(node)}"
+                count += f" where {condition}"
                 counted = connection.execute(count).fetchone()
             yield node, (int(counted[0]), int(counted[1])) if counted else (0, 0)
 
 
 def _target(node: Node, rows: int, positives: int) -> Target:
-    meta = node["config"]["meta"]
-    baseline = meta.get("baseline")
+    declared = meta(node)
+    baseline = declared.get("baseline")
     return Target(
-        name=str(meta["target"]),
+        name=str(declared["target"]),
         relation=quoted_name(node),
-        kind=str(meta.get("kind", "binary")),
-        horizon_months=int(meta.get("horizon_months", 1)),
-        metric=str(meta.get("metric", "roc_auc")),
-        validation=str(meta.get("validation", "temporal")),
-        families=tuple(meta.get("families", ())),
+        kind=str(declared.get("kind", "binary")),
+        horizon_months=int(declared.get("horizon_months", 1)),
+        metric=str(declared.get("metric", "roc_auc")),
+        validation=str(declared.get("validation", "temporal")),
+        families=tuple(declared.get("families", ())),
         baseline=Baseline(baseline["feature"], bool(baseline.get("descending", True)))
         if baseline
         else None,
         description=" ".join(str(node.get("description", "")).split()),
         rows=rows,
         positives=positives,
+        condition=declared.get("condition"),
     )
 
 

@@ -30,7 +30,7 @@ from ml.registry.history import HISTORY
 from ml.registry.listing import CARD
 from ml.training.plan import read_plan
 from ml.workspace.errors import NotTrained
-from ml.workspace.manifest import models_with
+from ml.workspace.responses import target_nodes
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import true_probabilities
 
@@ -119,7 +119,7 @@ def _descriptions(ws: Workspace) -> dict[str, str]:
         return {}
     return {
         str(node["config"]["meta"]["target"]): " ".join(str(node.get("description", "")).split())
-        for node in models_with(ws, "target")
+        for node in target_nodes(ws)
     }
 
 
