@@ -12,7 +12,8 @@ from ml.landing.decimals import decimal_signs
 from ml.landing.declarations import DeclaredSource, DeclaredTable, digest, read_sources
 from ml.landing.delimited import load_table, new_table
 from ml.landing.forgotten import kept, kept_lines, read_forgotten
-from ml.landing.mappings import ChosenMapping, ColumnMapping, choose_mapping, load_mapped
+from ml.landing.mapped_query import ColumnMapping
+from ml.landing.mappings import ChosenMapping, choose_mapping, load_mapped
 from ml.landing.parquet import empty_query, parquet_query
 from ml.landing.raw_files import RawFile, SourceFiles, find_files, find_source, unknown_files
 from ml.landing.response_files import notes_on_responses, response_files

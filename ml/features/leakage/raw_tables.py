@@ -14,7 +14,8 @@ import duckdb
 
 from ml.features.leakage.time_sql import is_time, landed_time
 from ml.landing.delimited import META
-from ml.landing.mappings import ColumnMapping, mapping_named
+from ml.landing.mapped_query import ColumnMapping
+from ml.landing.mappings import mapping_named
 from ml.workspace.errors import NotBuilt
 from ml.workspace.manifest import Manifest
 from ml.workspace.settings import Workspace

@@ -103,12 +103,7 @@ def _model(model: ExportedModel, families: Sequence[ExportedFamily]) -> str:
     return f"""\
 -- one row a customer: what {model.model_id} predicts of the newest complete month; key: customer_id
 -- Written by `ml export sql`; an export of another model replaces it.
-{{{{ config(
-    schema='exports',
-    alias='{model.relation}',
-    materialized='table',
-    enabled={model.enabled},
-) }}}}
+{_config(model)}
 with months as (
     select * from {{{{ ref('int_customer_months') }}}}
 ),
@@ -147,6 +142,16 @@ select
 from inputs
 where {present}
 """
+
+
+def _config(model: ExportedModel) -> str:
+    return f"""\
+{{{{ config(
+    schema='exports',
+    alias='{model.relation}',
+    materialized='table',
+    enabled={model.enabled},
+) }}}}"""
 
 
 def _view(family: ExportedFamily) -> str:
