@@ -1,5 +1,6 @@
 """A model file whose trees point outside themselves is refused, and never followed."""
 
+import json
 import re
 
 import numpy as np
@@ -72,3 +73,69 @@ def test_a_boosted_tree_that_points_out_of_range_is_refused(field: str) -> None:
     predictor.nodes[field][0] = 10**6
     with pytest.raises(ValueError, match=OUT):
         FAMILIES["hist_gradient_boosting"].parse(seal(held))
+
+
+@pytest.fixture(scope="module")
+def xgboost_content() -> bytes:
+    pytest.importorskip("xgboost")
+    return FAMILIES["xgboost"].fit(*sample(), 1).content()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("left_children", [10**6]),
+        ("right_children", [0]),
+        ("right_children", [1, 1]),
+        ("split_indices", [10**6]),
+        ("split_conditions", None),
+        ("split_type", [1]),
+        ("tree_param", {"num_nodes": "9999", "num_feature": "1", "size_leaf_vector": "1"}),
+    ],
+)
+def test_an_xgboost_tree_that_points_out_of_range_is_refused(
+    xgboost_content: bytes, name: str, value: object
+) -> None:
+    model = json.loads(xgboost_content)
+    tree = model["learner"]["gradient_booster"]["model"]["trees"][0]
+    assert len(tree["left_children"]) > 2
+    if isinstance(value, list):
+        tree[name][: len(value)] = value
+    elif value is None:
+        tree[name].pop()
+    else:
+        tree[name] = value
+    with pytest.raises(ValueError, match=r"tree|node"):
+        FAMILIES["xgboost"].parse(json.dumps(model).encode())
+
+
+def test_what_is_no_xgboost_model_is_refused(xgboost_content: bytes) -> None:
+    for spoilt in (b"{}", b"[]", xgboost_content[:-9], b'{"learner": {"gradient_booster": 5}}'):
+        with pytest.raises(ValueError, match=r"no model|column"):
+            FAMILIES["xgboost"].parse(spoilt)
+    model = json.loads(xgboost_content)
+    model["learner"]["gradient_booster"]["model"]["tree_info"].append(0)
+    with pytest.raises(ValueError, match="no model of trees"):
+        FAMILIES["xgboost"].parse(json.dumps(model).encode())
+
+
+def test_a_whole_xgboost_model_answers_as_before(xgboost_content: bytes) -> None:
+    matrix, *_ = sample()
+    fitted = FAMILIES["xgboost"].fit(*sample(), 1)
+    np.testing.assert_array_equal(
+        FAMILIES["xgboost"].parse(xgboost_content).predict(matrix), fitted.predict(matrix)
+    )
+
+
+@pytest.mark.parametrize("change", ["vectors", "counts", "weights"])
+def test_a_support_vector_machine_of_other_lengths_is_refused(change: str) -> None:
+    held = unseal(FAMILIES["svc"].fit(*sample(), 1).content())
+    machine = held["pipeline"].steps[-1][1]
+    if change == "vectors":
+        machine.support_vectors_ = machine.support_vectors_[:3]
+    elif change == "counts":
+        machine._n_support = np.array([10**6, 1], np.int32)
+    else:
+        machine._dual_coef_ = machine._dual_coef_[:, :2]
+    with pytest.raises(ValueError, match="support vectors"):
+        FAMILIES["svc"].parse(seal(held))

@@ -4,12 +4,14 @@ Native code follows a tree's indexes unchecked, so a file that was made to misle
 before it is asked for anything.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.svm import SVC
 
 # What a LightGBM tree lists for each split, and for each leaf.
 SPLITS = (
@@ -23,6 +25,19 @@ SPLITS = (
     "internal_count",
 )
 LEAVES = ("leaf_value", "leaf_weight", "leaf_count")
+# What an XGBoost tree lists for each node.
+NODES = (
+    "base_weights",
+    "default_left",
+    "left_children",
+    "loss_changes",
+    "parents",
+    "right_children",
+    "split_conditions",
+    "split_indices",
+    "split_type",
+    "sum_hessian",
+)
 Indexes = NDArray[np.integer[Any]]
 
 
@@ -36,6 +51,8 @@ def check_estimator(pipeline: Any) -> None:  # noqa: ANN401  # scikit-learn's
         ValueError: a tree points outside its nodes or features.
     """
     estimator = pipeline.steps[-1][1]
+    if isinstance(estimator, SVC):
+        _check_vectors(estimator)
     # scikit-learn refuses rows of another width.
     features = int(estimator.n_features_in_)
     for tree in _sklearn_trees(estimator):
@@ -83,6 +100,70 @@ def check_lightgbm(text: str) -> str:
         if ((feature < 0) | (feature >= features)).any():
             raise ValueError("a tree points outside the model's features")
     return re.sub(r"^tree_sizes=.*\n", "", text, flags=re.MULTILINE)
+
+
+def check_xgboost(content: bytes) -> None:
+    """Check every tree of an XGBoost model in JSON.
+
+    Raises:
+        ValueError: it is no model of such trees, or a tree points outside its nodes or features.
+    """
+    try:
+        learner = json.loads(content)["learner"]
+        model = learner["gradient_booster"]["model"]
+        features = int(learner["learner_model_param"]["num_feature"])
+        trees, groups = model["trees"], model["tree_info"]
+        is_known = learner["gradient_booster"]["name"] == "gbtree"
+        if not is_known or len(groups) != len(trees) or any(groups):
+            raise ValueError("it is no model of trees with one answer")
+        if int(model["gbtree_model_param"]["num_trees"]) != len(trees):
+            raise ValueError("it has other trees than it says")
+        for tree in trees:
+            _check_xgboost_tree(tree, features)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"it is no model of XGBoost: {error!r}") from error
+
+
+def _check_xgboost_tree(tree: dict[str, Any], features: int) -> None:
+    said = tree["tree_param"]
+    nodes = int(said["num_nodes"])
+    if nodes < 1 or any(len(tree[name]) != nodes for name in NODES):
+        raise ValueError("a tree has other nodes than it says")
+    if int(said["num_feature"]) != features:
+        raise ValueError("a tree has other features than the model")
+    if int(said["size_leaf_vector"]) > 1 or any(tree["split_type"]) or tree["categories"]:
+        raise ValueError("a tree is of a kind that no model here has")
+    left, right = (np.array(tree[f"{side}_children"], np.int64) for side in ("left", "right"))
+    if ((left == -1) != (right == -1)).any():
+        raise ValueError("a node has one child")
+    children = np.concatenate([left, right])
+    children = children[children != -1]
+    if ((children < 1) | (children >= nodes)).any():
+        raise ValueError("a tree points outside its nodes")
+    if len(np.unique(children)) != len(children):
+        raise ValueError("a tree points back to its own nodes")
+    feature = np.array(tree["split_indices"], np.int64)[left != -1]
+    if ((feature < 0) | (feature >= features)).any():
+        raise ValueError("a tree points outside the model's features")
+
+
+def _check_vectors(machine: SVC) -> None:
+    vectors, counts = machine.support_vectors_, np.asarray(machine._n_support)
+    known = len(machine.support_)
+    fits = (
+        machine.kernel == "rbf"
+        and not machine._sparse
+        and np.shape(vectors) == (known, machine.n_features_in_)
+        and np.shape(counts) == np.shape(machine.classes_) == (2,)
+        and (counts >= 0).all()
+        and counts.sum() == known
+        and np.shape(machine._dual_coef_) == (1, known)
+        and np.shape(machine._intercept_) == (1,)
+        and np.size(machine._probA) in (0, 1)
+        and np.size(machine._probB) == np.size(machine._probA)
+    )
+    if not fits:
+        raise ValueError("a machine has other support vectors than it says")
 
 
 def _sklearn_trees(estimator: Any) -> Iterator[Any]:  # noqa: ANN401

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.data.training_set import Labels, Matrix, Vector
+from ml.models.bounds import check_xgboost
 from ml.models.family import Columns, Family, Model, Parameters, Range
 
 
@@ -56,6 +57,7 @@ _STEADY: Parameters = {
 def _parse(content: bytes) -> XGBoost:
     import xgboost
 
+    check_xgboost(content)
     booster = xgboost.Booster()
     booster.load_model(bytearray(content))
     return XGBoost(booster)
