@@ -18,9 +18,12 @@ from feast.infra.online_stores.sqlite import SqliteOnlineStore, adapt_datetime_e
 from ml.store.generation import Batch, Generation, StoredRows, epoch, read_generation
 from ml.store.values import Blob
 from ml.workspace.errors import AlmanacError, Held, NotBuilt
+from ml.workspace.faults import Refused, refused
 from ml.workspace.sql import quoted
 
 STAGED = "__next"
+# SQLite's names of the errors of a file that is not as it wrote it.
+DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 # SQLite takes at most 32,766 parameters in one query.
 KEYS_PER_QUERY = 10_000
 PATIENCE_SECONDS = 60.0
@@ -127,6 +130,8 @@ class SqliteRows:
             finally:
                 self._reader.execute("rollback")
         except sqlite3.Error as error:
+            if found := self._path.exists() and store_fault(error, self._path, "read"):
+                raise found from error
             raise NotBuilt(
                 f"The online store {self._path} cannot be read: {error}",
                 "Publish into it: feast apply, then ml materialize",
@@ -194,6 +199,26 @@ class SqliteMaterialization:
             self._connection.execute(f"drop table {quoted(name)}")
 
 
+def store_fault(error: Exception, path: Path, done: str = "written") -> AlmanacError | None:
+    """Return what is wrong with the file of the online store, if that is why; else None.
+
+    Args:
+        error: what SQLite or the system raised.
+        path: the online store.
+        done: what could not be done with it.
+    """
+    if getattr(error, "sqlite_errorname", "").startswith(DAMAGED):
+        return NotBuilt(
+            f"The online store {path} is damaged: {error}.",
+            "All that it holds is in the warehouse. Remove it, then publish anew: "
+            f"rm -f {path} {path}-wal {path}-shm && ml materialize",
+        )
+    found = refused(error, path, done)
+    if found and done == "written":
+        return Refused(found.what, f"What was published before is still there. {found.next}")
+    return found
+
+
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(
         f"{path.resolve().as_uri()}?mode={mode}",
@@ -222,9 +247,9 @@ def _write_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise AlmanacError(
+        raise store_fault(error, path) or AlmanacError(
             f"The online store {path} cannot be written: {error}",
-            "What was published before is still there. Free the place, then: ml materialize",
+            "What was published before is still there. Try again: ml materialize",
         ) from error
 
 
