@@ -148,8 +148,9 @@ def give_up_override() -> None:
     held = ctypes.create_string_buffer(24)
     libc = ctypes.CDLL(None, use_errno=True)
     assert libc.capget(header, held) == 0
-    effective, *others = struct.unpack("6I", held.raw)
-    assert libc.capset(header, struct.pack("6I", effective & ~0b110, *others)) == 0
+    effective, permitted, *others = struct.unpack("6I", held.raw)
+    left = struct.pack("6I", effective & ~0b110, permitted & ~0b110, *others)
+    assert libc.capset(header, left) == 0
 
 
 def wait(child: int, client: socket.socket) -> int:

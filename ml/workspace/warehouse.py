@@ -40,23 +40,22 @@ def open_warehouse(
     """
     if not path.exists():
         raise NotBuilt(f"No warehouse at {path}.", "Build it first: dbt build")
-    with _named_faults(path, read_only):
+    # Who only reads writes too, beside it, what memory does not hold.
+    written = path.with_name(f"{path.name}.tmp") if read_only else path
+    with _damage_named(path):
         connection = _connect(path, read_only, patience)
         try:
-            connection.execute("set TimeZone = 'UTC'")
-            yield connection
+            with writing(written):
+                connection.execute("set TimeZone = 'UTC'")
+                yield connection
         finally:
             connection.close()
 
 
 @contextmanager
-def _named_faults(path: Path, read_only: bool) -> Iterator[None]:
-    """Name the warehouse where it is damaged, and the file that the system refuses to write."""
-    # Who only reads writes too, beside it, what memory does not hold.
-    written = path.with_name(f"{path.name}.tmp") if read_only else path
+def _damage_named(path: Path) -> Iterator[None]:
     try:
-        with writing(written):
-            yield
+        yield
     except duckdb.Error as error:
         if any(words in str(error) for words in DAMAGED):
             raise NotBuilt(f"{path} is damaged: {error}", KEEP_SCORES) from error
