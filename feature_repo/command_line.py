@@ -9,6 +9,7 @@ import click
 
 from ml.workspace.errors import AlmanacError
 from ml.workspace.faults import refused
+from ml.workspace.online_store import store_fault
 from ml.workspace.settings import workspace
 
 
@@ -35,10 +36,6 @@ def _of_a_person(error: BaseException) -> AlmanacError | None:
     if isinstance(error, AlmanacError):
         return error
     if isinstance(error, sqlite3.Error):
-        # Feast's own error does not say which file it is. Most commands never need these imports.
-        from ml.store.retrieval import feature_store
-        from ml.store.sqlite_rows import store_fault
-
-        online = feature_store(workspace()).config.online_store
-        return store_fault(error, Path(online.path))
+        # Feast's own error does not say which file it is.
+        return store_fault(error, workspace().home / "online_store.db")
     return refused(error)

@@ -218,7 +218,7 @@ def _written(folder: Path) -> dict[str, str]:
         return dict(json.loads((folder / HASHES).read_text(encoding="utf-8")).items())
     except (ValueError, AttributeError) as error:
         raise NotTrained(
-            f"{folder / HASHES} is damaged: {error}",
+            f"{folder / HASHES} cannot be read: {error}",
             train_again(folder),
             target=folder.parent.name,
         ) from error

@@ -18,12 +18,10 @@ from feast.infra.online_stores.sqlite import SqliteOnlineStore, adapt_datetime_e
 from ml.store.generation import Batch, Generation, StoredRows, epoch, read_generation
 from ml.store.values import Blob
 from ml.workspace.errors import AlmanacError, Held, NotBuilt
-from ml.workspace.faults import Refused, refused
+from ml.workspace.online_store import store_fault
 from ml.workspace.sql import quoted
 
 STAGED = "__next"
-# SQLite's names of the errors of a file that is not as it wrote it.
-DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 # SQLite takes at most 32,766 parameters in one query.
 KEYS_PER_QUERY = 10_000
 PATIENCE_SECONDS = 60.0
@@ -197,26 +195,6 @@ class SqliteMaterialization:
         ).fetchall()
         for (name,) in leftovers:
             self._connection.execute(f"drop table {quoted(name)}")
-
-
-def store_fault(error: Exception, path: Path, done: str = "written") -> AlmanacError | None:
-    """Return what is wrong with the file of the online store, if that is why; else None.
-
-    Args:
-        error: what SQLite or the system raised.
-        path: the online store.
-        done: what could not be done with it.
-    """
-    if getattr(error, "sqlite_errorname", "").startswith(DAMAGED):
-        return NotBuilt(
-            f"The online store {path} is damaged: {error}.",
-            "All that it holds is in the warehouse. Remove it, then publish anew: "
-            f"rm -f {path} {path}-wal {path}-shm && ml materialize",
-        )
-    found = refused(error, path, done)
-    if found and done == "written":
-        return Refused(found.what, f"What was published before is still there. {found.next}")
-    return found
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
