@@ -69,6 +69,9 @@ class Ready:
             patch.setenv("DBT_TARGET_PATH", str(self.ws.home / "target"))
             patch.setenv("COLUMNS", "300")
             patch.delenv("ALMANAC_RAW", raising=False)
+            if arguments[0] == "export":
+                # What it writes would else lie in the repository.
+                patch.setenv("DBT_PROJECT_DIR", str(self.ws.home.parent / "project"))
             done = CliRunner().invoke(main, arguments)
         failed = done.exception is not None and not isinstance(done.exception, SystemExit)
         trace = f"Traceback: {done.exception!r}" if failed else ""
