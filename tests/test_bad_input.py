@@ -258,7 +258,7 @@ def test_scoring_before_the_first_feature(trained: TestWorkspace) -> None:
 def test_what_is_no_warehouse_is_told_at_once(unbuilt: TestWorkspace) -> None:
     path = unbuilt.home / "warehouse.duckdb"
     path.write_text("no database\n", encoding="utf-8")
-    told = f"Error: {path} cannot be opened as a warehouse: "
-    cure = "Put a copy of it from before in its place."
-    assert_told(unbuilt.run("ml", "targets"), told, cure, "so keep it.")
+    told = f"Error: {path} is damaged: "
+    cure = "Put its last copy in its place, and keep this file"
+    assert_told(unbuilt.run("ml", "targets"), told, cure, "are in it alone.")
     assert path.read_text(encoding="utf-8") == "no database\n"

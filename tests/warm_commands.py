@@ -8,15 +8,18 @@ alone, nothing that reads the environment, and ends with the process that starte
 """
 
 import atexit
+import ctypes
 import functools
 import gc
 import importlib
 import json
 import os
+import resource
 import selectors
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -26,6 +29,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 COMMANDS = ("dbt", "feast", "ml")
+# What a test asks of a command's process: see `bound`.
+FILE_LIMIT, ORDINARY = "TEST_FILE_LIMIT", "TEST_ORDINARY_USER"
 LIBRARIES = (
     "dbt.cli.main",
     "dbt.adapters.duckdb",
@@ -114,12 +119,38 @@ def answer(client: socket.socket) -> Callable[[], object] | None:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
+    bound(environment.pop(FILE_LIMIT, None), environment.pop(ORDINARY, None))
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(place)
     sys.argv = [str(Path(sys.executable).with_name(command)), *arguments]
     (entry_point,) = entry_points(group="console_scripts", name=command)
     return entry_point.load()
+
+
+def bound(file_limit: str | None, ordinary: str | None) -> None:
+    """Let this process meet a full disk, or the rights of files that the superuser passes over.
+
+    Args:
+        file_limit: the bytes that no file may grow beyond; Python ignores the signal, so that a
+            write fails as on a full disk.
+        ordinary: whether the superuser is to be refused what the rights of a file refuse.
+    """
+    if file_limit:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(file_limit), int(file_limit)))
+    if ordinary and os.geteuid() == 0:
+        give_up_override()
+
+
+def give_up_override() -> None:
+    """Take CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH from this process (see man 2 capset)."""
+    header = struct.pack("Ii", 0x20080522, 0)
+    held = ctypes.create_string_buffer(24)
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.capget(header, held) == 0
+    effective, permitted, *others = struct.unpack("6I", held.raw)
+    left = struct.pack("6I", effective & ~0b110, permitted & ~0b110, *others)
+    assert libc.capset(header, left) == 0
 
 
 def wait(child: int, client: socket.socket) -> int:

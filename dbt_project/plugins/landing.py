@@ -3,6 +3,7 @@
 dbt finds it by `profiles.yml`; the work is done by `ml.landing`.
 """
 
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from ml.landing import AlmanacError, Warned, await_warehouse, land_workspace
 
 LOGGER = AdapterLogger("Almanac")
 PROJECT = Path(__file__).parent.parent
+# On a full disk, each line that dbt's log does not take would print a traceback.
+logging.raiseExceptions = False
 
 
 class Plugin(BasePlugin):

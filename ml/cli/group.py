@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from ml.workspace.errors import AlmanacError
+from ml.workspace.faults import refused
 
 
 def examples(*lines: str) -> str:
@@ -26,8 +27,11 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
         try:
             return super().invoke(ctx)
-        except AlmanacError as error:
-            raise click.ClickException(str(error)) from error
+        except Exception as error:
+            shown = error if isinstance(error, AlmanacError) else refused(error)
+            if shown is None:
+                raise
+            raise click.ClickException(str(shown)) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)

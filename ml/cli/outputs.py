@@ -44,4 +44,6 @@ def report() -> None:
     """Write the page of results that a browser opens."""
     from ml.pages.report import write_report
 
-    click.echo(write_report(workspace()))
+    click.echo(
+        write_report(workspace(), lambda reason: click.echo(f"Left out: {reason}", err=True))
+    )

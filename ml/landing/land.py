@@ -16,6 +16,7 @@ from ml.landing.decimals import POINT
 from ml.landing.declarations import SCHEMA
 from ml.landing.relations import FILES_TABLE, LandedRelation, Plan, Prepared, plan
 from ml.workspace.errors import BadInput
+from ml.workspace.faults import refused
 from ml.workspace.settings import Workspace, workspace_at
 from ml.workspace.sql import quoted
 from ml.workspace.warehouse import open_warehouse
@@ -234,6 +235,6 @@ def _named_errors(name: str) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise BadInput(
+        raise refused(error) or BadInput(
             f"{name} cannot be landed: {error}", "Correct its files or declaration, then: dbt build"
         ) from error

@@ -106,7 +106,7 @@ def forget_customer(ws: Workspace, customer: str) -> list[tuple[str, int]]:
     changed = []
     for listed in sorted(ws.models.glob(f"[!.]*/[!.]*/{HASHES}")):
         folder = listed.parent
-        hashes = json.loads(listed.read_text(encoding="utf-8"))
+        hashes = _written(folder)
         tables = {
             name: pq.read_table(folder / name)
             for name in (PREDICTIONS, CONTRIBUTIONS)
@@ -193,7 +193,7 @@ def _refuse_changed(folder: Path) -> None:
         raise NotTrained(
             f"{folder} lacks {HASHES}.", train_again(folder), target=folder.parent.name
         )
-    written = json.loads((folder / HASHES).read_text(encoding="utf-8"))
+    written = _written(folder)
     found = _hashes(folder)
     for said, names in {
         "lacks": written.keys() - found.keys(),
@@ -206,6 +206,22 @@ def _refuse_changed(folder: Path) -> None:
                 train_again(folder),
                 target=folder.parent.name,
             )
+
+
+def _written(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file as it was written.
+
+    Raises:
+        AlmanacError: the list of them is damaged.
+    """
+    try:
+        return dict(json.loads((folder / HASHES).read_text(encoding="utf-8")).items())
+    except (ValueError, AttributeError) as error:
+        raise NotTrained(
+            f"{folder / HASHES} cannot be read: {error}",
+            train_again(folder),
+            target=folder.parent.name,
+        ) from error
 
 
 def _hashes(folder: Path) -> dict[str, str]:

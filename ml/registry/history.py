@@ -38,7 +38,9 @@ def read(folder: Path) -> list[Event]:
     except (OSError, ValueError, TypeError) as error:
         raise NotTrained(
             f"{path} is not a history of models: {error}",
-            "Move it away, then name the champion: ml promote <model id>, of: ml models",
+            "Set it aside, then name the champion, one of `ml models`: "
+            f"mv {path} {path}.damaged && ml promote <model id>",
+            target=folder.name,
         ) from error
 
 

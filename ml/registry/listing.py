@@ -68,10 +68,15 @@ def read_card(folder: Path) -> Card:
     except (OSError, ValueError) as error:
         raise NotTrained(
             f"{folder / CARD} cannot be read: {error}",
-            train_again(folder),
+            _make_anew(folder),
             target=folder.parent.name,
         ) from error
-    return parse_card(text, folder / CARD, train_again(folder))
+    return parse_card(text, folder / CARD, _make_anew(folder))
+
+
+def _make_anew(folder: Path) -> str:
+    # Training may give another model: what is left of this one would be told of for ever.
+    return f"Remove it and train again: rm -r {folder} && ml train --target {folder.parent.name}"
 
 
 def train_again(folder: Path) -> str:

@@ -127,7 +127,7 @@ def _input_batches(ws: Workspace, view: FeatureView, moment: datetime) -> Iterat
                 values = packed(vectors.reshape(batch.num_rows, -1).astype(np.float32, copy=False))
                 columns = {VECTOR: EncodedColumn(values, [None] * len(values))}
                 yield Batch(view.name, _keys(batch), [moment] * len(values), columns)
-        except duckdb.Error as error:
+        except duckdb.ProgrammingError as error:
             raise NotBuilt(
                 f"The warehouse does not give {source.relation}: {error}",
                 "Define it anew: ml train, then feast apply",

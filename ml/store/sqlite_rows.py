@@ -18,6 +18,7 @@ from feast.infra.online_stores.sqlite import SqliteOnlineStore, adapt_datetime_e
 from ml.store.generation import Batch, Generation, StoredRows, epoch, read_generation
 from ml.store.values import Blob
 from ml.workspace.errors import AlmanacError, Held, NotBuilt
+from ml.workspace.online_store import store_fault
 from ml.workspace.sql import quoted
 
 STAGED = "__next"
@@ -127,6 +128,8 @@ class SqliteRows:
             finally:
                 self._reader.execute("rollback")
         except sqlite3.Error as error:
+            if found := self._path.exists() and store_fault(error, self._path, "read"):
+                raise found from error
             raise NotBuilt(
                 f"The online store {self._path} cannot be read: {error}",
                 "Publish into it: feast apply, then ml materialize",
@@ -222,9 +225,9 @@ def _write_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise AlmanacError(
+        raise store_fault(error, path) or AlmanacError(
             f"The online store {path} cannot be written: {error}",
-            "What was published before is still there. Free the place, then: ml materialize",
+            "What was published before is still there. Try again: ml materialize",
         ) from error
 
 

@@ -47,6 +47,8 @@ def train(
             "Choose another target or horizon, or see what the labels are: ml targets",
             target=target.name,
         )
+    # Better refused now than after the search.
+    champions.events_of(ws, target.name)
     dataset, rows = current(ws, target, reader)
     return train_on(ws, dataset, rows, plan)
 

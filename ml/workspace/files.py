@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ml.workspace.faults import writing
+
 
 @contextmanager
 def fresh_file(path: Path) -> Iterator[Path]:
@@ -18,16 +20,20 @@ def fresh_file(path: Path) -> Iterator[Path]:
 
     A reader never sees half of it: until then the old file stands, and after an error too. What
     killed processes left of theirs is swept away. The file has the rights that the umask leaves.
+
+    Raises:
+        AlmanacError: the disk is full or read-only, a limit is reached, or rights are missing.
     """
-    sweep(path)
     temporary = _beside(path)
-    try:
-        yield temporary
-        put(temporary, path)
-    finally:
-        # Libraries add files of their own, as DuckDB its log.
-        for left in _named_like(temporary):
-            left.unlink(missing_ok=True)
+    with writing(path):
+        sweep(path)
+        try:
+            yield temporary
+            put(temporary, path)
+        finally:
+            # Libraries add files of their own, as DuckDB its log.
+            for left in _named_like(temporary):
+                left.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -36,19 +42,23 @@ def fresh_folder(folder: Path) -> Iterator[Path]:
 
     A reader never sees half of it: until then the old folder stands, and after an error too. What
     killed processes left of theirs is swept away. The folder has the rights that the umask leaves.
+
+    Raises:
+        AlmanacError: as `fresh_file`.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    sweep(folder)
     temporary = _beside(folder)
-    temporary.mkdir()
-    try:
-        yield temporary
-        replaced = _set_aside(folder) if folder.exists() else None
-        put(temporary, folder)
-        if replaced:
-            shutil.rmtree(replaced)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        sweep(folder)
+        temporary.mkdir()
+        try:
+            yield temporary
+            replaced = _set_aside(folder) if folder.exists() else None
+            put(temporary, folder)
+            if replaced:
+                shutil.rmtree(replaced)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def sweep(place: Path) -> None:
@@ -71,7 +81,8 @@ def sweep(place: Path) -> None:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the lock of `folder`, for which others wait; the system frees it after a kill."""
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)

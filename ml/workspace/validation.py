@@ -49,4 +49,7 @@ def _message(kind: str, wrong: Mapping[str, Any]) -> str:
         return "is not a setting"
     if kind in ("missing", "missing_argument"):
         return "is missing"
+    if kind == "json_invalid":
+        # The input is the whole file.
+        return str(wrong["msg"])
     return f"{wrong['msg']}, not {wrong['input']!r}"

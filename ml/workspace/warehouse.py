@@ -1,6 +1,5 @@
 """Opening the warehouse, read-only by default; waits while another process holds it."""
 
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -10,11 +9,23 @@ from pathlib import Path
 import duckdb
 from tqdm import tqdm
 
-from ml.workspace.errors import AlmanacError, Held, NotBuilt
+from ml.workspace.errors import Held, NotBuilt
+from ml.workspace.faults import refused, writing
 
 PATIENCE_SECONDS = 60.0
 # Suffix of the table of vectors under the view of a wide family.
 VECTORS = "__vectors"
+# What DuckDB says of a file that is not as it wrote it.
+DAMAGED = (
+    "Corrupt database file",
+    "Could not read enough bytes from file",
+    "not a valid DuckDB database file",
+)
+KEEP_SCORES = (
+    "Put its last copy in its place, and keep this file: the scores since the last `ml publish` "
+    "are in it alone.\nWithout a copy, build a new workspace over the same raw files: "
+    "ALMANAC_HOME=<new folder> ALMANAC_RAW=<raw folder> dbt build"
+)
 
 
 @contextmanager
@@ -24,27 +35,31 @@ def open_warehouse(
     """Yield a UTC connection to the warehouse at `path` and close it afterwards.
 
     Raises:
-        AlmanacError: no warehouse there, or another process held it for `patience` seconds.
+        AlmanacError: no warehouse there, it is damaged, the system refuses to read or write it, or
+            another process held it for `patience` seconds.
     """
     if not path.exists():
         raise NotBuilt(f"No warehouse at {path}.", "Build it first: dbt build")
-    connection = _connect(path, read_only, patience)
+    # Who only reads writes too, beside it, what memory does not hold.
+    written = path.with_name(f"{path.name}.tmp") if read_only else path
+    with _damage_named(path):
+        connection = _connect(path, read_only, patience)
+        try:
+            with writing(written):
+                connection.execute("set TimeZone = 'UTC'")
+                yield connection
+        finally:
+            connection.close()
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
     try:
-        connection.execute("set TimeZone = 'UTC'")
-        yield connection
-    finally:
-        connection.close()
-
-
-def _unreadable(path: Path, error: duckdb.Error) -> AlmanacError:
-    what = f"{path} cannot be opened as a warehouse: {error}"
-    if not os.access(path, os.R_OK | os.W_OK) or "Permission denied" in str(error):
-        return Held(what, f"Let this user read and write it: chmod u+rw {path}")
-    return NotBuilt(
-        what,
-        "Put a copy of it from before in its place. The rest can be built anew (dbt build), but "
-        "the scores that `ml score` appended are in this file alone, so keep it.",
-    )
+        yield
+    except duckdb.Error as error:
+        if any(words in str(error) for words in DAMAGED):
+            raise NotBuilt(f"{path} is damaged: {error}", KEEP_SCORES) from error
+        raise
 
 
 def _connect(path: Path, read_only: bool, patience: float) -> duckdb.DuckDBPyConnection:
@@ -55,7 +70,7 @@ def _connect(path: Path, read_only: bool, patience: float) -> duckdb.DuckDBPyCon
             return duckdb.connect(str(path), read_only=read_only)
         except duckdb.IOException as error:
             if "Could not set lock" not in str(error):
-                raise _unreadable(path, error) from error
+                raise refused(error, path, "opened") or error from error
             if time.monotonic() >= deadline:
                 raise Held(
                     f"{path} is held by another process: {error}",

@@ -1,5 +1,6 @@
 """The report as one HTML page: figures and pictures filled into the template, then written."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from markupsafe import Markup
@@ -17,16 +18,20 @@ from ml.workspace.settings import Workspace
 MOST_UNFOLDED = 2
 
 
-def write_report(ws: Workspace) -> Path:
+def write_report(ws: Workspace, tell: Callable[[str], object] = lambda _: None) -> Path:
     """Write the report of every trained target to `ws.report` and return its path.
 
     The page is one file without scripts or outside requests; the same inputs give the same bytes.
     A reader sees the old page or the new one, never half of one.
 
+    Args:
+        ws: the workspace.
+        tell: called with why a target is left out, as its champion is damaged.
+
     Raises:
-        AlmanacError: no target has a champion, an artifact is unreadable, or the warehouse is held.
+        AlmanacError: no target has a champion that can be read, or the warehouse is held.
     """
-    write_text(ws.report, render(read_targets(ws), read_marts(ws)))
+    write_text(ws.report, render(read_targets(ws, tell), read_marts(ws)))
     return ws.report
 
 

@@ -1,5 +1,6 @@
 """What the report shows of each trained target, gathered from its champion's artifact."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -29,7 +30,7 @@ from ml.registry.card import Card
 from ml.registry.history import HISTORY
 from ml.registry.listing import CARD
 from ml.training.plan import read_plan
-from ml.workspace.errors import NotTrained
+from ml.workspace.errors import AlmanacError, NotTrained
 from ml.workspace.responses import target_nodes
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import true_probabilities
@@ -75,18 +76,34 @@ class TargetReport:
     costs: Costs | None
 
 
-def read_targets(ws: Workspace) -> tuple[TargetReport, ...]:
+def read_targets(
+    ws: Workspace, tell: Callable[[str], object] = lambda _: None
+) -> tuple[TargetReport, ...]:
     """Return every target that has a champion, in the order of names.
 
+    Args:
+        ws: the workspace.
+        tell: called with why a target is left out: its champion's files are missing or damaged.
+
     Raises:
-        AlmanacError: none has one, or a champion's files are missing or unreadable.
+        AlmanacError: no target has a champion, or each was left out.
     """
     champions = sorted(ws.models.glob(f"*/{HISTORY}"))
     if not champions:
         raise NotTrained(f"No trained model in {ws.models}.", "Train one first: ml train")
     descriptions = _descriptions(ws)
     names = [path.parent.name for path in champions]
-    return tuple(_target(ws, name, descriptions.get(name, "")) for name in names)
+    found, left_out = [], []
+    for name in names:
+        try:
+            found.append(_target(ws, name, descriptions.get(name, "")))
+        except AlmanacError as error:
+            left_out.append(str(error))
+    if not found:
+        raise NotTrained("\n".join(left_out))
+    for reason in left_out:
+        tell(reason)
+    return tuple(found)
 
 
 def _target(ws: Workspace, name: str, description: str) -> TargetReport:
