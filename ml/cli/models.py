@@ -249,14 +249,14 @@ def score(names: tuple[str, ...], as_of: str | None, online: bool, reasons: int)
 
 
 def _chosen(ws: Workspace, names: Sequence[str]) -> "list[Target]":
-    from ml.workspace.targets import target, targets
+    from ml.workspace.targets import target, targets, why_no_labels
 
     if names:
         return [target(ws, name) for name in dict.fromkeys(names)]
     if found := targets(ws):
         return found
     raise NotBuilt(
-        f"No target has label rows in {ws.home}.",
+        f"No target has label rows in {ws.home}: {why_no_labels(ws)}.",
         f"Put raw files into {ws.raw} (or: ml simulate), then: dbt build",
     )
 

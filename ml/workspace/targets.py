@@ -98,6 +98,29 @@ def target(ws: Workspace, name: str) -> Target:
     raise BadInput(f"{wrong}. Here are: {nearest(name, list(known))}.", "See them: ml targets")
 
 
+def why_no_labels(ws: Workspace) -> str:
+    """Return why no target has a label row, as the sources tell it.
+
+    Raises:
+        AlmanacError: there is no warehouse.
+    """
+    with open_warehouse(ws.warehouse) as connection:
+        try:
+            rows = connection.execute(
+                "select source, source in (select source from intermediate.int_customer_sources) "
+                "from landed.workspace__sources where is_present order by source"
+            ).fetchall()
+        except duckdb.CatalogException:
+            return "it is not built whole"
+    empty = [source for source, has_rows in rows if not has_rows]
+    if not rows:
+        return "no source has files"
+    if len(empty) == len(rows):
+        return f"the files of {', '.join(empty)} have no row that was accepted (ml rejects)"
+    filled = ", ".join(source for source, has_rows in rows if has_rows)
+    return f"the records of {filled} end before any label could be known, or have no labels"
+
+
 def known_moments(
     ws: Workspace,
     connection: duckdb.DuckDBPyConnection,
