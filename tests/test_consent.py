@@ -42,10 +42,12 @@ REFUSING = {
     "broken;sign": '"{id}",x,нет',
     "broken_word": "{id}: нет",
     "tab": "\t{id}\t,Снизилась,премиум,нет,3.4,5,1,0,Дом,6,2,1,5",
+    "blank_after": "{id}\xa0,Снизилась,премиум,нет,3.4,5,1,0,Дом,6,2,1,5",
+    "zero_width": "\u200b{id},Снизилась,премиум,нет,3.4,5,1,0,Дом,6,2,1,5",
     "nul": "{id}\0,Снизилась,премиум,нет,3.4,5,1,0,Дом,6,2,1,5",
 }
 STRANGER = "stranger"
-ALIAS = "alias"
+ALIAS, ALIAS_OF_BROKEN = "alias", "alias_of_broken"
 BUILD = ("dbt", "build", "--quiet", "--exclude", "resource_type:test", "resource_type:unit_test")
 WITH_SETTING = {"contact_without_record": {"since": "2024-05-01", "by": "Head of marketing"}}
 
@@ -69,14 +71,20 @@ def build(home: Path, **settings: object) -> TestWorkspace:
     lines += [LINE.format(id="after", consent="нет", days=1) + '"']
     # Two ids of one customer, of which one says no.
     lines += [LINE.format(id=f"{ALIAS}_{each}", consent=each, days=1) for each in ("да", "нет")]
+    # An id that is known of identities.csv alone, in a line that cannot be divided.
+    lines += ["shop_17: нет"]
+    lines += [LINE.format(id='"quo""te"', consent="да", days=1), '"quo""te",x,нет']
     (raw / "market_file.csv").write_text("\n".join([HEADER, *lines]), encoding="utf-8")
     (raw / "market_money.csv").write_text("id,Период,Выручка\nyes,текущий_месяц,3\n", "utf-8")
     (raw / "market_time.csv").write_text("id,Период,минут\nyes,текущий_месяц,3\n", "utf-8")
     (raw / "money.csv").write_text("id;Прибыль\nyes;0,98\n", "utf-8")
     customers = [*SAID, *REFUSING, "swallowed", "before", "after", STRANGER, ALIAS]
-    events = [f'"{customer}",2023-11-0{day},5' for customer in customers for day in (1, 9)]
+    customers += [ALIAS_OF_BROKEN, 'quo"te']
+    quoted = [customer.replace('"', '""') for customer in customers]
+    events = [f'"{customer}",2023-11-0{day},5' for customer in quoted for day in (1, 9)]
     (raw / "transactions.csv").write_text("\n".join([EVENTS, *events]), encoding="utf-8")
     mapped = [f"one_click,{ALIAS}_{each},{ALIAS}" for each in ("да", "нет")]
+    mapped += [f"one_click,shop_17,{ALIAS_OF_BROKEN}"]
     identities = "\n".join(["source,source_id,customer_id", *mapped])
     (raw / "identities.csv").write_text(identities, encoding="utf-8")
     ws = make_workspace(home, raw, **settings)

@@ -99,7 +99,7 @@ def _check_identities(
                 then 'a field is empty' end,
             case when trim(source_id, {BLANKS}) = '' or trim(customer_id, {BLANKS}) = ''
                 then 'a field is empty' end,
-            case when regexp_matches(source_id || customer_id, '\\p{{Cc}}')
+            case when regexp_matches(source_id || customer_id, '[\\p{{Cc}}\\p{{Cf}}]')
                 then 'an id holds a control character' end
         ) as reason
         from {relation}

@@ -5,6 +5,6 @@
 {% macro almanac_id_checks(source_id, field) %}
     {{ return([
         ('coalesce(' ~ source_id ~ ", '') = ''", field ~ ' is empty'),
-        ('regexp_matches(' ~ source_id ~ ", '\\p{Cc}')", field ~ ' holds a control character'),
+        ('regexp_matches(' ~ source_id ~ ", '[\\p{Cc}\\p{Cf}]')", field ~ ' holds a control character'),
     ]) }}
 {% endmacro %}

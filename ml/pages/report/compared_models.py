@@ -30,6 +30,11 @@ class ComparedModel:
         return self.name.replace("_", " ")
 
     @property
+    def label(self) -> str:
+        """The title without a feature's name, for the axis of a picture."""
+        return self.title.partition(": ")[0]
+
+    @property
     def is_model(self) -> bool:
         """Whether it was fitted; single features and the constant answer were not."""
         return not is_trivial(self.name)

@@ -82,7 +82,7 @@ def compared_models(name: str, found: Sequence[ComparedModel]) -> Markup:
                 markerfacecolor=colour if each.chosen or not each.is_model else PAPER,
             )  # fmt: skip
         axes.axvline(0.5, color=CHANCE, lw=1, ls=(0, (1, 2)))
-        axes.set_yticks(range(len(found)), [each.title for each in found])
+        axes.set_yticks(range(len(found)), [each.label for each in found])
         axes.set_ylim(len(found) - 0.5, -0.5)
         axes.grid(axis="y", visible=False)
         axes.set_xlabel("ROC-AUC out of fold, 95 % interval")
