@@ -11,13 +11,14 @@ import duckdb
 import pytest
 
 from ml import dataset
-from ml.landing.forgotten import add_forgotten, read_forgotten
+from ml.landing.forgotten import Forgotten, add_forgotten, kept_lines, read_forgotten
 from ml.privacy import forget as erasures
 from ml.privacy.stored_rows import StoredRows
 from ml.registry import artifact
 from ml.serving.publish import publish
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
+from ml.workspace.sql import literal
 from tests.learnable import ws
 from tests.workspaces import TestWorkspace, make_workspace
 
@@ -167,12 +168,68 @@ def test_an_erasure_that_was_cut_off_is_completed(
     def cut_off(*_: object) -> None:
         raise KeyboardInterrupt
 
+    own = dict(
+        company.query(
+            "select source, source_id from landed.workspace__identities "
+            "where customer_id = 'c0000001'"
+        )
+    )
     with monkeypatch.context() as broken:
-        broken.setattr(StoredRows, "rewrite", cut_off)
+        broken.setattr(StoredRows, "remove", cut_off)
         with pytest.raises(KeyboardInterrupt):
             erasures.forget(opened, erasures.plan(opened, "c0000001"), print)
-    erasures.forget(opened, erasures.plan(opened, "c0000001"), print)
+    # A build that comes between drops what tells which ids are one customer's.
+    with duckdb.connect(str(opened.warehouse)) as warehouse:
+        warehouse.execute("delete from landed.workspace__identities")
+    with pytest.raises(AlmanacError, match="Complete it first: ml forget c0000001"):
+        erasures.plan(opened, "c0000002")
+    erasures.forget(opened, erasures.plan(opened, own["mbd"]), print)
     assert b"c0000001" not in opened.warehouse.read_bytes()
+    assert own["mbd"].encode() not in opened.warehouse.read_bytes()
+    assert not (opened.home / "forgetting.json").exists()
+
+
+def test_which_ids_are_meant(company: TestWorkspace, tmp_path: Path) -> None:
+    shutil.copytree(company.home, tmp_path / "home", ignore=shutil.ignore_patterns("logs", "raw"))
+    ours = make_workspace(tmp_path / "home", company.raw)
+    ours.change(
+        "insert into landed.workspace__identities values ('transactions', 'x9', 'c0000003'), "
+        "('mbd', 'twice', 'c0000003'), ('one_click', 'twice', 'c0000004'), "
+        "('retailtech', 'c0000003', 'c0000005')"
+    )
+    planned = erasures.plan(ours.opened(), "x9")
+    assert planned.customer == "c0000003"
+    assert {"x9", "c0000003"} <= set(planned.ids["transactions"])
+    assert "c0000003" not in planned.ids["retailtech"]
+    with pytest.raises(AlmanacError, match="twice is the id of several customers"):
+        erasures.plan(ours.opened(), "twice")
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("c005,2024-01-03,5,x,y", False),
+        ("x;Ünal-Öz;5", False),
+        ('a,"O\'Brien",5', False),
+        ("50% off,1", True),
+        ("seen: c005 twice", False),
+        ("c0051,2024-01-03,5", True),
+        ("12,2024-01-03 10:00:00,5", False),
+        ("c009,2024-01-03 10:12:00,12", True),
+    ],
+)
+def test_lines_without_fields_are_left_out_by_the_ids_in_them(line: str, kept: bool) -> None:
+    listed = Forgotten("key")
+    hashes = [("key", listed.hash("shop", each)) for each in ("c005", "Ünal-Öz", "O'Brien", "12")]
+    with duckdb.connect() as connection:
+        connection.execute("create schema landed")
+        connection.execute("create table landed.workspace__forgotten (key varchar, hash varchar)")
+        connection.executemany("insert into landed.workspace__forgotten values (?, ?)", hashes)
+        connection.execute("create table lines as select ? as _line", [line])
+        found = connection.execute(
+            f"select count(*) from lines where {kept_lines(literal('shop'))}"
+        )
+        assert found.fetchall() == [(int(kept),)]
 
 
 def test_an_id_is_forgotten_in_its_own_source(tmp_path: Path) -> None:
@@ -209,4 +266,7 @@ def test_a_key_that_does_not_hide_is_refused(
     before = ws.published.stat().st_mtime_ns if ws.published.exists() else None
     with pytest.raises(AlmanacError, match=told):
         publish(Workspace(ws.home, ws.raw, {"published_id_key": str(tmp_path / "ids.key")}))
+    for wrong in ({"publish_id_key": "ids.key"}, {"published_id_key": None}):
+        with pytest.raises(AlmanacError, match="published_id_key"):
+            publish(Workspace(ws.home, ws.raw, wrong))
     assert before == (ws.published.stat().st_mtime_ns if ws.published.exists() else None)

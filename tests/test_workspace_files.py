@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ml.workspace.files import fresh_file, fresh_folder
+from ml.workspace.files import fresh_file, fresh_folder, sweep_folder
 
 
 @pytest.fixture
@@ -61,3 +61,12 @@ def test_rights_are_those_that_the_umask_leaves(tmp_path: Path) -> None:
         os.umask(before)
     assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_is_swept_of_what_killed_writers_left_in_it(tmp_path: Path, dead: int) -> None:
+    for left in (f".a.{dead}", f".kept.replaced.{dead}"):
+        (tmp_path / left).mkdir()
+        (tmp_path / left / "rows").write_text("x")
+    (tmp_path / ".hidden").write_text("a user's own")
+    sweep_folder(tmp_path)
+    assert names(tmp_path) == [".hidden", "kept"]

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from ml.workspace.errors import BadInput
 from ml.workspace.files import locked, write_json
 from ml.workspace.settings import Workspace
-from ml.workspace.sql import literal
 
 FORGOTTEN = "forgotten.json"
 RELATION = "landed.workspace__forgotten"
-# What may stand beside an id in a line that cannot be split into fields.
-BETWEEN_IDS = r"[^\w-]+"
+# In a line that cannot be split into its fields an id is a field, or a word of so many characters;
+# a shorter one is looked for in the first field alone, since it is a word of many a line by chance.
+LONG = 4
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,20 @@ def kept(source: str, column: str) -> str:
 
 def kept_lines(source: str) -> str:
     """Return the SQL condition of lines without fields in whose text no forgotten id stands."""
-    words = f"select unnest(regexp_split_to_array(_line, {literal(BETWEEN_IDS)})) as word"
+    words = f"select unnest({ids_in('_line')}) as word"
     listed = f"{_sql_hash(source, 'word')} in (select hash from {RELATION})"
     return f"(_line is null or not exists (select 1 from ({words}) where {listed}))"
+
+
+def ids_in(line: str) -> str:
+    """Return the SQL of the list of texts in a line (SQL) that may be ids."""
+    fields = (
+        f"list_transform(regexp_split_to_array({line}, '[,;|\t]'), "
+        "lambda field: trim(field, ' \"' || chr(160)))"
+    )
+    words = f"regexp_split_to_array({line}, '[^\\p{{L}}\\p{{N}}_-]+')"
+    long = f"lambda text: length(text) >= {LONG}"
+    return f"list_concat([{fields}[1]], list_filter(list_concat({fields}, {words}), {long}))"
 
 
 def _sql_hash(source: str, customer: str) -> str:

@@ -115,9 +115,11 @@ def plan(connection: duckdb.DuckDBPyConnection, project: Path, workspace: Worksp
     forgotten = read_forgotten(workspace)
     # The list comes first: the others read it.
     hashes = [(forgotten.key, each) for each in forgotten.hashes]
+    # Text that was landed before somebody was forgotten is landed anew; views follow by themselves.
+    listed = digest(forgotten.hashes)
     relations = [_listing("forgotten", {"key": "varchar", "hash": "varchar"}, hashes)]
     relations += [
-        _relation(found_source, table, chosen.get(table.identifier), workspace.raw, code)
+        _relation(found_source, table, chosen.get(table.identifier), workspace.raw, (code, listed))
         for found_source in found
         for table in found_source.source.tables
     ]
@@ -128,7 +130,7 @@ def plan(connection: duckdb.DuckDBPyConnection, project: Path, workspace: Worksp
         _listing("settings", {"name": "varchar", "value": "varchar"}, settings_rows),
         _listing("sources", SOURCES, [_source_row(found_source, chosen) for found_source in found]),
         _listing("responses", {"response": "varchar", "file": "varchar"}, response_rows),
-        _identities(sources, workspace, code),
+        _identities(sources, workspace, digest(code, listed)),
     ]
     unknown = _unknown(sources, relations, workspace.raw)
     notes = _notes(found, chosen, workspace) + notes_on_responses(response_rows, answers)
@@ -151,9 +153,10 @@ def _relation(
     table: DeclaredTable,
     mapping_choice: ChosenMapping | None,
     raw: Path,
-    code: str,
+    read_by: tuple[str, str],
 ) -> LandedRelation:
     files = found_source.of(table)
+    code, listed = read_by
     mapping = mapping_choice.mapping if mapping_choice else None
     prepare: Callable[[duckdb.DuckDBPyConnection], Prepared]
     if not files:
@@ -177,7 +180,7 @@ def _relation(
             table.digest,
             found_source.layout(table),
             mapping.digest if mapping else None,
-            str(raw) if table.format == "parquet" else None,
+            str(raw) if table.format == "parquet" else listed,
         ),
         prepare=prepare,
         kept=_kept(table),

@@ -1,22 +1,29 @@
 """`ml forget`: a customer leaves everything of a workspace but its raw files, which are named."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import duckdb
+
 from ml import dataset, store
-from ml.features.catalogue.trace import identify, source_ids
+from ml.features.catalogue.trace import ALL_IDS, identify, source_ids
 from ml.landing.declarations import DeclaredTable, read_sources
 from ml.landing.forgotten import add_forgotten, read_forgotten
 from ml.privacy.leftovers import files_with, remove_from_truth, remove_pages
 from ml.privacy.stored_rows import StoredRows
 from ml.registry import artifact
+from ml.serving.pseudonyms import key_of
 from ml.serving.publish import publish
-from ml.workspace.errors import BadInput
+from ml.workspace.errors import BadInput, Held
+from ml.workspace.files import sweep_folder, write_json
 from ml.workspace.settings import Workspace, dbt_project
 from ml.workspace.warehouse import open_warehouse
 
 # In place of a source, for company-wide ids.
 COMPANY = ""
+# The file of an erasure that is going on.
+BEGUN = "forgetting.json"
 Ids = Mapping[str, tuple[str, ...]]
 
 
@@ -60,16 +67,7 @@ def plan(ws: Workspace, asked: str) -> Erasure:
     tables = _tables()
     with open_warehouse(ws.warehouse) as connection:
         found = StoredRows(connection, tables)
-        try:
-            customer = identify(connection, asked)
-        except BadInput:
-            # Neither accepted rows nor identities know the id: rejected rows may, or an erasure
-            # that was cut off has removed the rest already.
-            customer = asked.strip()
-            if not (found.knows(customer) or _is_forgotten(ws, customer, tables)):
-                raise
-        known = source_ids(connection, customer)
-        ids = {table.source: known.get(table.source, (customer,)) for table in tables}
+        customer, ids = _begun(ws, asked) or _identified(ws, connection, found, asked)
         raw = tuple(RawLines(*each) for each in found.raw_lines(ids))
     undeclared = tuple(f"{t.source}.{t.name}" for t in tables if t.customer is None)
     return Erasure(customer, ids, raw, undeclared)
@@ -78,9 +76,9 @@ def plan(ws: Workspace, asked: str) -> Erasure:
 def forget(ws: Workspace, planned: Erasure, say: Callable[[str], None]) -> Erasure:
     """Erase the customer from all but the raw files, and return what was removed.
 
-    The list of forgotten customers comes first, so that no build brings them back, and the
-    warehouse, which knows their ids, after all that is found by these; so an erasure that is cut
-    off is completed by the same command.
+    The list of forgotten customers comes first, so that no build brings them back. While it lasts,
+    BEGUN keeps the customer's ids: what is cut off is completed by the same command, even if a
+    build has dropped the rows that tell which ids are one customer's.
 
     Args:
         ws: the workspace.
@@ -92,6 +90,11 @@ def forget(ws: Workspace, planned: Erasure, say: Callable[[str], None]) -> Erasu
     """
     customers = {planned.customer, *(each for known in planned.ids.values() for each in known)}
     removed: list[tuple[str, int]] = []
+    # A key that cannot be read is told before anything is erased.
+    key_of(ws)
+    write_json(ws.home / BEGUN, {"customer": planned.customer, "ids": planned.ids})
+    for folder in (ws.datasets, *ws.models.glob("*")):
+        sweep_folder(folder)
     add_forgotten(ws, {**planned.ids, COMPANY: (planned.customer,)})
     say("training sets and models")
     removed += dataset.forget_customer(ws, planned.customer)
@@ -110,12 +113,61 @@ def forget(ws: Workspace, planned: Erasure, say: Callable[[str], None]) -> Erasu
         say("published copy")
         publish(ws)
     pages = tuple(remove_pages(ws, customers))
+    (ws.home / BEGUN).unlink()
     say("search of what is left")
     left = tuple(files_with(ws, customers))
     kept = tuple((place, count) for place, count in removed if count)
     return Erasure(
         planned.customer, planned.ids, planned.raw, planned.undeclared, kept, pages, left
     )
+
+
+def _begun(ws: Workspace, asked: str) -> tuple[str, Ids] | None:
+    """Return the customer and the ids of an erasure of `asked` that was cut off, if there is one.
+
+    Raises:
+        AlmanacError: that of another customer was cut off.
+    """
+    path = ws.home / BEGUN
+    if not path.exists():
+        return None
+    begun = json.loads(path.read_text(encoding="utf-8"))
+    customer, ids = str(begun["customer"]), {s: tuple(known) for s, known in begun["ids"].items()}
+    if asked.strip() not in {customer, *(each for known in ids.values() for each in known)}:
+        raise Held(
+            f"The erasure of {customer} was cut off.", f"Complete it first: ml forget {customer}"
+        )
+    return customer, ids
+
+
+def _identified(
+    ws: Workspace, connection: duckdb.DuckDBPyConnection, found: StoredRows, asked: str
+) -> tuple[str, Ids]:
+    tables = _tables()
+    try:
+        customer = identify(connection, asked)
+    except BadInput:
+        # Neither accepted rows nor identities know the id: rejected rows may.
+        customer = asked.strip()
+        one_of_many = connection.execute(
+            f"select 1 from {ALL_IDS} where id = ?", [customer]
+        ).fetchone()
+        if one_of_many or not (found.knows(customer) or _is_forgotten(ws, customer, tables)):
+            raise
+    mapped = dict(
+        connection.execute(
+            "select source, customer_id from landed.workspace__identities where source_id = ?",
+            [customer],
+        ).fetchall()
+    )
+    known = source_ids(connection, customer)
+    # The company-wide id is a source's own too, unless it is that of somebody else there.
+    return customer, {
+        source: tuple(
+            dict.fromkeys((*known.get(source, ()), *([customer] if source not in mapped else [])))
+        )
+        for source in {table.source for table in tables}
+    }
 
 
 def _tables() -> list[DeclaredTable]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 
 from ml.landing.declarations import SCHEMA, DeclaredTable
-from ml.landing.forgotten import BETWEEN_IDS, RELATION, Forgotten
+from ml.landing.forgotten import RELATION, Forgotten, ids_in
 from ml.workspace.files import fresh_file
 from ml.workspace.sql import literal, quoted
 
@@ -114,7 +114,7 @@ def _is_customer(table: DeclaredTable) -> str:
 
 
 def _words(column: str) -> str:
-    return f"list_has_any(regexp_split_to_array({column}, {literal(BETWEEN_IDS)}), $ids)"
+    return f"list_has_any({ids_in(column)}, $ids)"
 
 
 def _parameters(table: DeclaredTable, ids: Mapping[str, Sequence[str]]) -> dict[str, object]:

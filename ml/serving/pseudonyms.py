@@ -5,6 +5,7 @@ import hashlib
 from ml.workspace.errors import BadInput
 from ml.workspace.settings import PUBLISHED_ID_KEY, Workspace
 from ml.workspace.sql import quoted
+from ml.workspace.suggest import similar
 
 # The block of SHA-256, and the bytes that HMAC (RFC 2104) mixes with the key.
 BLOCK, INNER, OUTER = 64, 0x36, 0x5C
@@ -17,11 +18,20 @@ def key_of(ws: Workspace) -> bytes | None:
     Raises:
         AlmanacError: the file that workspace.yml names is absent, or its key is too short.
     """
-    named = ws.settings.get(PUBLISHED_ID_KEY)
-    if named is None:
+    place = ws.home / "workspace.yml"
+    for name in ws.settings:
+        if name != PUBLISHED_ID_KEY and similar(str(name), [PUBLISHED_ID_KEY], 1, cutoff=0.8):
+            raise BadInput(
+                f"{place}: no setting `{name}` (did you mean {PUBLISHED_ID_KEY}?).",
+                "Correct it, then run the command again.",
+            )
+    if PUBLISHED_ID_KEY not in ws.settings:
         return None
-    path = (ws.home / str(named)).resolve()
-    advice = f"Make one and keep it: openssl rand -hex 32 > {path}"
+    named = ws.settings[PUBLISHED_ID_KEY]
+    advice = "Make a key, keep it, and name its file there: openssl rand -hex 32 > ids.key"
+    if not isinstance(named, str) or not named:
+        raise BadInput(f"{place}: {PUBLISHED_ID_KEY} must name the file of a key.", advice)
+    path = (ws.home / named).resolve()
     try:
         key = path.read_bytes().strip()
     except OSError as error:

@@ -78,6 +78,13 @@ def sweep(place: Path) -> None:
             left.unlink(missing_ok=True)
 
 
+def sweep_folder(folder: Path) -> None:
+    """Remove what killed processes left in `folder`, whatever they wrote there; as `sweep` does."""
+    for left in folder.glob(".*"):
+        if named := re.match(r"\.(.+?)\.(replaced\.)?\d+", left.name):
+            sweep(folder / named[1])
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the lock of `folder`, for which others wait; the system frees it after a kill."""
