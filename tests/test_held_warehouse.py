@@ -11,6 +11,7 @@ import pytest
 
 from ml.workspace.errors import AlmanacError
 from ml.workspace.warehouse import open_warehouse
+from tests import warm_commands
 from tests.landed import landing
 from tests.small_workspace import make_workspace
 from tests.workspaces import TestWorkspace
@@ -20,6 +21,8 @@ HOLD = "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('held',
 
 @pytest.fixture
 def ws(tmp_path: Path) -> TestWorkspace:
+    # Commands' imports are done before the hold begins: they would outlast a short one.
+    warm_commands.folder()
     made = make_workspace(tmp_path / "home")
     return TestWorkspace(made.home, made.raw)
 

@@ -19,7 +19,7 @@ from ml.workspace.errors import BadInput
 from ml.workspace.faults import refused
 from ml.workspace.settings import Workspace, workspace_at
 from ml.workspace.sql import quoted
-from ml.workspace.warehouse import open_warehouse
+from ml.workspace.warehouse import open_warehouse, transaction
 
 FileRow = tuple[Any, ...]
 FILES_COLUMNS = {
@@ -145,7 +145,7 @@ def _replace(
         with _named_errors(relation.identifier):
             prepared[relation] = relation.prepare(cursor)
     kept = {relation.identifier for relation in relations} - {r.identifier for r in changed}
-    with _named_errors(SCHEMA), _transaction(cursor):
+    with _named_errors(SCHEMA), transaction(cursor):
         cursor.execute(f"create schema if not exists {SCHEMA}")
         for definition in MACROS:
             cursor.execute(definition)
@@ -217,17 +217,6 @@ def _existing(cursor: duckdb.DuckDBPyConnection) -> dict[str, str]:
         [SCHEMA],
     ).fetchall()
     return dict(rows)
-
-
-@contextmanager
-def _transaction(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    cursor.execute("begin")
-    try:
-        yield
-    except BaseException:
-        cursor.execute("rollback")
-        raise
-    cursor.execute("commit")
 
 
 @contextmanager

@@ -66,9 +66,8 @@ def plan(ws: Workspace, asked: str) -> Erasure:
     """
     tables = _tables()
     with open_warehouse(ws.warehouse) as connection:
-        found = StoredRows(connection, tables)
-        customer, ids = _begun(ws, asked) or _identified(ws, connection, found, asked)
-        raw = tuple(RawLines(*each) for each in found.raw_lines(ids))
+        customer, ids = _begun(ws, asked) or _identified(ws, connection, tables, asked)
+        raw = tuple(RawLines(*each) for each in StoredRows(connection, tables).raw_lines(ids))
     undeclared = tuple(f"{t.source}.{t.name}" for t in tables if t.customer is None)
     return Erasure(customer, ids, raw, undeclared)
 
@@ -95,7 +94,7 @@ def forget(ws: Workspace, planned: Erasure, say: Callable[[str], None]) -> Erasu
     write_json(ws.home / BEGUN, {"customer": planned.customer, "ids": planned.ids})
     for folder in (ws.datasets, *ws.models.glob("*")):
         sweep_folder(folder)
-    add_forgotten(ws, {**planned.ids, COMPANY: (planned.customer,)})
+    forgotten = add_forgotten(ws, {**planned.ids, COMPANY: (planned.customer,)})
     say("training sets and models")
     removed += dataset.forget_customer(ws, planned.customer)
     removed += artifact.forget_customer(ws, planned.customer)
@@ -103,7 +102,6 @@ def forget(ws: Workspace, planned: Erasure, say: Callable[[str], None]) -> Erasu
     say("online store")
     removed.append(("online store", store.forget_customers(ws, [planned.customer])))
     say("warehouse")
-    forgotten = read_forgotten(ws)
     with open_warehouse(ws.warehouse, read_only=False) as connection:
         rows = StoredRows(connection, _tables())
         removed += rows.remove(planned.customer, planned.ids, forgotten)
@@ -141,9 +139,11 @@ def _begun(ws: Workspace, asked: str) -> tuple[str, Ids] | None:
 
 
 def _identified(
-    ws: Workspace, connection: duckdb.DuckDBPyConnection, found: StoredRows, asked: str
+    ws: Workspace,
+    connection: duckdb.DuckDBPyConnection,
+    tables: Sequence[DeclaredTable],
+    asked: str,
 ) -> tuple[str, Ids]:
-    tables = _tables()
     try:
         customer = identify(connection, asked)
     except BadInput:
@@ -152,7 +152,8 @@ def _identified(
         one_of_many = connection.execute(
             f"select 1 from {ALL_IDS} where id = ?", [customer]
         ).fetchone()
-        if one_of_many or not (found.knows(customer) or _is_forgotten(ws, customer, tables)):
+        is_stored = StoredRows(connection, tables).knows(customer)
+        if one_of_many or not (is_stored or _is_forgotten(ws, customer, tables)):
             raise
     mapped = dict(
         connection.execute(

@@ -8,12 +8,9 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ml.landing.forgotten import FORGOTTEN
+from ml.landing.forgotten import FORGOTTEN, LONG
 from ml.workspace.files import fresh_file
 from ml.workspace.settings import Workspace
-
-# Ids of fewer characters are not searched for.
-SHORTEST = 4
 
 
 def remove_from_truth(ws: Workspace, customer: str) -> list[tuple[str, int]]:
@@ -39,7 +36,7 @@ def files_with(ws: Workspace, customers: Collection[str]) -> Iterator[str]:
     """Yield the files of the workspace in whose bytes an id stands as a word; not the raw ones.
 
     The warehouse, its published copy, the online store and tables are not searched: an erasure
-    writes them anew. Nor are ids of less than SHORTEST characters looked for, which are a word of
+    writes them anew. Nor are ids of less than LONG characters looked for, which are a word of
     many a file by chance.
     """
     rewritten = {".duckdb", ".db", ".wal", ".db-wal", ".db-shm", ".parquet"}
@@ -54,7 +51,7 @@ def files_with(ws: Workspace, customers: Collection[str]) -> Iterator[str]:
 def _names(path: Path, customers: Collection[str]) -> bool:
     if not path.stat().st_size:
         return False
-    searched = [each.encode() for each in customers if len(each) >= SHORTEST]
+    searched = [each.encode() for each in customers if len(each) >= LONG]
     if not searched:
         return False
     words = b"|".join(re.escape(each) for each in searched)

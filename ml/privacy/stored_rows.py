@@ -10,6 +10,7 @@ from ml.landing.declarations import SCHEMA, DeclaredTable
 from ml.landing.forgotten import RELATION, Forgotten, ids_in
 from ml.workspace.files import fresh_file
 from ml.workspace.sql import literal, quoted
+from ml.workspace.warehouse import transaction
 
 REJECTS = "staging.rejects"
 
@@ -43,9 +44,8 @@ class StoredRows:
         self, customer: str, ids: Mapping[str, Sequence[str]], forgotten: Forgotten
     ) -> list[tuple[str, int]]:
         """Delete the customer's rows from all tables in one step; return how many, by schema."""
-        self._connection.execute("begin")
-        try:
-            removed = Counter[str]()
+        removed = Counter[str]()
+        with transaction(self._connection):
             for schema, count in self._remove_landed(ids):
                 removed[schema] += count
             for schema, table in self._with_customers():
@@ -54,10 +54,6 @@ class StoredRows:
             self._connection.execute(f"delete from {RELATION}")
             rows = [(forgotten.key, each) for each in forgotten.hashes]
             self._connection.executemany(f"insert into {RELATION} values (?, ?)", rows)
-            self._connection.execute("commit")
-        except BaseException:
-            self._connection.execute("rollback")
-            raise
         return [(f"warehouse, schema {schema}", count) for schema, count in removed.items()]
 
     def rewrite(self, path: Path) -> None:

@@ -1,7 +1,7 @@
 """The predictor: class, probability, confidence and reasons for records given by the caller."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypedDict, overload
@@ -57,7 +57,8 @@ class Predictor:
         """
         opened = ws or workspace()
         model = artifact.champion(opened, target)
-        self._take(model, raw_fields(opened, {feature.view for feature in model.features}))
+        families = {feature.view for feature in model.features}
+        self._take(model, lambda: raw_fields(opened, families))
 
     @classmethod
     def load(cls, folder: str | Path) -> "Predictor":
@@ -67,10 +68,10 @@ class Predictor:
             AlmanacError: the folder's files are missing or damaged.
         """
         made = cls.__new__(cls)
-        made._take(artifact.load(Path(folder)), {})
+        made._take(artifact.load(Path(folder)), dict)
         return made
 
-    def _take(self, model: Artifact, raw: Mapping[str, str]) -> None:
+    def _take(self, model: Artifact, raw: Callable[[], Mapping[str, str]]) -> None:
         self._artifact = model
         self._meanings = meanings(model)
         self._names = [feature.name for feature in model.features]

@@ -1,7 +1,7 @@
 """Records checked field by field and turned into a model's input matrix."""
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
@@ -66,7 +66,7 @@ def inputs(
     data: Data,
     features: Sequence[str],
     ignored: Collection[str] = (),
-    raw: Mapping[str, str] | None = None,
+    raw: Callable[[], Mapping[str, str]] = dict,
 ) -> RecordInputs:
     """Return the records as the model's input.
 
@@ -77,7 +77,8 @@ def inputs(
         data: one record, several, or a data frame with one column per field.
         features: the model's features in its order.
         ignored: features of the training set that the model does not use.
-        raw: raw fields that features can be computed from, each with their family.
+        raw: gives the raw fields that features can be computed from, each with their family; called
+            where a field is unknown.
 
     Raises:
         AlmanacError: `data` is none of these, or two columns have the same name.
@@ -91,9 +92,9 @@ def inputs(
     ids, wrong = _ids(columns.get(KEY, [None] * count))
     problems += [Problem(row, KEY, reason) for row, reason in wrong]
     known = (set(features) | set(ignored) | OTHER_COLUMNS | {KEY}) & columns.keys()
-    reasons = {
-        name: _unknown_field(name, [*features, KEY], raw or {}) for name in columns.keys() - known
-    }
+    unknown = columns.keys() - known
+    raw_known = raw() if unknown else {}
+    reasons = {name: _unknown_field(name, [*features, KEY], raw_known) for name in unknown}
     problems += _unknown(data, dict(sorted(reasons.items())))
     touched = {problem.row for problem in problems}
     empty = np.flatnonzero(np.isnan(matrix).all(axis=1)).tolist()
