@@ -39,8 +39,11 @@ NODES = [
     node("marts", "dim_features"),
     node("intermediate", "int_mbd_dialog_fits", components=2, clusters=2),
 ]  # fmt: skip
-# What stays beside a store that was opened, or keeps what was begun.
-KEPT = re.compile(r"online_store\.db-(shm|wal)|\.online_store\.db\.publisher|forgotten\.json")
+# What stays beside a store that was opened, or keeps what was begun: an erasure that was cut off is
+# completed by the same command.
+KEPT = re.compile(
+    r"online_store\.db-(shm|wal)|\.online_store\.db\.publisher|forg(otten|etting)\.json"
+)
 
 
 @dataclass(frozen=True)
