@@ -178,3 +178,13 @@ def test_links_and_devices_are_refused_unread(ws, tmp_path, name):
         os.mkfifo(folder / name)
     with pytest.raises(AlmanacError, match=f"no file of its own: {name}"):
         artifact.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("roc_auc", "found"), [(None, False), (0.51, False), (0.5, True), (0.2, True)]
+)
+def test_a_card_says_where_the_model_ranks_no_better_than_chance(roc_auc, found):
+    metric = {"name": "roc_auc", "value": roc_auc, "trivial": None, "trivial_is": ""}
+    measured = {"rows": 3, "positives": 1, "metrics": [metric]}
+    better = {**measured, "metrics": [metric | {"value": 0.9}]}
+    assert card(metrics={"cv": better, "test": measured}).is_no_better_than_chance is found

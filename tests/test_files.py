@@ -234,7 +234,7 @@ def test_the_earliest_time_is_a_day(company: Company, value: object) -> None:
     assert "earliest_time" in complaint(company, earliest_time=value)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), "soon"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "soon", -1, 1.5, "-0.5"])
 def test_a_lag_is_a_number(company: Company, value: object) -> None:
     company.put("transactions.csv", FILE)
     told = complaint(company, transactions={"availability_lag_days": value})

@@ -154,6 +154,14 @@ def test_a_value_that_is_not_of_its_type_is_told(company):
     ]
 
 
+def test_a_column_may_be_called_as_the_reader_calls_its_own(company):
+    put_bank(company, filename=["x", "y"], _file=["x", "y"])
+    company.land()
+    assert company.rows("select distinct _file from landed.mbd__trx") == [
+        ("detail/trx/fold=0/part-0.parquet",)
+    ]
+
+
 def test_arrays_become_one_row_an_event(company):
     put_bank(company)
     bank = pq.read_table(company.raw / "detail/trx/fold=0/part-0.parquet").to_pydict()

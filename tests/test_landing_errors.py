@@ -62,6 +62,8 @@ def put_identities(company: Company, line: str) -> None:
         ),
         (lambda c: put_bank(c, amount=["1", "2"]), {}, ["`amount` is VARCHAR", "DOUBLE"]),
         (lambda c: put_bank(c, amount=[[1.0], [2.0]]), {}, ["`amount` is DOUBLE[]", "DOUBLE"]),
+        (lambda c: put_bank(c, client_id=[{"a": 1}, {"a": 2}]), {}, ["`client_id` is STRUCT"]),
+        (lambda c: put_bank(c, file_row_number=[1, 2]), {}, ["`file_row_number` has a name"]),
         (
             lambda c: c.put_parquet("detail/trx/fold=0/p.parquet", client=["a"]),
             {},

@@ -226,8 +226,29 @@ def test_a_row_whose_expressions_fail_says_which(company):
         ("(select true)", "no scalar expression"),
         ("", "`where` has no expression"),
         ("colour = 'red'", "column `colour` is missing"),
+        (5, "where: `5`: it is of type INTEGER, no condition"),
+        ("buyer", "where: `buyer`: it is of type VARCHAR, no condition"),
     ],
 )
 def test_a_where_is_checked_as_an_expression_is(company, where, told):
     company.put("sales.csv", SALES + "a,2024-01-05,5,1,sale\n")
     assert told in company.complaint(transactions={"mapping": MAPPED | {"where": where}})
+
+
+@pytest.mark.parametrize("form", ["%Q", ["%Y-%m-%d", "%"]])
+def test_a_format_of_times_is_checked(company, form):
+    company.put("sales.csv", SALES + "a,2024-01-05,5,1,sale\n")
+    told = company.complaint(transactions={"mapping": MAPPED | {"time_format": form}})
+    assert "`time_format`: `%" in told
+
+
+def test_an_offset_of_more_than_fourteen_hours_is_none(company):
+    times = ["2024-01-05 10:00:00+1400", "2024-01-05 10:00:00+9900", "2024-01-05 10:00:00 -03:30"]
+    company.put("sales.csv", SALES + "".join(f"a,{time},5,1,sale\n" for time in times))
+    company.land(transactions={"mapping": MAPPED | {"time_format": "%Y-%m-%d %H:%M:%S%z"}})
+    rows = "select event_time, _error is null from landed.transactions__events order by _row"
+    assert company.rows(rows) == [
+        ("2024-01-04T20:00:00+00", True),
+        (None, False),
+        (None, False),
+    ]

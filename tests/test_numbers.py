@@ -36,7 +36,7 @@ FILES = [
     (["0,125", "12,5", "12.5"], [0.125, 12.5, None]),
     (["1.5", "2.5", "12,34"], [1.5, 2.5, None]),
     (["+5", "-5", ".5", "5.", "1e3", "1E-2"], [5, -5, 0.5, 5, 1000, 0.01]),
-    (["1", "nan", "inf", "-Infinity", "1e308", "1e15"], [1, *[None] * 5]),
+    (["1", "nan", "inf", "-Infinity", "1e308", "1e15", "1e400"], [1, *[None] * 6]),
     (["0,123", "1.5"], [None, 1.5]),
     (["0.123", "1,5", "2,5"], [None, 1.5, 2.5]),
     (["1", "2 pcs", "$3", "1 2", "0x10"], [1, None, None, None, None]),
@@ -121,12 +121,15 @@ def test_an_id_with_a_control_character_is_set_aside(shop: TestWorkspace) -> Non
     assert any("control character" in reason or "NUL" in reason for reason in reasons)
 
 
-def test_negative_counts_are_set_aside(tmp_path: Path) -> None:
+def test_a_session_that_cannot_be_is_set_aside(tmp_path: Path) -> None:
     rows = [
         "a,1,5,9,mobile,new,1",
         "b,1,-5,9,mobile,new,1",
         "c,-1,5,9,mobile,new,1",
         "d,1,x,9,m,n,1",
+        "e,1,5,9,m,n,1e18",
+        "f,1,5,9,m,n,1e400",
+        "g,1,5,9,m,n,2",
     ]
     text = "\n".join([SESSIONS, *rows, ""])
     ws = built(tmp_path, "stg_retailtech__sessions", raw_customer_data=text)
@@ -136,6 +139,7 @@ def test_negative_counts_are_set_aside(tmp_path: Path) -> None:
         "pages_viewed is below zero",
         "time_spent is below zero",
         "pages_viewed is not a number",
+        *["purchase is neither 0 nor 1"] * 3,
     ]
     assert [reason for (reason,) in reasons] == told
 

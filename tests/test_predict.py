@@ -383,3 +383,12 @@ def test_a_raw_field_is_told_apart_from_a_misspelt_feature(ws, monkeypatch):
     assert str(problem).startswith("record 0: pieces is a raw field of spend, from which")
     (problem,) = predictor.validate({"customer_id": "x", "piece": 3, "spend_sum__1m": 1.0})
     assert str(problem) == "record 0: piece is no field of the model"
+
+
+@pytest.mark.parametrize("text", ["nan", "Infinity", "\u0663", "\uff15", "1_0", "0x1", "1 2"])
+def test_a_line_holds_numbers_as_people_write_them(ws, tmp_path, text):
+    path = tmp_path / "in.csv"
+    path.write_text(f"customer_id,spend_sum__1m\na,{text}\nb, +1.5e1 \n", encoding="utf-8")
+    done = Predictor("activity", ws).predict_csv(path, tmp_path / "out.csv")
+    assert (done.predicted, done.rejected) == (1, 1)
+    assert lines(done.rejects)[0]["reason"] == f"spend_sum__1m is {text!r}, not a number"

@@ -69,6 +69,7 @@ def test_a_response_is_what_the_workspace_declares(tmp_path):
         (declared(validation="time"), ["responses.spring: validation: ", "'stratified'", "'time'"]),
         (declared(validation=None), ["responses.spring: validation: is missing"]),
         (declared(file=None), ["responses.spring: file: is missing"]),
+        (declared(families=5), ["responses.spring: families: must be a list, not 5"]),
         (declared(families=[]), ["responses.spring: families: ", "at least 1 item"]),
         (declared(baseline={"features": "x"}), ["responses.spring: baseline.features: is not"]),
         ({"responses": {"Spring": SPRING}}, ["responses.Spring: a name is lower-case letters"]),

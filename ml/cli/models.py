@@ -126,6 +126,10 @@ def train(
     for contest in (trained.contest for trained in done):
         if not contest.accepted:
             click.echo(f"{contest.challenger} stays a challenger: {contest.why}.")
+    for card in (trained.card for trained in done):
+        if card.is_no_better_than_chance:
+            told = "ranks its held-out rows no better than chance: its scores say nothing."
+            click.echo(f"Warning: {card.model_id} {told}", err=True)
     if mlflow:
         for trained in done:
             tracking.log(ws, trained.folder, trained.card)

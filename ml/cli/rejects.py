@@ -30,7 +30,8 @@ def rejects(source: str | None, rows: int) -> None:
             return
         headers = ("source", "file", "reason", "rows")
         click.echo(table(headers, [(r.source, r.file, r.reason, f"{r.rows:,}") for r in found]))
-        click.echo("The rows themselves: ml rejects SOURCE")
+        total = sum(each.rows for each in found)
+        click.echo(f"{total:,} rows in all. The rows themselves: ml rejects SOURCE")
         return
     shown, total = rejected_rows(ws, source, rows)
     for row in shown:

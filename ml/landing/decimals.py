@@ -22,15 +22,15 @@ OPEN = r"[+-]?[1-9]\d{0,2},\d{3}"
 NUMBER = r"[+-]?((\d+|[1-9]\d{{0,2}}({group}\d{{3}})+)({sign}\d*)?|{sign}\d+)([eE][+-]?\d{{1,3}})?"
 POINTED = literal(NUMBER.format(sign=r"\.", group=","))
 COMMAED = literal(NUMBER.format(sign=",", group=r"\."))
-# The number that a text means by its file's decimal sign; null where it is none.
+# The number that a text means by its file's decimal sign; null where it is none, or infinite.
 DEFINITION = f"""
 create or replace macro {SCHEMA}.decimal_number(written, sign) as (
-    case
+    nullif(nullif(case
         when sign = ',' and regexp_full_match(trim(written), {COMMAED})
             then try_cast(replace(replace(trim(written), '.', ''), ',', '.') as double)
         when sign is distinct from ',' and regexp_full_match(trim(written), {POINTED})
             then try_cast(replace(trim(written), ',', '') as double)
-    end
+    end, cast('inf' as double)), cast('-inf' as double))
 )
 """
 

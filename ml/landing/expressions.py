@@ -103,8 +103,8 @@ def scalar_expression(text: str) -> str:
     return written[len(SELECT) :]
 
 
-def bind(expression: str, columns: str) -> None:
-    """Bind a checked expression to columns, with no access to anything outside.
+def bind(expression: str, columns: str) -> str:
+    """Bind a checked expression to columns, with no access to anything outside; return its type.
 
     Args:
         expression: what `scalar_expression` returned.
@@ -113,7 +113,16 @@ def bind(expression: str, columns: str) -> None:
     Raises:
         duckdb.Error: a column is missing, or types do not meet.
     """
-    _sandbox().execute(f"describe select try({expression}) from (select {columns})")
+    query = f"select try({expression}) from (select {columns})"
+    return _one(f"select column_type from (describe {query})")
+
+
+def check_time_format(text: str) -> None:
+    """Raise ValueError where a text is no format of times."""
+    try:
+        _sandbox().execute("select try_strptime('', ?)", [text])
+    except duckdb.Error as error:
+        raise ValueError(str(error).splitlines()[0]) from error
 
 
 def session_names(expression: str) -> set[str]:

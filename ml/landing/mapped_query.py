@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 from ml.landing.declarations import DeclaredTable, digest
 from ml.landing.expressions import scalar_expression
+from ml.landing.times import OFFSET
 from ml.workspace.sql import literal, quoted
 
 TIME = "event_time"
@@ -106,10 +107,16 @@ def _value(mapping: ColumnMapping, name: str) -> str:
     if name != TIME or not mapping.time_formats:
         return text
     # One format after another: in a list of formats DuckDB carries an offset over to other rows.
-    tried = ", ".join(
-        f"cast(try_strptime({text}, {literal(form)}) as varchar)" for form in mapping.time_formats
-    )
+    tried = ", ".join(_time(text, form) for form in mapping.time_formats)
     return f"replace(coalesce({tried}), ' ', 'T')"
+
+
+def _time(text: str, form: str) -> str:
+    found = f"cast(try_strptime({text}, {literal(form)}) as varchar)"
+    if not form.endswith("%z"):
+        return found
+    # DuckDB takes +99:00 for an offset.
+    return f"case when regexp_matches({text}, {literal(OFFSET + '$')}) then {found} end"
 
 
 def _duplicate(mapping: ColumnMapping, columns: list[str]) -> str:

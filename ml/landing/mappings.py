@@ -1,7 +1,7 @@
 """Mappings: how the columns of a company's own transaction files become the declared columns."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from ml.landing.delimited import (
     read_header,
     repeated,
 )
-from ml.landing.expressions import bind, scalar_expression, session_names
+from ml.landing.expressions import bind, check_time_format, scalar_expression, session_names
 from ml.landing.lines import WHITESPACE
 from ml.landing.mapped_query import ColumnMapping, kept, query
 from ml.landing.raw_files import RawFile, find_files
@@ -212,6 +212,7 @@ def _check_mapping(node: Mapping[str, Any], origin: str, table: DeclaredTable) -
             scalar_expression(str(text))
         except ValueError as error:
             wrong.append(f"{name}: `{text}`: {error}")
+    wrong += _wrong_formats(node.get("time_format"))
     if node.get("duplicates", "keep") not in ("keep", "reject"):
         wrong.append("`duplicates` is keep or reject")
     if wrong:
@@ -220,6 +221,15 @@ def _check_mapping(node: Mapping[str, Any], origin: str, table: DeclaredTable) -
             f"{', '.join(declared)}.",
             "Correct it, then: dbt build",
         )
+
+
+def _wrong_formats(formats: object) -> Iterator[str]:
+    listed = formats if isinstance(formats, list) else [formats]
+    for text in listed if formats else ():
+        try:
+            check_time_format(str(text))
+        except ValueError as error:
+            yield f"`time_format`: `{text}`: {error}"
 
 
 def _are_texts(value: object, *, single: bool) -> bool:
@@ -262,26 +272,33 @@ def _complaint(
     if wrong := repeated(names):
         return wrong
     columns = [*names, *_absent(mapping, names)]
-    nulls = ", ".join(f"cast(null as varchar) as {quoted(name)}" for name in columns)
-    for name, expression in {**mapping.columns, "where": mapping.where}.items():
-        try:
-            checked = scalar_expression(expression)
-            lowered = {each.lower() for each in columns}
-            if unsteady := session_names(checked) - lowered:
-                return (
-                    f"{mapping.origin}: {name}: `{expression}`: {', '.join(sorted(unsteady))} is "
-                    "no column"
-                )
-            bind(checked, nulls)
-        except duckdb.Error as error:
-            missing = re.search(r'Referenced column "([^"]+)" not found', str(error))
-            if missing is None:
-                return f"{mapping.origin}: {name}: `{expression}`: {str(error).splitlines()[0]}"
-            return (
-                f"column `{missing[1]}` is missing (mapping {mapping.name})"
-                f"{did_you_mean(missing[1], names)}. Found: {', '.join(names)}"
-            )
-    return None
+    complaints = (
+        _misfit(mapping, name, expression, columns)
+        for name, expression in {**mapping.columns, "where": mapping.where}.items()
+    )
+    return next((each for each in complaints if each), None)
+
+
+def _misfit(mapping: ColumnMapping, name: str, expression: str, columns: list[str]) -> str | None:
+    """Return why an expression cannot be computed from the columns; None where it can."""
+    place = f"{mapping.origin}: {name}: `{expression}`"
+    nulls = ", ".join(f"cast(null as varchar) as {quoted(each)}" for each in columns)
+    try:
+        checked = scalar_expression(expression)
+        unsteady = session_names(checked) - {each.lower() for each in columns}
+        kind = "" if unsteady else bind(checked, nulls)
+    except duckdb.Error as error:
+        missing = re.search(r'Referenced column "([^"]+)" not found', str(error))
+        if missing is None:
+            return f"{place}: {str(error).splitlines()[0]}"
+        return (
+            f"column `{missing[1]}` is missing (mapping {mapping.name})"
+            f"{did_you_mean(missing[1], columns)}. Found: {', '.join(columns)}"
+        )
+    if unsteady:
+        return f"{place}: {', '.join(sorted(unsteady))} is no column"
+    is_condition = name != "where" or kind == "BOOLEAN"
+    return None if is_condition else f"{place}: it is of type {kind}, no condition"
 
 
 def _absent(mapping: ColumnMapping, names: Iterable[str]) -> list[str]:

@@ -17,6 +17,9 @@ from ml.workspace.suggest import did_you_mean
 INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 # Types with fractions, and how large their whole numbers are exact.
 WHOLE = {"DOUBLE": 2**53, "FLOAT": 2**24}
+NUMBERS = {*INTEGERS, *WHOLE, "UBIGINT", "HUGEINT", "UHUGEINT", "BOOLEAN"}
+# What the reader adds to a file's columns: the file's path, and the row's number from 0.
+PATH, ROW = "_path", "file_row_number"
 # Lossless casts: values need not be checked for failures.
 SAFE = {
     *((small, large) for place, small in enumerate(INTEGERS[:4]) for large in INTEGERS[place:4]),
@@ -106,18 +109,24 @@ def _file_types(connection: duckdb.DuckDBPyConnection, file: RawFile) -> dict[st
     try:
         rows = connection.execute(f"describe select * from {_scan((file,))}").fetchall()
     except duckdb.Error as error:
+        reserved = [name for name in (PATH, ROW) if f'adds column "{name}"' in str(error)]
+        if reserved:
+            raise BadInput(
+                f"{file.name}: column `{reserved[0]}` has a name that landing keeps for its own.",
+                f"Rename it in {file.path}, then: dbt build",
+            ) from error
         raise BadInput(
             f"{file.name} is no whole Parquet file: {file.path}\n({str(error).splitlines()[0]})",
             "Copy it again, then: dbt build",
         ) from error
-    return {row[0]: row[1] for row in rows if row[0] not in ("filename", "file_row_number")}
+    return {row[0]: row[1] for row in rows if row[0] not in (PATH, ROW)}
 
 
 def _scan(files: Iterable[RawFile]) -> str:
     paths = ", ".join(literal(no_glob(str(file.path))) for file in files)
     return (
-        f"read_parquet([{paths}], hive_partitioning = false, filename = true, "
-        "file_row_number = true, binary_as_string = true)"
+        f"read_parquet([{paths}], hive_partitioning = false, filename = {literal(PATH)}, "
+        f"{ROW} = true, binary_as_string = true)"
     )
 
 
@@ -175,7 +184,7 @@ def _group_query(
         f"select {', '.join(values)}, _file, _row, {errors_sql} as _error, "
         "cast(null as varchar) as _line\n"
         f"from (select {''.join(pick + ', ' for pick in picked)}"
-        f"substr(filename, {len(str(raw)) + 2}) as _file, file_row_number + 1 as _row\n"
+        f"substr({PATH}, {len(str(raw)) + 2}) as _file, {ROW} + 1 as _row\n"
         f"from {_scan(group.files)})"
     )
 
@@ -242,7 +251,5 @@ def _kind(data_type: str) -> str:
         return "time"
     if data_type == '"NULL"':
         return "null"
-    is_number = (
-        data_type.startswith(("DECIMAL", "FLOAT", "DOUBLE", "BOOLEAN")) or "INT" in data_type
-    )
+    is_number = data_type in NUMBERS or data_type.startswith("DECIMAL(")
     return "number" if is_number else "other"

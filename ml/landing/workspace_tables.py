@@ -184,7 +184,19 @@ def _checked(name: str, default: object, value: object, workspace: Workspace) ->
             f"{_kind(default)} (like {default}).",
             "Correct it, then: dbt build",
         )
+    if _kind(default) == "number":
+        _check_number(name, default, text, workspace)
     return text
+
+
+def _check_number(name: str, default: object, text: str, workspace: Workspace) -> None:
+    is_whole = "." not in str(default)
+    if float(text) < 0 or (is_whole and not float(text).is_integer()):
+        wanted = "a whole number, 0 or more" if is_whole else "0 or more"
+        raise BadInput(
+            f"{workspace.home / 'workspace.yml'}: {name} is `{text}`; it must be {wanted}.",
+            "Correct it, then: dbt build",
+        )
 
 
 def _kind(value: object) -> str:

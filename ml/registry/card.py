@@ -13,6 +13,8 @@ from ml.workspace.errors import NotTrained
 from ml.workspace.validation import wrong_fields
 
 Interval = tuple[float, float]
+# The ROC-AUC of a coin.
+CHANCE = 0.5
 
 
 class _Record(BaseModel):
@@ -87,6 +89,12 @@ class Card(_Record):
     def held_out(self) -> str:
         """Which rows the model is judged by: `test` where there is a test month, else `cv`."""
         return "test" if "test" in self.metrics else "cv"
+
+    @property
+    def is_no_better_than_chance(self) -> bool:
+        """Whether its ROC-AUC on the held-out rows is 0.5 or less; false where there is none."""
+        found = self.metrics[self.held_out].value("roc_auc")
+        return found is not None and found <= CHANCE
 
     def record(self) -> dict[str, Any]:
         """Return the card for JSON; `parse_card` reads it."""

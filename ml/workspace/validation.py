@@ -52,4 +52,6 @@ def _message(kind: str, wrong: Mapping[str, Any]) -> str:
     if kind == "json_invalid":
         # The input is the whole file.
         return str(wrong["msg"])
+    if kind == "tuple_type":
+        return f"must be a list, not {wrong['input']!r}"
     return f"{wrong['msg']}, not {wrong['input']!r}"

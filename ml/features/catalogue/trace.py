@@ -103,7 +103,7 @@ def identify(connection: duckdb.DuckDBPyConnection, asked: str) -> str:
     nearest = ", ".join(str(each) for (each,) in near) or "none; no source has rows"
     raise BadInput(
         f"No source knows a customer {asked}. Nearest ids: {nearest}.",
-        "A company-wide id will do, or that of any source: ml trace ID",
+        "A company-wide id will do, or that of any source.",
     )
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ PREDICTED = ("line", "id", "class", "probability", "confidence", "reasons")
 REJECTED = ("line", "reason", "text")
 # How texts begin that spreadsheets run.
 FORMULA = frozenset("=+-@\t\r")
+# Python also takes 1_000, nan and digits of other scripts for numbers.
+NUMBER = re.compile(r" *[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)? *", re.ASCII | re.IGNORECASE)
 # Between the reasons of one prediction.
 SEPARATOR = " | "
 
@@ -162,11 +165,7 @@ def _lines(path: Path, header: Header) -> Generator[Line]:
 def _value(name: str, text: str) -> str | float | None:
     if name == "customer_id":
         return text
-    try:
-        # Python also takes 1_000 for a number; nobody who writes a CSV does.
-        return float(text) if text and "_" not in text else text or None
-    except ValueError:
-        return text
+    return float(text) if NUMBER.fullmatch(text) else text or None
 
 
 def _refuse_in_place(path: Path, *places: Path) -> None:

@@ -21,7 +21,7 @@ select
     source.basket_value,
     source.device_type,
     source.customer_type,
-    cast(source.purchase as integer) as purchase,
+    try_cast(source.purchase as integer) as purchase,
     {{ reject_reason(
         almanac_id_checks('source.source_id', 'customer_id')
         + almanac_number_checks('source', 'time_spent', 'time_spent')
