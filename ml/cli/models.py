@@ -1,6 +1,7 @@
 """Commands about models: `ml targets | train | evaluate | score`."""
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,10 +11,12 @@ import click
 from ml.cli import text
 from ml.cli.group import examples
 from ml.workspace.errors import AlmanacError, NotBuilt
+from ml.workspace.progress import Progress
 from ml.workspace.settings import Workspace, workspace
 
 if TYPE_CHECKING:
     from ml.registry.card import Card
+    from ml.training.train import Trained
     from ml.workspace.targets import Target
 
 
@@ -123,13 +126,7 @@ def train(
         for card in (trained.card for trained in done)
     ]
     click.echo(text.table(headers, rows))
-    for contest in (trained.contest for trained in done):
-        if not contest.accepted:
-            click.echo(f"{contest.challenger} stays a challenger: {contest.why}.")
-    for card in (trained.card for trained in done):
-        if card.is_no_better_than_chance:
-            told = "ranks its held-out rows no better than chance: its scores say nothing."
-            click.echo(f"Warning: {card.model_id} {told}", err=True)
+    _tell(done)
     if mlflow:
         for trained in done:
             tracking.log(ws, trained.folder, trained.card)
@@ -275,17 +272,32 @@ def for_each_target(
     """
     done: list[Result] = []
     refused: list[str] = []
-    for target in _chosen(ws, names):
-        try:
-            done.append(do(target))
-        except AlmanacError as error:
-            named = error.target == target.name
-            refused.append(str(error) if named else f"{target.name}: {error}")
+    chosen = _chosen(ws, names)
+    # On a terminal each target has bars of its own.
+    with Progress(total=len(chosen), unit="target", disable=sys.stderr.isatty()) as progress:
+        for target in chosen:
+            progress.set_description(target.name)
+            try:
+                done.append(do(target))
+            except AlmanacError as error:
+                named = error.target == target.name
+                refused.append(str(error) if named else f"{target.name}: {error}")
+            progress.update()
     if refused and (names or not done):
         raise AlmanacError("\n".join(refused))
     for reason in refused:
         click.echo(f"Left out: {reason}", err=True)
     return done
+
+
+def _tell(done: "Iterable[Trained]") -> None:
+    for contest in (trained.contest for trained in done):
+        if not contest.accepted:
+            click.echo(f"{contest.challenger} stays a challenger: {contest.why}.")
+    for card in (trained.card for trained in done):
+        if card.is_no_better_than_chance:
+            told = "ranks its held-out rows no better than chance: its scores say nothing."
+            click.echo(f"Warning: {card.model_id} {told}", err=True)
 
 
 def _auc(card: "Card", split: str) -> str:

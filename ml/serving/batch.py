@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.stats import rankdata
-from tqdm import tqdm
 
 from ml.data.training_set import Vector
 from ml.registry import artifact
@@ -17,6 +16,7 @@ from ml.registry.artifact import Artifact
 from ml.serving.batch_inputs import FeatureReader, materialized_moment
 from ml.serving.reasons import meanings, reasons
 from ml.workspace.errors import AlmanacError, BadInput, NotBuilt
+from ml.workspace.progress import Progress
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import SPINE, Target, known_moments
 from ml.workspace.warehouse import open_warehouse
@@ -201,7 +201,7 @@ def _predict(
     """Return the customers who have any feature, their probabilities and reasons (or None)."""
     model, means = reader.model.model, meanings(reader.model)
     known_customers, scores, reason_texts = [customers[:0]], [np.empty(0)], list[list[str] | None]()
-    with tqdm(total=len(customers), desc=reader.target, unit="customer", disable=None) as progress:
+    with Progress(total=len(customers), desc=reader.target, unit="customer") as progress:
         for known, matrix in reader.batches(customers):
             known_customers.append(known)
             scores.append(model.predict(matrix))

@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from ml import store
 from ml.data.training_set import matrix_of
 from ml.registry import artifact
 from ml.workspace.errors import NotBuilt, NotTrained
+from ml.workspace.progress import Progress
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import SPINE, Target, target, targets
 from ml.workspace.warehouse import open_warehouse
@@ -129,7 +129,7 @@ def _customers(ws: Workspace, moment: datetime, online_customers: Iterable[str])
 
 
 def _batches(name: str, customers: Sequence[str]) -> Iterator[Sequence[str]]:
-    with tqdm(total=len(customers), desc=name, unit=" customers", disable=None) as bar:
+    with Progress(total=len(customers), desc=name, unit=" customers") as bar:
         for start in range(0, len(customers), CUSTOMERS_PER_BATCH):
             batch = customers[start : start + CUSTOMERS_PER_BATCH]
             yield batch

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from tqdm import tqdm
 
 from ml.simulate import folder
 from ml.simulate.bank import Stream, dialogs, places, transactions
@@ -28,6 +27,7 @@ from ml.simulate.scenario import (
 from ml.simulate.sessions import Sessions, draw_sessions, write_sessions
 from ml.simulate.shop import Shoppers, SourceMembers, draw_members, join_shoppers, shoppers
 from ml.simulate.truth import TRUTH, truth_table
+from ml.workspace.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def simulate(
 def _write_bank(scenario: Scenario, files: ParquetFiles) -> tuple[Shoppers, int]:
     """Write the bank's files block by block; return the shoppers and the number of transactions."""
     blocks, count = [], 0
-    for block in tqdm(scenario.blocks, desc="Simulating the bank", unit="block", disable=None):
+    for block in Progress(scenario.blocks, desc="Simulating the bank", unit="block"):
         state = draw_state(scenario, block)
         blocks.append(shoppers(scenario, state))
         count += _write_block(scenario, files, block, state)

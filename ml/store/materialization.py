@@ -13,7 +13,6 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 from feast import FeatureStore, FeatureView
-from tqdm import tqdm
 
 from feature_repo.inputs import VECTOR
 from feature_repo.stores.duckdb_source import DuckDBSource
@@ -23,6 +22,7 @@ from ml.store.online_reader import online_rows_of
 from ml.store.retrieval import feature_store, require_registry
 from ml.store.values import KEY, EncodedColumn, encoded, entity_key, packed
 from ml.workspace.errors import NotBuilt
+from ml.workspace.progress import Progress
 from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
 
@@ -76,7 +76,7 @@ def materialize(ws: Workspace, moments: Mapping[str, datetime | None]) -> list[M
     views = [store.get_feature_view(name) for name in moments]
     rows = online_rows_of(store)
     materialized: list[Materialized] = []
-    with rows.begin_materialization() as materialization, tqdm(unit=" rows", disable=None) as bar:
+    with rows.begin_materialization() as materialization, Progress(unit=" rows") as bar:
         for view in views:
             bar.set_description(view.name)
             count = 0

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from ml.data.split import (
     customer_groups,
@@ -36,6 +35,7 @@ from ml.training.ensemble import learn
 from ml.training.leaderboard import baseline_ranking
 from ml.training.plan import Plan, read_plan
 from ml.workspace.errors import BadInput
+from ml.workspace.progress import Progress
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import Target
 
@@ -189,13 +189,13 @@ class _Backtester:
         """Return what the plan is worth."""
         shown = f"{self.target.name} {title}".strip()
         total = sum(len(pairs) for _, pairs in self.runs)
-        with tqdm(total=total, desc=shown, unit="choice", disable=None) as bar:
+        with Progress(total=total, desc=shown, unit="choice") as bar:
             runs = tuple(self._run(plan, name, pairs, bar) for name, pairs in self.runs)
         said = _said(self.target, self.protocol, len(self.rows))
         mean = _mean_auc(runs)
         return Backtest(self.target.name, title, runs, mean.interval if mean else None, said)
 
-    def _run(self, plan: Plan, name: str, pairs: list[tuple[Rows, Rows]], bar: "tqdm[Any]") -> Run:
+    def _run(self, plan: Plan, name: str, pairs: list[tuple[Rows, Rows]], bar: Progress) -> Run:
         rows, target = self.rows, self.target
         probabilities, chosen = np.zeros(len(rows)), np.zeros(len(rows), dtype=np.bool_)
         fold_of = np.full(len(rows), -1)

@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from ml.data.resampling import most_rows_kept, resample
 from ml.data.split import CustomerGroups, customer_groups, folds, train_and_held_out
@@ -15,6 +14,7 @@ from ml.evaluation.metrics import roc_auc_within
 from ml.models import FAMILIES, LightGBM, Model, parallel
 from ml.training.plan import Plan
 from ml.workspace.errors import BadInput
+from ml.workspace.progress import Progress
 from ml.workspace.targets import LEAST_OF_A_CLASS, Target
 
 FOLDS = 5
@@ -78,7 +78,7 @@ class CrossFit:
         rows = np.arange(len(self.data))
         return chosen_columns(self.data, rows, self.most_features, self.seed)
 
-    def log_odds(self, candidate: Candidate, progress: "tqdm[Any] | None" = None) -> Vector:
+    def log_odds(self, candidate: Candidate, progress: Progress | None = None) -> Vector:
         """Return each row's log-odds from the model that was fitted without the row's fold."""
         log_odds = np.empty(len(self.data))
 

@@ -3,12 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
-from tqdm import tqdm
 
 from ml.data.split import train_and_held_out
 from ml.data.training_set import Labels, Matrix, Rows, Vector
@@ -19,6 +17,7 @@ from ml.training.crossfit import Candidate, CrossFit
 from ml.training.plan import Plan
 from ml.training.search import Bar, Search, progress
 from ml.workspace.errors import BadInput
+from ml.workspace.progress import Progress
 
 # A blend or a stack is of the best, one a family, of at most so many families.
 MOST_MEMBERS = 4
@@ -131,7 +130,7 @@ def _trials(
     return sorted(best.values(), key=lambda trial: -trial.auc), count
 
 
-def _trial(cross_fit: CrossFit, candidate: Candidate, bar: "tqdm[Any] | None" = None) -> Trial:
+def _trial(cross_fit: CrossFit, candidate: Candidate, bar: Progress | None = None) -> Trial:
     """Return the candidate with what it is worth."""
     raw = cross_fit.log_odds(candidate, bar)
     slope, intercept = platt(cross_fit.data.labels, raw)

@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from ml.data.training_set import Labels
 from ml.models import FAMILIES, Choice, Parameters, Range
 from ml.training.crossfit import Candidate
 from ml.training.plan import Plan
+from ml.workspace.progress import Progress
 
 if TYPE_CHECKING:
     import optuna
@@ -18,14 +17,12 @@ if TYPE_CHECKING:
 # What a trial is worth, by its number and its candidate.
 Worth = Callable[[int, Candidate], float]
 # A bar over so many of such units; without a number, one that only counts.
-Bar = Callable[[int | None, str], "tqdm[Any]"]
+Bar = Callable[[int | None, str], Progress]
 
 
 def progress(title: str, *, quiet: bool) -> Bar:
     """Return what makes progress bars with this title, shown on a terminal unless `quiet`."""
-    return lambda total, unit: tqdm(
-        total=total, desc=title, unit=unit, disable=True if quiet else None
-    )
+    return lambda total, unit: Progress(total=total, desc=title, unit=unit, disable=quiet)
 
 
 class Search:

@@ -13,14 +13,12 @@ import random
 import re
 import shutil
 import tempfile
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from tqdm import tqdm
 
@@ -29,6 +27,18 @@ from ml.training.plan import Plan
 from ml.training.train import train
 from ml.workspace.errors import AlmanacError
 from ml.workspace.targets import target
+from tests.damages import damaged
+from tests.field_oracle import (
+    WrongFieldError,
+    a_count,
+    a_purchase,
+    a_text,
+    an_amount,
+    an_input,
+    the_id,
+    the_number,
+    the_time,
+)
 from tests.landed import EVENTS, SESSIONS, Company
 from tests.learnable import FEATURES, customer_months, fake_store, learnable
 from tests.workspaces import make_workspace
@@ -36,106 +46,6 @@ from tests.workspaces import make_workspace
 LINES = 20
 DAMAGES_PER_FILE = 4
 Row = tuple[Any, ...]
-
-# Fields that somebody once wrote where a number, a time or an id was expected.
-ODD = [
-    "", "0", "-0", "+5", ".5", "5.", "1e3", "1E400", "1e308", "-1e15", "nan", "NaN", "inf",
-    "-Infinity", "1_000", "1,5", "1,234", "1.234,5", "1 000", "12.5.6", "--5", "5-", "0x10",
-    "\u0663", "\uff15", "2 pcs", "NULL", "None", "null", "N/A", "#REF!", "true", "\u0434\u0430",
-    "2024-01-05", "2024-1-5", "05.01.2024", "01/02/24", "2024-01-05 10:00", "2024-01-05T10:00:00Z",
-    "2024-01-05 24:00:00", "2024-01-05 23:59:60", "2024-02-30", "2023-02-29", "2124-01-01",
-    "9999-12-31", "0001-01-01", "1989-12-31 23:59:59", "2024-01-05 10:00:00+05:30",
-    "2024-01-05 10:00:00 -0300", "2024-01-05 10:00:00+15", "2024-01-05 01:00:00 PM",
-    "2024-01-05 10:00:00 EST", "2024-01-05t10:00:00.123456789z", "2024-01-05 (BC)", "infinity",
-    "epoch", "1704448800", "=1+1", "@SUM(1)", "a b", "a\tb", "\xe9", "e\u0301", "\u200b",
-    "\xa0c1\xa0", "a\u202eb", "\U0001f600", "'", "\\", "\\N", "%s", "{x}", "$(x)",
-    "';drop table x;--",
-]  # fmt: skip
-
-DAY = r"(\d{4})-(\d\d)-(\d\d)"
-TIME = re.compile(
-    DAY + r"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?"
-    r"(?: ?(?:(Z)|([+-])(\d\d)(?::?(\d\d))?))?)?",
-    re.ASCII | re.IGNORECASE,
-)
-NUMBER = re.compile(
-    r"[+-]?(?:\d+|[1-9]\d{0,2}(?:,\d{3})+)(?:\.\d*)?(?:e[+-]?\d{1,3})?"
-    r"|[+-]?\.\d+(?:e[+-]?\d{1,3})?",
-    re.ASCII | re.IGNORECASE,
-)
-EARLIEST, LATEST = datetime(1990, 1, 1), datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1)
-
-
-class WrongFieldError(ValueError):
-    """The oracle does not take a field."""
-
-
-def the_id(text: str) -> str:
-    """The id that a text means."""
-    found = text.strip(" \xa0")
-    if not found or any(unicodedata.category(sign) in ("Cc", "Cf") for sign in found):
-        raise WrongFieldError(text)
-    return found
-
-
-def the_time(text: str) -> datetime:
-    """The moment (UTC) that a text means."""
-    match = TIME.fullmatch(text.strip(" "))
-    if not match:
-        raise WrongFieldError(text)
-    year, month, day, hour, minute, second, fraction, _, sign, far, further = match.groups()
-    if far and int(far) > 14:
-        raise WrongFieldError(text)
-    try:
-        moment = datetime(
-            *(int(each or 0) for each in (year, month, day, hour, minute, second)),
-            int((fraction or "").ljust(6, "0")[:6]),
-        )
-    except ValueError as error:
-        raise WrongFieldError(text) from error
-    if int(further or 0) > 59:
-        raise WrongFieldError(text)
-    offset = timedelta(hours=int(far or 0), minutes=int(further or 0))
-    moment -= -offset if sign == "-" else offset
-    if not EARLIEST <= moment <= LATEST:
-        raise WrongFieldError(text)
-    return moment
-
-
-def the_number(text: str) -> float:
-    """The number that a text means, with a decimal point."""
-    if not NUMBER.fullmatch(text.strip(" ")):
-        raise WrongFieldError(text)
-    found = float(text.strip(" ").replace(",", ""))
-    if not abs(found) < 1e15:
-        raise WrongFieldError(text)
-    return found
-
-
-def a_count(text: str) -> float | None:
-    """A number that is not below zero, or none."""
-    found = None if not text.strip(" ") else the_number(text)
-    if found is not None and found < 0:
-        raise WrongFieldError(text)
-    return found
-
-
-def an_amount(text: str) -> float | None:
-    """A number, or none."""
-    return None if not text.strip(" ") else the_number(text)
-
-
-def a_text(text: str) -> str | None:
-    """A text, or none."""
-    return text.strip(" ") or None
-
-
-def a_purchase(text: str) -> float | None:
-    """0, 1 or none."""
-    found = an_amount(text)
-    if found not in (None, 0, 1):
-        raise WrongFieldError(text)
-    return found
 
 
 @dataclass(frozen=True)
@@ -170,51 +80,6 @@ SITE = Corpus(
     (the_id, a_count, a_count, an_amount, a_text, a_text, a_purchase), SESSIONS,
     ("raw_customer_data.csv",),
 )  # fmt: skip
-
-
-def damaged(chance: random.Random, text: bytes, times: int) -> bytes:
-    """The file with so many random damages below its header; its header is hit now and then."""
-    for _ in range(times):
-        lines = re.split(rb"(?<=\n)", text)
-        number = 0 if chance.random() < 0.02 else chance.randrange(1, max(2, len(lines)))
-        number = min(number, len(lines) - 1)
-        lines[number] = _damaged_line(chance, lines[number])
-        if chance.random() < 0.03:
-            lines[number:number] = [lines[chance.randrange(1, len(lines))]]
-        text = b"".join(lines)
-    return text
-
-
-def _damaged_line(chance: random.Random, line: bytes) -> bytes:
-    if chance.random() < 0.5:
-        fields = line.rstrip(b"\r\n").split(b",")
-        place = chance.randrange(len(fields))
-        fields[place] = chance.choice(
-            [
-                chance.choice(ODD).encode(),
-                b" " + fields[place] + b" ",
-                b'"' + fields[place] + b'"',
-                b"",
-                fields[place] * chance.choice([2, 9, 2000]),
-                fields[chance.randrange(len(fields))],
-            ]
-        )
-        if chance.random() < 0.1:
-            fields.insert(place, b"x")
-        elif chance.random() < 0.1:
-            del fields[place]
-        return b",".join(fields) + chance.choice([b"\n"] * 8 + [b"\r\n", b"\n\n"])
-    place = chance.randrange(len(line) + 1)
-    signs = [b'"', b",", b";", b"\t", b"\r", b"\n", b"\0", b"\xff", b"\xef\xbb\xbf", b"-", b"."]
-    signs += [bytes([chance.randrange(256)])]
-    return chance.choice(
-        [
-            line[:place] + chance.choice(signs) + line[place:],
-            line[:place] + line[place + 1 :],
-            line[:place] + chance.choice(signs) + line[place + 1 :],
-            line[:place] + b"\n",
-        ]
-    )
 
 
 @dataclass
@@ -462,25 +327,11 @@ def _record(columns: list[str], line: bytes) -> dict[str, Any] | None:
                     raise WrongFieldError(text)
                 record[name] = text
             else:
-                record[name] = _input(text)
+                record[name] = an_input(text)
     except (WrongFieldError, UnicodeDecodeError):
         return None
     known = [each for name, each in record.items() if name != "customer_id" and each is not None]
     return record if known else None
-
-
-def _input(text: str) -> float | None:
-    if not text:
-        return None
-    if not FLOAT.fullmatch(text.strip(" ")):
-        raise WrongFieldError(text)
-    found = np.float64(text)
-    if abs(found) > np.finfo(np.float32).max:
-        raise WrongFieldError(text)
-    return float(found)
-
-
-FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 def main() -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import duckdb
 import yaml
-from tqdm import tqdm
 
 from ml.features.leakage.corrupted_parquet import rewrite as rewrite_parquet
 from ml.features.leakage.corrupted_text import rewrite as rewrite_text
 from ml.features.leakage.raw_tables import RawTable
 from ml.features.leakage.time_sql import timestamp
 from ml.workspace.errors import NotBuilt
+from ml.workspace.progress import Progress
 from ml.workspace.settings import Workspace
 
 CHUNK = 1 << 20
@@ -77,7 +77,7 @@ def corrupted_copy(job: CorruptionJob, tables: Sequence[RawTable]) -> list[RawPr
     )
     others = [row for row in job.connection.execute(listed).fetchall() if row[2] not in known]
     proofs = [_linked(job, other, 0, "copied: holds no events") for other in others]
-    with tqdm(total=len(known), desc="corrupting raw files", leave=False) as bar:
+    with Progress(total=len(known), desc="corrupting raw files", leave=False) as bar:
         for table in tables:
             counts = _counts(job, table)
             for file in table.files:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from tqdm import tqdm
 
 from ml.features.leakage.corrupted_copy import (
     CorruptionJob,
@@ -36,6 +35,7 @@ from ml.features.leakage.raw_tables import RawTable, read_tables
 from ml.features.leakage.rebuild import build_models
 from ml.workspace.errors import NotBuilt
 from ml.workspace.manifest import models, read_manifest, relation
+from ml.workspace.progress import Progress
 from ml.workspace.settings import Workspace, dbt_project
 from ml.workspace.sql import quoted_relation
 from ml.workspace.warehouse import open_warehouse
@@ -129,7 +129,7 @@ def _compare_families(
     warehouse: Path, families: Sequence[AuditedFamily], folder: Path, at: datetime
 ) -> list[RelationProof]:
     comparison = compare(warehouse, families, folder, at)
-    return list(tqdm(comparison, total=len(families), desc="comparing features", leave=False))
+    return list(Progress(comparison, total=len(families), desc="comparing features", leave=False))
 
 
 def _differs(found: RelationProof) -> bool:

@@ -7,9 +7,8 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 from ml.workspace.errors import NotBuilt
+from ml.workspace.progress import Progress
 from ml.workspace.settings import environment
 
 STEP = re.compile(r"\b(\d+) of (\d+) (?:OK|ERROR|SKIP|NO-OP|PASS|WARN|FAIL)")
@@ -67,7 +66,7 @@ def _run(
             stderr=subprocess.STDOUT,
             text=True,
         ) as process,
-        tqdm(desc=title, leave=False) as bar,
+        Progress(desc=title, leave=False) as bar,
     ):
         for line in process.stdout or ():
             lines.append(COLOURS.sub("", line).rstrip())

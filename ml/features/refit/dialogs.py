@@ -4,18 +4,18 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from ml.features.refit.fits_table import FITS, append, newest_version, rows
 from ml.features.refit.version import Version
 from ml.workspace.errors import BadInput, NotBuilt
 from ml.workspace.manifest import meta, models_with, relation
+from ml.workspace.progress import Progress
 from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
 
@@ -143,7 +143,7 @@ def _fit_before(
     from ml.features.refit.fit import fit
 
     length, count, first = found[0]
-    with tqdm(total=2 * count, desc="dialogues", unit="", disable=not progress) as bar:
+    with Progress(total=2 * count, desc="dialogues", unit="", disable=not progress) as bar:
         batches = _batches(before.filter(f"len(embedding) = {length}"), length, bar)
         done = fit(batches, size.components, size.clusters, last.fit if last else None)
     return Version(last.number + 1 if last else 1, first, cutoff, done)
@@ -157,7 +157,7 @@ def _complete(dialogs: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
     )
 
 
-def _batches(dialogs: duckdb.DuckDBPyRelation, length: int, bar: "tqdm[Any]") -> "Batches":
+def _batches(dialogs: duckdb.DuckDBPyRelation, length: int, bar: Progress) -> "Batches":
     """Return a function that streams the embeddings in an order independent of their files."""
     ordered = dialogs.order("event_time, hash(embedding)").project("embedding")
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-from tqdm import tqdm
 
 from ml.pages import fill
 from ml.pages.formatting import count, day, month
@@ -34,6 +33,7 @@ from ml.pages.profile.table_study import (
 )
 from ml.workspace.errors import NotBuilt
 from ml.workspace.files import write_text
+from ml.workspace.progress import Progress
 from ml.workspace.settings import Workspace
 from ml.workspace.sql import quoted
 from ml.workspace.warehouse import open_warehouse
@@ -107,7 +107,7 @@ def _chapters(
 ) -> Iterator[TableChapter]:
     """Yield a chapter for each table, and show progress."""
     total = STEPS * len(tables)
-    with tqdm(total=total, desc="Profiling", unit="section", disable=None) as progress:
+    with Progress(total=total, desc="Profiling", unit="section") as progress:
         for table in tables:
             progress.set_postfix_str(table.name)
             study = study_table(connection, table)
