@@ -76,7 +76,7 @@ def feast_objects(
         inputs = _inputs(connection, views, customer)
     services += [_input_service(view) for view in inputs]
     project = Project(name=yaml.safe_load(SETTINGS.read_text(encoding="utf-8"))["project"])
-    return [project, customer, *views.values(), *inputs, *on_demand_views(ws), *services]
+    return [project, customer, *views.values(), *inputs, *on_demand_views(ws, views), *services]
 
 
 def read_models(ws: Workspace) -> list[DbtModel]:

@@ -1,5 +1,6 @@
 """Families computed from a request, as Feast's on-demand feature views."""
 
+from collections.abc import Collection
 from types import FunctionType
 from typing import cast
 
@@ -22,13 +23,13 @@ def {name}(given):
 """
 
 
-def on_demand_views(ws: Workspace) -> list[OnDemandFeatureView]:
-    """Return a view `<family>_request` for each family that can be computed from a request.
+def on_demand_views(ws: Workspace, families: Collection[str]) -> list[OnDemandFeatureView]:
+    """Return a view `<family>_request` for each of these that can be computed from a request.
 
     Raises:
         AlmanacError: the manifest is missing, or one of their models was never compiled.
     """
-    return [_view(family) for family in request_families(ws)]
+    return [_view(family) for family in request_families(ws) if family.name in families]
 
 
 def answer(text: str, given: pd.DataFrame) -> pd.DataFrame:

@@ -82,7 +82,7 @@ def an_amount(text: str) -> float | None:
 
 def a_text(text: str) -> str | None:
     """A text, or none."""
-    return text.strip(" ") or None
+    return text.strip(" \xa0") or None
 
 
 def a_purchase(text: str) -> float | None:

@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from ml import dataset
+from ml.cli.forget import _ranges
 from ml.landing.forgotten import Forgotten, add_forgotten, kept_lines, read_forgotten
 from ml.privacy import forget as erasures
 from ml.privacy.stored_rows import StoredRows
@@ -77,6 +78,7 @@ def erased(company: TestWorkspace, tmp_path_factory: pytest.TempPathFactory) -> 
     ours.must("ml", "publish")
     (home / "report.html").write_text(f"the page of {customer}")
     (home / "notes.txt").write_text(f"call {own['transactions']} back")
+    (home / "raw" / "letters.txt").write_text(f"dear {customer}")
     return Erased(ours, customer, own)
 
 
@@ -102,20 +104,34 @@ def test_no_byte_of_the_workspace_names_the_customer_any_more(erased: Erased) ->
     # Parquet packs texts, so that ids in it are seldom whole; other tests read it.
     assert {"warehouse.duckdb", "published.duckdb", "online_store.db"} <= erased.were_there
     assert [path.name for path in erased.named()] == ["notes.txt"]
-    assert (
-        f"Still names the customer, and is not Almanac's to change: {erased.ws.home}/notes.txt"
-        in (erased.said)
-    )
+    told = "Still names the customer, and is not Almanac's to change: "
+    left = {line.removeprefix(told) for line in erased.said.splitlines() if line.startswith(told)}
+    # A raw file that no source takes is none of those whose lines are listed.
+    assert left == {f"{erased.ws.home}/notes.txt", f"{erased.ws.home}/raw/letters.txt"}
 
 
 def test_raw_lines_are_named_and_left(erased: Erased) -> None:
     own = erased.own["one_click"]
     text = (erased.ws.raw / "market_file.csv").read_text(encoding="utf-8")
     line = next(n for n, each in enumerate(text.splitlines(), 1) if each.startswith(f"{own},"))
-    assert re.search(rf"^market_file\.csv +1  {line}-{line}$", erased.said, re.MULTILINE)
+    assert re.search(rf"^market_file\.csv +1  {line}$", erased.said, re.MULTILINE)
     assert re.search(
         rf"^{sales(erased.ws)[0].relative_to(erased.ws.raw)} ", erased.said, re.MULTILINE
     )
+
+
+def test_a_workspace_built_in_part_says_so(company: TestWorkspace, tmp_path: Path) -> None:
+    shutil.copytree(company.home, tmp_path / "home", ignore=shutil.ignore_patterns("logs", "raw"))
+    ours = make_workspace(tmp_path / "home", company.raw)
+    ours.change("drop table intermediate.int_customer_sources cascade")
+    ran = ours.run("ml", "forget", "c0000001", "--yes")
+    assert ran.code == 1
+    assert "not built as far as its customers.\nBuild it first: dbt build" in ran.text
+
+
+def test_lines_are_listed_as_people_list_them() -> None:
+    assert _ranges([2, 3, 4, 7, 9, 10]) == "2-4, 7, 9-10"
+    assert _ranges([]) == ""
 
 
 def test_all_others_stay_as_they_were(erased: Erased) -> None:

@@ -177,6 +177,8 @@ def test_an_artifact_answers_wherever_it_lies(ws, tmp_path):
 def test_a_target_without_a_model_is_an_error(ws):
     with pytest.raises(AlmanacError, match="ml train --target rare"):
         Predictor("rare", ws)
+    with pytest.raises(AlmanacError, match=r"no target spend_next_mont(.|\n)*spend_next_month"):
+        Predictor("spend_next_mont", ws)
 
 
 @given(st.floats(0, 1), st.floats(0, 1))

@@ -149,6 +149,11 @@ def test_a_newest_month_that_jumps_ahead_is_warned_of_by_name(tmp_path: Path) ->
     put(ws, [f"2023-0{month}-15" for month in range(1, 9)])
     command = ("dbt", "run", "--quiet", "--select", "+int_transactions_files")
     assert "Warning" not in ws.must(*command)
+    # One month without a row is no gap, two are.
+    put(ws, ["2023-01-15", "2023-03-15"])
+    assert "Warning" not in ws.must(*command)
+    put(ws, ["2023-01-15", "2023-04-15"])
+    assert "the newest month, 2023-04" in ws.must(*command)
     put(ws, [*[f"2023-0{month}-15" for month in range(1, 9)], "2024-05-02"])
     told = ws.must(*command)
     assert "Warning: transactions: the newest month, 2024-05 (1 rows of transactions.csv)" in told

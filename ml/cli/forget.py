@@ -1,5 +1,7 @@
 """The command that erases a customer: `ml forget`."""
 
+from collections.abc import Sequence
+
 import click
 
 from ml.cli import text
@@ -37,5 +39,16 @@ def forget(customer: str, yes: bool) -> None:
         click.echo(f"Not looked at: {table}, which declares no column as `customer: true`.")
     if done.raw:
         click.echo("\nThe raw files still hold the customer, but no build reads these rows again:")
-        rows = [(each.file, each.lines, f"{each.first}-{each.last}") for each in done.raw]
+        rows = [(each.file, len(each.lines), _ranges(each.lines)) for each in done.raw]
         click.echo(text.table(["raw file", "rows", "lines"], rows))
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Return numbers in ascending order as a person lists them: `2, 5-7, 12`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1] = [runs[-1][0], number]
+        else:
+            runs.append([number])
+    return ", ".join("-".join(map(str, run)) for run in runs)

@@ -29,12 +29,10 @@ Ids = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class RawLines:
-    """Lines of a raw file that are the customer's: how many, the first and the last."""
+    """The numbers of the lines of a raw file that are the customer's."""
 
     file: str
-    lines: int
-    first: int
-    last: int
+    lines: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,8 @@ def plan(ws: Workspace, asked: str) -> Erasure:
     tables = _tables()
     with open_warehouse(ws.warehouse) as connection:
         customer, ids = _begun(ws, asked) or _identified(ws, connection, tables, asked)
-        raw = tuple(RawLines(*each) for each in StoredRows(connection, tables).raw_lines(ids))
+        found = StoredRows(connection, tables).raw_lines(ids)
+        raw = tuple(RawLines(file, tuple(lines)) for file, lines in found)
     undeclared = tuple(f"{t.source}.{t.name}" for t in tables if t.customer is None)
     return Erasure(customer, ids, raw, undeclared)
 
@@ -104,6 +103,7 @@ def forget(ws: Workspace, planned: Erasure, say: Callable[[str], None]) -> Erasu
     say("warehouse")
     with open_warehouse(ws.warehouse, read_only=False) as connection:
         rows = StoredRows(connection, _tables())
+        read = rows.raw_files()
         removed += rows.remove(planned.customer, planned.ids, forgotten)
         say("warehouse, written anew without what was deleted")
         rows.rewrite(ws.warehouse)
@@ -113,7 +113,7 @@ def forget(ws: Workspace, planned: Erasure, say: Callable[[str], None]) -> Erasu
     pages = tuple(remove_pages(ws, customers))
     (ws.home / BEGUN).unlink()
     say("search of what is left")
-    left = tuple(files_with(ws, customers))
+    left = tuple(files_with(ws, customers, read))
     kept = tuple((place, count) for place, count in removed if count)
     return Erasure(
         planned.customer, planned.ids, planned.raw, planned.undeclared, kept, pages, left

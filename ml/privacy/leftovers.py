@@ -32,19 +32,19 @@ def remove_pages(ws: Workspace, customers: Collection[str]) -> Iterator[str]:
             yield str(page)
 
 
-def files_with(ws: Workspace, customers: Collection[str]) -> Iterator[str]:
-    """Yield the files of the workspace in whose bytes an id stands as a word; not the raw ones.
+def files_with(ws: Workspace, customers: Collection[str], read: Collection[str]) -> Iterator[str]:
+    """Yield files in which an id stands as a word: the workspace's, and raw ones not `read`.
 
     The warehouse, its published copy, the online store and tables are not searched: an erasure
     writes them anew. Nor are ids of less than LONG characters looked for, which are a word of
     many a file by chance.
     """
     rewritten = {".duckdb", ".db", ".wal", ".db-wal", ".db-shm", ".parquet"}
-    for path in sorted(ws.home.rglob("*")):
-        inside_raw = path.is_relative_to(ws.raw)
-        if inside_raw or path.suffix in rewritten or not path.is_file() or path.is_symlink():
+    known = {ws.home / FORGOTTEN, *(ws.raw / each for each in read)}
+    for path in sorted({*ws.home.rglob("*"), *ws.raw.rglob("*")} - known):
+        if path.suffix in rewritten or not path.is_file() or path.is_symlink():
             continue
-        if path.name != FORGOTTEN and _names(path, customers):
+        if _names(path, customers):
             yield str(path)
 
 

@@ -31,14 +31,19 @@ class StoredRows:
         ids = {table.source: (customer,) for table in self._tables}
         return next(self.raw_lines(ids), None) is not None
 
-    def raw_lines(self, ids: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, int, int, int]]:
-        """Yield each raw file with the customer: its lines, the first and the last of them."""
+    def raw_lines(self, ids: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, list[int]]]:
+        """Yield each raw file with the customer, and the numbers of their lines in it."""
         for table in self._tables:
             yield from self._connection.execute(
-                f"select _file, count(*), min(_row), max(_row) from {_name(table)} "
+                f"select _file, list(_row order by _row) from {_name(table)} "
                 f"where {_is_customer(table)} group by _file order by _file",
                 _parameters(table, ids),
             ).fetchall()
+
+    def raw_files(self) -> set[str]:
+        """Return the raw files that the last build read, below the raw folder."""
+        found = self._connection.execute(f"select distinct file from {SCHEMA}.files").fetchall()
+        return {str(file) for (file,) in found}
 
     def remove(
         self, customer: str, ids: Mapping[str, Sequence[str]], forgotten: Forgotten

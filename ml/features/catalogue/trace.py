@@ -9,7 +9,7 @@ from ml.features.catalogue import model_stops, month_stops, raw_stops
 from ml.features.catalogue.lookup import read_features
 from ml.features.catalogue.queries import read_columns
 from ml.features.catalogue.stops import Scope, Stop
-from ml.workspace.errors import BadInput
+from ml.workspace.errors import BadInput, NotBuilt
 from ml.workspace.manifest import meta, relations
 from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
@@ -79,11 +79,17 @@ def identify(connection: duckdb.DuckDBPyConnection, asked: str) -> str:
     """Return the company-wide id that `asked` means; a company-wide id means itself.
 
     Raises:
-        AlmanacError: nobody has this id (the nearest are named), or several customers have it.
+        AlmanacError: nobody has this id (the nearest are named), or several customers have it; or
+            the workspace is not built as far as that is known.
     """
-    found = connection.execute(
-        f"select source, customer_id from {ALL_IDS} where id = ? order by all", [asked.strip()]
-    ).fetchall()
+    try:
+        found = connection.execute(
+            f"select source, customer_id from {ALL_IDS} where id = ? order by all", [asked.strip()]
+        ).fetchall()
+    except duckdb.CatalogException as error:
+        raise NotBuilt(
+            "The workspace is not built as far as its customers.", "Build it first: dbt build"
+        ) from error
     if any(source is None for source, _ in found):
         return asked.strip()
     customers = dict.fromkeys(str(customer) for _, customer in found)

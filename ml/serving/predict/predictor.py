@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypedDict, overload
@@ -17,8 +18,9 @@ from ml.serving.predict.raw_fields import raw_fields
 from ml.serving.predict.record_files import FilePredictions, predict_file
 from ml.serving.predict.records import Data, Problem, RecordInputs, inputs, refuse
 from ml.serving.reasons import drivers, meanings, reasons
-from ml.workspace.errors import NotTrained
+from ml.workspace.errors import NotBuilt, NotTrained
 from ml.workspace.settings import Workspace, workspace
+from ml.workspace.targets import target as find_target
 
 CONFIDENCES = ("low", "medium", "high")
 
@@ -32,6 +34,16 @@ Prediction = TypedDict(
         "reasons": list[str],
     },
 )
+
+
+def _champion(ws: Workspace, target: str) -> Artifact:
+    try:
+        return artifact.champion(ws, target)
+    except NotTrained:
+        with suppress(NotBuilt):
+            # A misspelt name is told with the nearest.
+            find_target(ws, target)
+        raise
 
 
 class Predictor:
@@ -56,7 +68,7 @@ class Predictor:
             AlmanacError: there is no champion, or its files are damaged.
         """
         opened = ws or workspace()
-        model = artifact.champion(opened, target)
+        model = _champion(opened, target)
         families = {feature.view for feature in model.features}
         self._take(model, lambda: raw_fields(opened, families))
 
