@@ -23,6 +23,7 @@ READY = """
     select distinct 'transactions' as source, customer_id as source_id, customer_id
     from features.ftr_spend;
     create table landed.workspace__forgotten (key varchar, hash varchar);
+    create table landed.files (file varchar);
     create table intermediate.int_customer_sources as
     select distinct customer_id, 'transactions' as source from features.ftr_spend;
     delete from targets.tgt_spend_next_month where customer_id >= 'c150';

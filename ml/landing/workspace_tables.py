@@ -178,25 +178,25 @@ def _value(
 
 def _checked(name: str, default: object, value: object, workspace: Workspace) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    if _kind(default) not in ("text", _kind(text)):
+    if wrong := _why_wrong(default, text):
         raise BadInput(
-            f"{workspace.home / 'workspace.yml'}: {name} is `{text}`, which is no "
-            f"{_kind(default)} (like {default}).",
+            f"{workspace.home / 'workspace.yml'}: {name} is `{text}`{wrong}.",
             "Correct it, then: dbt build",
         )
-    if _kind(default) == "number":
-        _check_number(name, default, text, workspace)
     return text
 
 
-def _check_number(name: str, default: object, text: str, workspace: Workspace) -> None:
-    is_whole = "." not in str(default)
-    if float(text) < 0 or (is_whole and not float(text).is_integer()):
-        wanted = "a whole number, 0 or more" if is_whole else "0 or more"
-        raise BadInput(
-            f"{workspace.home / 'workspace.yml'}: {name} is `{text}`; it must be {wanted}.",
-            "Correct it, then: dbt build",
-        )
+def _why_wrong(default: object, text: str) -> str | None:
+    """Return why a text is no value of a setting with this default; None where it is one."""
+    kind = _kind(default)
+    if kind not in ("text", _kind(text)):
+        return f", which is no {kind} (like {default})"
+    if kind != "number":
+        return None
+    is_count = "." not in str(default)
+    if float(text) >= 0 and (not is_count or float(text).is_integer()):
+        return None
+    return f"; it must be {'a whole number, ' if is_count else ''}0 or more"
 
 
 def _kind(value: object) -> str:

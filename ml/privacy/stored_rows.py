@@ -42,8 +42,6 @@ class StoredRows:
 
     def raw_files(self) -> set[str]:
         """Return the raw files that the last build read, below the raw folder."""
-        if "files" not in self._is_stored:
-            return set()
         found = self._connection.execute(f"select distinct file from {SCHEMA}.files").fetchall()
         return {str(file) for (file,) in found}
 

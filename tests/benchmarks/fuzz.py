@@ -50,13 +50,12 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Corpus:
-    """Files of one kind: header, how a line is made, the oracle of each field, and the query."""
+    """Files of one kind: staging model, header, how a line is made, the oracle of each field."""
 
     name: str
     header: str
     make: Callable[[random.Random, int], list[str]]
     oracle: tuple[Callable[[str], Any], ...]
-    columns: str
     files: tuple[str, ...]
 
 
@@ -73,11 +72,11 @@ def _session(chance: random.Random, number: int) -> list[str]:
 
 TRANSACTIONS = Corpus(
     "stg_transactions__events", EVENTS, _event, (the_id, the_time, the_number),
-    EVENTS, tuple(f"transactions/{number}.csv" for number in range(5)),
+    tuple(f"transactions/{number}.csv" for number in range(5)),
 )  # fmt: skip
 SITE = Corpus(
     "stg_retailtech__sessions", SESSIONS, _session,
-    (the_id, a_count, a_count, an_amount, a_text, a_text, a_purchase), SESSIONS,
+    (the_id, a_count, a_count, an_amount, a_text, a_text, a_purchase),
     ("raw_customer_data.csv",),
 )  # fmt: skip
 
@@ -186,54 +185,58 @@ def _judge(
 
 
 def _texts(corpus: Corpus) -> str:
-    return ", ".join(f"cast({column} as varchar)" for column in corpus.columns.split(","))
+    return ", ".join(f"cast({column} as varchar)" for column in corpus.header.split(","))
 
 
 def _judge_lines(corpus: Corpus, content: bytes, rows: Mapping[int, Row], tally: Tally) -> None:
-    lines = re.split(rb"\r\n|\r|\n", content.removeprefix(b"\xef\xbb\xbf"))
-    expected = {
-        number for number, line in enumerate(lines, 1) if line.decode(errors="replace").strip()
-    }
-    if rows.keys() != expected - {1}:
-        tally.wrong.append(f"lines {sorted(rows.keys() ^ (expected - {1}))} of {content!r}")
+    columns, lines = _parts(content)
+    if rows.keys() != lines.keys():
+        tally.wrong.append(f"lines {sorted(rows.keys() ^ lines.keys())} of {content!r}")
         return
-    columns = lines[0].decode().split(",")
     seen: set[str] = set()
-    for number in sorted(rows):
+    for number, line in lines.items():
         reason, values = rows[number]
         tally.judged += 1
         try:
-            right = _oracle(corpus, columns, lines[number - 1], seen)
+            right = _oracle(corpus, columns, line, seen)
         except (WrongFieldError, UnicodeDecodeError):
             if reason is None:
-                tally.wrong.append(f"accepted as {values}: {lines[number - 1]!r}")
+                tally.wrong.append(f"accepted as {values}: {line!r}")
             continue
         if reason is not None:
-            tally.wrong.append(f"set aside, {reason}: {lines[number - 1]!r}")
+            tally.wrong.append(f"set aside, {reason}: {line!r}")
         elif not all(map(_same, values, right)):
-            tally.wrong.append(f"{values} is not {right}: {lines[number - 1]!r}")
+            tally.wrong.append(f"{values} is not {right}: {line!r}")
 
 
-def _oracle(corpus: Corpus, columns: list[str], line: bytes, seen: set[str]) -> list[Any]:
+def _parts(content: bytes) -> tuple[list[str], dict[int, bytes]]:
+    """The columns of a file without quotes, and its lines that are not blank, by their number."""
+    header, *lines = re.split(rb"\r\n|\r|\n", content.removeprefix(b"\xef\xbb\xbf"))
+    numbered = enumerate(lines, start=2)
+    there = {number: line for number, line in numbered if line.decode(errors="replace").strip()}
+    return header.decode().split(","), there
+
+
+def _fields(columns: list[str], line: bytes) -> dict[str, str]:
+    """The fields of a line by their columns; a delimiter too many at the end is none."""
     fields = line.decode().split(",")
     if len(fields) == len(columns) + 1 and not fields[-1]:
         fields.pop()
     if len(fields) != len(columns):
         raise WrongFieldError(line)
-    by_name = dict(zip((each.strip() for each in columns), fields, strict=True))
+    return dict(zip((each.strip() for each in columns), fields, strict=True))
+
+
+def _oracle(corpus: Corpus, columns: list[str], line: bytes, seen: set[str]) -> list[Any]:
+    fields = _fields(columns, line)
     if corpus is SITE:
         # A session is the first of its customer's, whether or not that one is right.
-        customer = by_name["customer_id"].strip(" \xa0")
+        customer = fields["customer_id"].strip(" \xa0")
         if customer in seen:
             raise WrongFieldError(line)
         seen.add(customer)
-    names = corpus.columns.split(",")
-    return [read(by_name.get(name, "")) for name, read in zip(names, corpus.oracle, strict=True)]
-
-
-def _is_there(line: bytes) -> bool:
-    """Whether a line is not blank."""
-    return bool(line.decode(errors="replace").strip())
+    names = corpus.header.split(",")
+    return [read(fields.get(name, "")) for name, read in zip(names, corpus.oracle, strict=True)]
 
 
 def _same(text: str | None, right: Any) -> bool:
@@ -288,13 +291,8 @@ def _predict(home: Path, predictor: Predictor, content: bytes, tally: Tally) -> 
         return
     with output.open(newline="", encoding="utf-8") as file:
         answers = {int(row["line"]): float(row["probability"]) for row in csv.DictReader(file)}
-    lines = re.split(rb"\r\n|\r|\n", content.removeprefix(b"\xef\xbb\xbf"))
-    columns = lines[0].decode().split(",")
-    count = 0
-    for number, line in enumerate(lines[1:], 2):
-        if not _is_there(line):
-            continue
-        count += 1
+    columns, lines = _parts(content)
+    for number, line in lines.items():
         tally.judged += 1
         record = _record(columns, line)
         answered = number in answers
@@ -302,8 +300,8 @@ def _predict(home: Path, predictor: Predictor, content: bytes, tally: Tally) -> 
             tally.wrong.append(f"{'answered' if answered else 'set aside'}: {line!r} of {columns}")
         elif record and not _is_close(predictor.predict(record)["probability"], answers[number]):
             tally.wrong.append(f"another answer than of {record}: {line!r}")
-    if count != done.predicted + done.rejected:
-        tally.wrong.append(f"{count} lines, {done} of {content!r}")
+    if len(lines) != done.predicted + done.rejected:
+        tally.wrong.append(f"{len(lines)} lines, {done} of {content!r}")
 
 
 def _is_close(one: float, other: float) -> bool:
@@ -314,24 +312,16 @@ def _is_close(one: float, other: float) -> bool:
 def _record(columns: list[str], line: bytes) -> dict[str, Any] | None:
     """The record that a line means; None where it is none."""
     try:
-        fields = line.decode().split(",")
-        if len(fields) == len(columns) + 1 and not fields[-1]:
-            fields.pop()
-        if len(fields) != len(columns):
-            return None
-        record: dict[str, Any] = {}
-        for name, text in zip(columns, fields, strict=True):
-            if name == "customer_id":
-                # Any text but none names a record.
-                if not text:
-                    raise WrongFieldError(text)
-                record[name] = text
-            else:
-                record[name] = an_input(text)
+        fields = _fields(columns, line)
+        record: dict[str, Any] = {
+            name: text if name == "customer_id" else an_input(text) for name, text in fields.items()
+        }
     except (WrongFieldError, UnicodeDecodeError):
         return None
+    # Any text but none names a record.
+    is_named = record.get("customer_id") != ""
     known = [each for name, each in record.items() if name != "customer_id" and each is not None]
-    return record if known else None
+    return record if is_named and known else None
 
 
 def main() -> None:
