@@ -143,7 +143,7 @@ def _replace(
     prepared: dict[LandedRelation, Prepared] = {}
     for relation in changed:
         with _named_errors(relation.identifier):
-            prepared[relation] = relation.prepare(cursor)
+            prepared[relation] = relation.prepare(cursor, relation.files)
     kept = {relation.identifier for relation in relations} - {r.identifier for r in changed}
     with _named_errors(SCHEMA), transaction(cursor):
         cursor.execute(f"create schema if not exists {SCHEMA}")

@@ -53,11 +53,15 @@ class Prepared:
     signs: Mapping[str, str] = field(default_factory=dict)
 
 
+Preparation = Callable[[duckdb.DuckDBPyConnection, tuple[RawFile, ...]], Prepared]
+
+
 @dataclass(frozen=True)
 class LandedRelation:
-    """A relation to land; `prepare` writes nothing to `landed`.
+    """A relation to land; `prepare` reads files of it, all or some, and writes nothing to `landed`.
 
     `kept` is the SQL condition of the rows that are landed: those of customers not forgotten.
+    `customer` is the column of the source's own customer ids, if it has one.
     """
 
     source: str
@@ -66,8 +70,9 @@ class LandedRelation:
     kind: str
     files: tuple[RawFile, ...]
     digest: str
-    prepare: Callable[[duckdb.DuckDBPyConnection], Prepared]
+    prepare: Preparation
     kept: str = "true"
+    customer: str | None = None
 
     @property
     def file_rows(self) -> list[tuple[str, str, str, int, int, int, str]]:
@@ -158,16 +163,13 @@ def _relation(
     files = found_source.of(table)
     code, listed = read_by
     mapping = mapping_choice.mapping if mapping_choice else None
-    prepare: Callable[[duckdb.DuckDBPyConnection], Prepared]
-    if not files:
-        prepare = partial(_prepare_empty, table)
-    elif table.format == "parquet":
-        arrays = found_source.layout(table) == "arrays"
-        prepare = partial(_prepare_parquet, table, files, raw, arrays)
+    prepare: Preparation
+    if table.format == "parquet":
+        prepare = partial(_prepare_parquet, table, raw, found_source.layout(table) == "arrays")
     elif mapping is not None:
-        prepare = partial(_prepare_mapped, table, mapping, files)
+        prepare = partial(_prepare_mapped, table, mapping)
     else:
-        prepare = partial(_prepare_csv, table, files)
+        prepare = partial(_prepare_csv, table)
     return LandedRelation(
         source=table.source,
         table=table.name,
@@ -184,6 +186,7 @@ def _relation(
         ),
         prepare=prepare,
         kept=_kept(table),
+        customer=table.customer,
     )
 
 
@@ -196,23 +199,23 @@ def _kept(table: DeclaredTable) -> str:
     return rows if table.format == "parquet" else f"{rows} and {kept_lines(source)}"
 
 
-def _prepare_empty(table: DeclaredTable, connection: duckdb.DuckDBPyConnection) -> Prepared:
-    return Prepared(empty_query(connection, table), [])
-
-
 def _prepare_parquet(
     table: DeclaredTable,
-    files: tuple[RawFile, ...],
     raw: Path,
     arrays: bool,
     connection: duckdb.DuckDBPyConnection,
+    files: tuple[RawFile, ...],
 ) -> Prepared:
+    if not files:
+        return Prepared(empty_query(connection, table), [])
     return Prepared(parquet_query(connection, table, files, raw, arrays), [])
 
 
 def _prepare_csv(
-    table: DeclaredTable, files: tuple[RawFile, ...], connection: duckdb.DuckDBPyConnection
+    table: DeclaredTable, connection: duckdb.DuckDBPyConnection, files: tuple[RawFile, ...]
 ) -> Prepared:
+    if not files:
+        return Prepared(empty_query(connection, table), [])
     new_table(connection, table.identifier, [column.name for column in table.columns])
     broken = sum(load_table(connection, table, file) for file in files)
     return _text(connection, table, f"select * from temp.{quoted(table.identifier)}", broken)
@@ -221,9 +224,11 @@ def _prepare_csv(
 def _prepare_mapped(
     table: DeclaredTable,
     mapping: ColumnMapping,
-    files: tuple[RawFile, ...],
     connection: duckdb.DuckDBPyConnection,
+    files: tuple[RawFile, ...],
 ) -> Prepared:
+    if not files:
+        return Prepared(empty_query(connection, table), [])
     query, broken, left_out = load_mapped(connection, table, mapping, files)
     made = _text(connection, table, query, broken)
     if not left_out:
@@ -261,7 +266,7 @@ def _listing(table: str, columns: Mapping[str, str], rows: list[tuple[Any, ...]]
         kind="table",
         files=(),
         digest=digest(query),
-        prepare=lambda _: Prepared(query, []),
+        prepare=lambda _connection, _files: Prepared(query, []),
     )
 
 
@@ -277,7 +282,7 @@ def _identities(
         kind="table",
         files=files,
         digest=digest(code, names),
-        prepare=lambda connection: Prepared(identities_query(connection, files, names), []),
+        prepare=lambda connection, found: Prepared(identities_query(connection, found, names), []),
         kept=kept("source", "source_id"),
     )
 

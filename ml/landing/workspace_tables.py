@@ -23,6 +23,8 @@ BLANKS = "' ' || chr(160) || chr(9)"
 # consent may be contacted.
 RAW = "raw"
 CONTACT = "contact_without_record"
+# The section of the lake, which `ml lake` reads.
+LAKE = "lake"
 # Settings of all sources, with their defaults.
 SHARED = {"earliest_time": "1990-01-01"}
 IDENTITY_COLUMNS = ("source", "source_id", "customer_id")
@@ -162,7 +164,7 @@ def _choices(source: DeclaredSource) -> list[str]:
 def _check_names(sources: list[DeclaredSource], workspace: Workspace) -> None:
     names = [source.name for source in sources]
     for name, value in workspace.settings.items():
-        if name not in (known := [RAW, CONTACT, PUBLISHED_ID_KEY, *SHARED, *names]):
+        if name not in (known := [RAW, CONTACT, LAKE, PUBLISHED_ID_KEY, *SHARED, *names]):
             kind = "source" if isinstance(value, dict) else "setting"
             hint = did_you_mean(str(name), known)
             raise _mistake(workspace, f"no {kind} `{name}`{hint}", known)

@@ -9,12 +9,12 @@
     {%- set complete_months = ref('int_complete_months') -%}
     {%- if execute and meta.get('family') %}
     {%- set version %}(
-        select hash('{{ local_md5(tojson(meta) ~ measure_features(meta, ['any'], complete_months)) }}', max(last_complete_month))
+        select hash('{{ local_md5(tojson(meta) ~ measure_features(this, meta, ['any'], complete_months)) }}', max(last_complete_month))
         from {{ complete_months }} where source = '{{ meta.source }}'
     ){% endset -%}
     {%- set same = "select count(*) from " ~ measured_families_table() ~ " where family = '" ~ meta.family ~ "' and version = " ~ version -%}
     {%- if not is_unchanged() or run_query(same).rows[0][0] == 0 %}
-    {{ measure_features(meta, family_layout(meta), complete_months) }};
+    {{ measure_features(this, meta, family_layout(meta), complete_months) }};
     delete from {{ measured_families_table() }} where family = '{{ meta.family }}';
     insert into {{ measured_families_table() }} values ('{{ meta.family }}', {{ version }})
     {%- endif %}

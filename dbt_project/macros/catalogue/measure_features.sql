@@ -1,14 +1,14 @@
 {#-
-    Measures every feature of the family that was just built.
+    Measures every feature of a family.
     The rows are those of at most 2,500 customers, the first by the MD5 of their id, in the newest two complete months:
     what it costs depends on the number of features, not on the company's size.
-    in:  its spec, its features' names, the relation of complete months
+    in:  its relation, its spec, its features' names, the relation of complete months
     out: statements that replace the family's rows of feature_statistics_table()
 -#}
-{% macro measure_features(meta, names, complete_months) %}
+{% macro measure_features(relation, meta, names, complete_months) %}
     delete from {{ feature_statistics_table() }} where family = '{{ meta.family }}';
     insert into {{ feature_statistics_table() }}
-    with {{ measured_rows(this, names, complete_months, meta.source) }},
+    with {{ measured_rows(relation, names, complete_months, meta.source) }},
 
     {{ almanac_drifts() }},
 

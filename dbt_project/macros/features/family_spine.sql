@@ -1,7 +1,7 @@
 {#-
-    The customer-months that a grid family has rows for: every customer whom its source knows, each month since.
-    in:  the family's partial, its source
-    out: the CTEs `partials`, `sightings`, `known` and `spine`; no rows while the partial is empty
+    The customer-months of a source: every customer whom it knows, each month since.
+    in:  a partial of the source, the source
+    out: the CTEs `partials`, `sightings`, `known_customers` and `spine`
 -#}
 {% macro family_spine(partial, source_name) -%}
 partials as (
@@ -27,7 +27,6 @@ known_customers as (
         customer_id,
         min(first_month) as first_month,
     from sightings
-    where (select count(*) from partials) > 0
     group by customer_id
 ),
 

@@ -15,9 +15,9 @@
 {%- set parts = grid_parts(declared) -%}
 {%- set increment = almanac_is_increment(vectors_table(), features | map(attribute='name') | list) -%}
 {%- do note_unchanged(partial, declared, increment) -%}
-with {{ family_spine(partial, declared.get('source')) }},
+with {{ changed_feature_months(partial, declared, increment) }},
 
-{{ changed_feature_months(declared, increment) }},
+{{ family_spine(partial, declared.get('source')) }},
 
 -- What the changed months look back on; a bucket of customers at a time where there are many.
 {{- dense_months('months', parts, 'spine.feature_month >= (select min(feature_month) from changed) - interval ' ~ months_back(parts) ~ ' month') }}

@@ -1,7 +1,5 @@
 {#- Drops rows of months that are no longer, or that were built from positions that are no longer. -#}
 {% macro forget_lost_geo_months() %}
-    delete from {{ this }} where not exists (
-        select 1 from ({{ geo_months() }}) as months
-        where months.feature_month = {{ this }}.feature_month and months.month_version = {{ this }}.month_version
-    )
+    delete from {{ this }}
+    where (feature_month, month_version) not in (select feature_month, month_version from {{ ref('int_mbd_geo_versions') }})
 {% endmacro %}

@@ -13,15 +13,15 @@
     post_hook="{{ forget_lost_files('" ~ source_name ~ "', '" ~ table_name ~ "', " ~ together ~ ") }}",
 ) }}
 with stamps as (
-    {{ file_stamps(source_name, table_name, together) }}
-),
+    {{ stamps_of_table(source_name, table_name, together) }}
+) /* files there are */,
 
 events as (
     select
         *,
         {{ month_start('event_time') }} as feature_month,
     from {{ ref(staging) }}
-    where {{ in_files(new_files(file_stamps(source_name, table_name, together))) }}
+    where {{ in_new_files(stamps_of_table(source_name, table_name, together)) }}
 )
 
 select

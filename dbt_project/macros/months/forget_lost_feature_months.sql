@@ -6,9 +6,9 @@
 {% macro forget_lost_feature_months(partial) %}
     {%- if not is_unchanged() %}
     delete from {{ vectors_table() }} where feature_month not in (
-        with {{ family_spine(partial, almanac_spec(model.name).get('source')) }}
+        with {{ changed_feature_months(partial, almanac_spec(model.name), false) }}
 
-        select feature_month from spine
+        select feature_month from versions
     )
     {%- endif %}
 {% endmacro %}

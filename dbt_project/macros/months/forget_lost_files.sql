@@ -4,5 +4,5 @@
     out: a delete statement, for a post-hook
 -#}
 {% macro forget_lost_files(source_name, table_name, together) %}
-    delete from {{ this }} where (file, stamp) not in ({{ file_stamps(source_name, table_name, together) }})
+    delete from {{ this }} where (file, stamp) not in ({{ stamps_of_table(source_name, table_name, together) }})
 {% endmacro %}

@@ -3,7 +3,9 @@
     out: a condition on `_file`: the files that hold months to be built again
 -#}
 {% macro in_changed_files(files, columns, increment) -%}
-    {%- if not (execute and increment) -%}
+    {%- if in_lake() -%}
+        _file in (select files.file from {{ ref(files) }} as files inner join changed on files.feature_month = changed.feature_month)
+    {%- elif not (execute and increment) -%}
         true
     {%- else -%}
         {{ in_files(run_query(

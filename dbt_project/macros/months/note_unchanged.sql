@@ -7,9 +7,7 @@
 {% macro note_unchanged(partial, spec, increment) %}
     {%- if execute and flags.WHICH in ('build', 'run') %}
     {%- set question %}
-        with {{ family_spine(partial, spec.get('source')) }},
-
-        {{ changed_feature_months(spec, true) }},
+        with {{ changed_feature_months(partial, spec, true) }},
 
         different as (
             select feature_month from changed

@@ -1,27 +1,5 @@
 -- one row a dated source with events; key: source
--- A staging model's meta says which column dates the events of its source: `dated_by: event_time`.
 -- The last month is partial, and no label is read from it, unless events reach its last days.
--- depends_on: {{ ref('stg_mbd__trx') }}
--- depends_on: {{ ref('stg_transactions__events') }}
-with last_days as (
-    {%- for dated in models_with('dated_by') %}
-    select
-        '{{ dated.source }}' as source,
-        max(cast({{ dated.declared }} as date)) as last_day,
-    from {{ ref(dated.model) }}
-    {{- '\n    union all' if not loop.last }}
-    {%- endfor %}
-),
-
-reached as (
-    select
-        source,
-        max(last_day) as last_day,
-    from last_days
-    where last_day is not null
-    group by source
-)
-
 select
     source,
     last_day,
@@ -32,4 +10,4 @@ select
             else date_trunc('month', last_day) - interval 1 month
         end as date
     ) as last_complete_month,
-from reached
+from {{ ref('int_last_days') }}

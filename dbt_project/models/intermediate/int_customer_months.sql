@@ -8,7 +8,7 @@ with customers as (
 ),
 
 last_months as (
-    select max(last_month) as last_month from {{ ref('int_customer_sources') }}
+    select max(last_month) as last_month from {{ ref('int_source_months') }}
 ),
 
 complete as (

@@ -13,4 +13,5 @@ def model(dbt, session):  # noqa: ANN001, ANN201, D103
     from ml.features.refit import Size, first_fit
 
     until = dict(settings.fetchall())["mbd.dialog_fit_until"]
-    return first_fit(dialogs, until, Size(**dbt.config.get("meta")))
+    size = dbt.config.get("meta")
+    return first_fit(dialogs, until, Size(size["components"], size["clusters"]))

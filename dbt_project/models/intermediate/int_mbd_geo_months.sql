@@ -5,7 +5,7 @@
     post_hook="{{ forget_lost_geo_months() }}",
 ) }}
 with versions as (
-    {{ geo_months() }}
+    select * from {{ ref('int_mbd_geo_versions') }}
 ),
 
 {{ changed_versions(this, almanac_is_increment(this)) }},

@@ -5,7 +5,7 @@
     post_hook="{{ forget_lost_geo_months() }}",
 ) }}
 with versions as (
-    {{ geo_months() }}
+    select * from {{ ref('int_mbd_geo_versions') }}
 ),
 
 {{ changed_versions(this, almanac_is_increment(this)) }},
@@ -35,25 +35,36 @@ fresh as (
     group by customer_id, feature_month, letters
 ),
 
-history as (
+earlier_cells as (
+    select
+        customer_id,
+        feature_month,
+        letters,
+        cell,
+        sum(positions) as positions,
+    from sightings
+    where
+        cell is not null
+        and feature_month in (select feature_month from versions except select feature_month from changed)
+        and customer_id in (select customer_id from fresh)
+    group by customer_id, feature_month, letters, cell
+),
+
+homes as (
     select
         customer_id,
         feature_month,
         letters,
         home,
     from fresh
-    {%- if almanac_is_increment(this) %}
     union all
     select
-        kept.customer_id,
-        kept.feature_month,
-        kept.letters,
-        kept.home,
-    from {{ this }} as kept
-    where
-        kept.feature_month in (select feature_month from versions except select feature_month from changed)
-        and kept.customer_id in (select customer_id from fresh)
-    {%- endif %}
+        customer_id,
+        feature_month,
+        letters,
+        arg_min(cell, (-positions, cell)) as home,
+    from earlier_cells
+    group by customer_id, feature_month, letters
 ),
 
 compared as (
@@ -64,7 +75,7 @@ compared as (
         home,
         lag(feature_month) over customer_months as previous_month,
         lag(home) over customer_months as previous_home,
-    from history
+    from homes
     window customer_months as (partition by customer_id, letters order by feature_month)
 )
 

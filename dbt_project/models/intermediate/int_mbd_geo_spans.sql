@@ -6,7 +6,7 @@
 ) }}
 {%- set longest = geo_spans() | max %}
 with versions as (
-    {{ geo_months() }}
+    select * from {{ ref('int_mbd_geo_versions') }}
 ),
 
 {{ changed_versions(this, almanac_is_increment(this)) }},

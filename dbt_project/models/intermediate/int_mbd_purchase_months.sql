@@ -4,10 +4,19 @@
     incremental_strategy='delete+insert',
     unique_key='feature_month',
     on_schema_change='sync_all_columns',
-    post_hook="delete from {{ this }} where feature_month not in (select label_month from {{ ref('stg_mbd__targets') }})",
+    post_hook="delete from {{ this }} where feature_month not in (select feature_month from {{ ref('int_mbd_purchase_versions') }})",
 ) }}
 {%- set products = {'any': 'any_product', 'product_1': 'product_1', 'product_2': 'product_2', 'product_3': 'product_3', 'product_4': 'product_4'} %}
-with purchases as (
+with versions as (
+    select
+        feature_month,
+        hash(customers, content) as month_version,
+    from {{ ref('int_mbd_purchase_versions') }}
+),
+
+{{ changed_versions(this, almanac_is_increment(this)) }},
+
+purchases as (
     select
         customer_id,
         label_month as feature_month,
@@ -18,17 +27,7 @@ with purchases as (
         product_4,
         cast(last_day(label_month) as timestamp) as dated,
     from {{ ref('stg_mbd__targets') }}
-),
-
-versions as (
-    select
-        feature_month,
-        hash(count(*), sum(hash(purchases))) as month_version,
-    from purchases
-    group by feature_month
-),
-
-{{ changed_versions(this, almanac_is_increment(this)) }}
+)
 
 select
     purchases.customer_id,

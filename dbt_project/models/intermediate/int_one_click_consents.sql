@@ -2,18 +2,21 @@
 -- A line that could not be divided into fields says no clear yes of any customer whose id stands in it.
 with lines as (
     select
-        {{ almanac_folded_id('id') }} as source_id,
+        trim(id) as source_id,
         {{ almanac_code('consent', '"Разрешить сообщать"') }} as consent,
-        _error is not null as is_broken,
-        {{ almanac_folded_id('_line') }} as line,
     from {{ source('one_click', 'market_file') }}
+    where _error is null and {{ almanac_folded_id('id') }} = trim(id)
+),
+
+unclear as (
+    select * from {{ ref('int_one_click_unclear_lines') }}
 ),
 
 ids as (
-    select source_id from lines where not is_broken
+    select source_id from lines
     union
     select source_id from {{ source('workspace', 'identities') }}
-    where source = 'one_click'
+    where source = 'one_click' and customer_id in (select customer_id from {{ ref('int_customer_sources') }})
     union
     select customer_id as source_id from {{ ref('int_customer_sources') }}
 ),
@@ -23,18 +26,22 @@ named as (
         source_id,
         consent,
     from lines
-    where not is_broken
+    union all
+    select
+        source_id,
+        consent,
+    from unclear
+    where source_id in (select source_id from ids)
     union all
     select
         ids.source_id,
         null as consent,
-    from lines
+    from unclear
     inner join ids
         on
-            lines.is_broken
-            and contains(replace(lines.line, '""', '"'), ids.source_id)
+            contains(replace(unclear.line, '""', '"'), ids.source_id)
             and regexp_matches(
-                replace(lines.line, '""', '"'),
+                replace(unclear.line, '""', '"'),
                 '(^|[^\p{L}\p{N}])' || regexp_escape(ids.source_id) || '([^\p{L}\p{N}]|$)'
             )
     where ids.source_id <> ''

@@ -15,7 +15,8 @@ complete as (
 ),
 
 first_months as (
-    select min(first_month) as first_month from customers
+    select min(first_month) as first_month from {{ ref('int_source_months') }}
+    where source = 'transactions'
 )
 
 select
