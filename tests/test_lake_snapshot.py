@@ -160,6 +160,9 @@ def test_a_second_build_is_told_who_holds_the_lake(tmp_path: Path) -> None:
         f"since {said['since']}."
     )
     assert f"rm {tmp_path / LOCK}" in caught.value.next
+    with building(tmp_path / "other"):
+        ours = json.loads((tmp_path / "other" / LOCK).read_text())
+    assert ours["began"] != said["began"]
 
 
 @pytest.mark.parametrize("waited_for", [True, False])

@@ -95,7 +95,7 @@ def commit(  # noqa: PLR0913
         table = _at(folder, base_version)
         _check_same(folder, table, schema, partition_by)
         filters = []
-        if isinstance(replaced, Mapping) and all(replaced.values()):
+        if isinstance(replaced, Mapping):
             filters = [
                 (column, "in", [str(value) for value in sorted(values)])
                 for column, values in replaced.items()
@@ -171,7 +171,7 @@ def _replace_all(
 
 
 def _at(folder: Path, version: int) -> DeltaTable:
-    """Return the newest version of a table, after a return to `version` where it differs."""
+    """Return the newest version of a table, after a return to `version`."""
     table, base = DeltaTable(folder), DeltaTable(folder, version=version)
     if table.version() == version:
         return table
@@ -182,14 +182,8 @@ def _at(folder: Path, version: int) -> DeltaTable:
             TableFeatures.TimestampWithoutTimezone, allow_protocol_versions_increase=True
         )
         table = DeltaTable(folder)
-    if _content(table) != _content(base):
-        table.restore(version, commit_properties=ALONE)
-        table = DeltaTable(folder)
-    return table
-
-
-def _content(table: DeltaTable) -> tuple[list[WrittenFile], str, list[str]]:
-    return _files(table), table.schema().to_json(), table.metadata().partition_columns
+    table.restore(version, commit_properties=ALONE)
+    return DeltaTable(folder)
 
 
 def _files(table: DeltaTable) -> list[WrittenFile]:
