@@ -24,6 +24,7 @@ LAYERS = (
     ("registry",),
     ("store", "evaluation", "models"),
     ("data", "landing"),
+    ("lake",),
     ("workspace",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
