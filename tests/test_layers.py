@@ -23,8 +23,8 @@ LAYERS = (
     ("dataset",),
     ("registry",),
     ("store", "evaluation", "models"),
-    ("data", "landing"),
     ("lake",),
+    ("data", "landing"),
     ("workspace",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -6,6 +6,7 @@ from ml.cli.dataset import dataset
 from ml.cli.export import export
 from ml.cli.forget import forget
 from ml.cli.group import main
+from ml.cli.lake import lake
 from ml.cli.models import evaluate, list_targets, score, train
 from ml.cli.online import materialize, verify
 from ml.cli.outputs import publish, report, simulate
@@ -39,6 +40,7 @@ for command in (
     report,
     refit,
     forget,
+    lake,
     audit,
 ):
     main.add_command(command)

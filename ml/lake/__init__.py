@@ -1,3 +1,3 @@
-"""The lake: customer-bucketed tables in Parquet files, and what makes them visible at once."""
+"""The lake: a workspace in buckets of customers, built by one machine's cores or by Spark."""
 
-REBUILD = "remove the lake's folder, then dbt build."
+REBUILD = "remove the lake's folder, then: ml lake build"

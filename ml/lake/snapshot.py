@@ -30,12 +30,14 @@ class TableState:
         partition_by: its partition columns.
         fingerprint: of what it was made from.
         columns: the DuckDB type of each column, in their order.
+        content: a hash of its rows, of a relation of the whole alone.
     """
 
     version: int
     partition_by: tuple[str, ...]
     fingerprint: str
     columns: Mapping[str, str]
+    content: str = ""
 
 
 @dataclass(frozen=True)

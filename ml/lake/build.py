@@ -1,0 +1,179 @@
+"""`ml lake build`: lands what changed, builds what changed, and commits all of it at once."""
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+
+from ml.lake import snapshot as snapshots
+from ml.lake.bucket import prepare
+from ml.lake.build_lock import building
+from ml.lake.column_types import arrow_schema
+from ml.lake.engines import engine_of
+from ml.lake.entry import Entry
+from ml.lake.facts import copy_tables, replace_table
+from ml.lake.project import compile_project, compiled_warehouse
+from ml.lake.raw import BATCHES, Landing, land_workspace_tables
+from ml.lake.settings import LakeSettings, lake_settings
+from ml.lake.snapshot import Snapshot, TableState
+from ml.lake.stored import partition_of, table_of
+from ml.lake.tables import WrittenFile, clean, commit, files_at, table_folder
+from ml.lake.warehouse import write_warehouse
+from ml.lake.waves import FILES, Place, Waves
+from ml.landing.relations import plan
+from ml.workspace.settings import Workspace, dbt_project
+
+MONTHS = "lake.months"
+MONTH_COLUMNS = {"relation": "VARCHAR", "feature_month": "DATE", "month_version": "UBIGINT"}
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build did: notes to print, tables that changed, and the most memory of a task."""
+
+    notes: list[str]
+    changed: list[str]
+    tables: int
+    peak_bytes: int
+
+
+def build_lake(ws: Workspace) -> Built:
+    """Bring the workspace's lake up to date with its raw files, specs and settings.
+
+    Raises:
+        AlmanacError: a setting, a file or a model is wrong, another build runs, a task failed, or
+            the disk refuses. The last snapshot stays readable.
+    """
+    settings = lake_settings(ws)
+    project = compile_project(ws)
+    settings.path.mkdir(parents=True, exist_ok=True)
+    with building(settings.path):
+        before = snapshots.read(settings.path)
+        if before is not None:
+            snapshots.check(
+                settings.path, before, buckets=settings.buckets, duckdb=version("duckdb")
+            )
+        entries = entries_of(settings.path, before)
+        with (
+            _scratch(settings.path) as scratch,
+            duckdb.connect(":memory:") as driver,
+            engine_of(_engine_settings(settings)) as engine,
+        ):
+            place = Place(
+                settings.path / "tables", scratch, settings.buckets, settings.bucket_memory
+            )
+            prepare(driver)
+            planned = plan(driver, dbt_project(), ws)
+            given = land_workspace_tables(driver, planned.relations)
+            copy_tables(driver, compiled_warehouse(ws), project.seeds)
+            copy_tables(driver, ws.warehouse, list(project.python))
+            waves = Waves(driver, project, entries, engine.run, place)
+            for fact in (*given, *project.seeds):
+                waves.keep(fact)
+            notes = planned.notes + Landing(driver, entries, engine, place).land(planned.relations)
+            waves.build()
+            _keep_months(driver, waves, entries)
+            changed = [name for name, entry in entries.items() if entry.is_changed]
+            after = _commit(settings, entries, before)
+            write_warehouse(ws, project, entries, waves.features)
+        if before is None or changed:
+            _clean(settings.path, after)
+    peak = max((result.peak_bytes for result in waves.results), default=0)
+    return Built(notes, sorted(changed), len(entries), peak)
+
+
+def _engine_settings(settings: LakeSettings) -> dict[str, object]:
+    given: dict[str, object] = {
+        "engine": settings.engine,
+        "bucket_memory": settings.bucket_memory,
+    }
+    return given | ({"master": settings.master} if settings.engine == "spark" else {})
+
+
+def entries_of(lake: Path, snapshot: Snapshot | None) -> dict[str, Entry]:
+    """Return the relations of a snapshot; none where there is none."""
+    entries: dict[str, Entry] = {}
+    for name, state in (snapshot.tables if snapshot else {}).items():
+        folder = table_folder(lake, name)
+        entries[name] = Entry(
+            dict(state.columns),
+            state.partition_by,
+            [str(folder / file.path) for file in files_at(folder, state.version)],
+            state.fingerprint,
+            state.content,
+            base=state.version,
+        )
+    if MONTHS in entries:
+        rows = duckdb.execute(entries[MONTHS].whole.query).fetchall()
+        for relation, month, month_version in rows:
+            entries[relation].months[month] = month_version
+    return entries
+
+
+def _keep_months(
+    driver: duckdb.DuckDBPyConnection, waves: Waves, entries: dict[str, Entry]
+) -> None:
+    rows: list[tuple[str, date, int]] = [
+        (name, month, month_version)
+        for name, entry in sorted(entries.items())
+        for month, month_version in sorted(entry.months.items())
+    ]
+    replace_table(driver, MONTHS, table_of(MONTH_COLUMNS, rows))
+    for fact in (MONTHS, BATCHES, FILES):
+        waves.keep(fact)
+
+
+def _commit(settings: LakeSettings, entries: dict[str, Entry], before: Snapshot | None) -> Snapshot:
+    """Commit each table that changed, then turn the pointer."""
+    if before is not None and not any(entry.is_changed for entry in entries.values()):
+        return before
+    tables = {}
+    for name, entry in sorted(entries.items()):
+        folder = table_folder(settings.path, name)
+        number = entry.base
+        if entry.is_changed or number is None:
+            number = commit(
+                folder,
+                number,
+                schema=arrow_schema(entry.types, entry.by),
+                partition_by=entry.by,
+                files=[_written(folder, file) for file in entry.fresh],
+                replaced=entry.replaced or "everything",
+            )
+        state = TableState(number, entry.by, entry.fingerprint, entry.types, entry.content)
+        tables[name] = state
+    after = Snapshot(uuid.uuid4().hex, settings.buckets, version("duckdb"), tables).after(before)
+    snapshots.write(settings.path, after)
+    return after
+
+
+def _written(folder: Path, file: str) -> WrittenFile:
+    path = Path(file)
+    rows = pq.read_metadata(path).num_rows
+    place = path.relative_to(folder).as_posix()
+    return WrittenFile(place, path.stat().st_size, rows, partition_of(file))
+
+
+def _clean(lake: Path, snapshot: Snapshot) -> None:
+    """Delete files that neither this snapshot nor the one before it has."""
+    for name, versions in snapshot.kept().items():
+        clean(table_folder(lake, name), versions)
+
+
+@contextmanager
+def _scratch(lake: Path) -> Iterator[Path]:
+    """Yield a folder for what is needed while a build runs; it goes with what dead ones left."""
+    folder = lake / "scratch"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

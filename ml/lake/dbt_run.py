@@ -1,0 +1,39 @@
+"""dbt, run for a lake: in a process of its own, quiet unless it fails."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ml.workspace.errors import NotBuilt
+from ml.workspace.settings import dbt_project, environment
+
+
+def run_dbt(home: Path, target: Path, profile: str, arguments: Sequence[str], next: str) -> None:
+    """Run a command of dbt on the project.
+
+    Args:
+        home: the workspace's folder that dbt is to see.
+        target: the folder for what dbt makes of the code.
+        profile: the output of profiles.yml.
+        arguments: the command and its options.
+        next: the next command to tell of in an error.
+
+    Raises:
+        NotBuilt: dbt failed; the message carries dbt's own.
+    """
+    project = dbt_project()
+    command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "--quiet", *arguments]
+    command += ["--target", profile, "--project-dir", str(project), "--profiles-dir", str(project)]
+    variables = environment(
+        ALMANAC_HOME=str(home),
+        DBT_PROJECT_DIR=str(project),
+        DBT_TARGET_PATH=str(target),
+        DBT_LOG_PATH=str(home / "logs"),
+    )
+    done = subprocess.run(
+        command, cwd=home, env=variables, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        told = done.stdout.strip() or done.stderr.strip()
+        raise NotBuilt(f"dbt {arguments[0]} failed in {project}:\n{told}", next)

@@ -1,0 +1,73 @@
+"""What a lake holds while it is built: the relations as the next snapshot will have them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from ml.lake.stored import Stored, partition_of
+from ml.lake.tables import Replaced
+
+BUCKET = "bucket"
+BATCH = "batch"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file that a task wrote: its path, rows, and the values that partition its table."""
+
+    path: str
+    rows: int
+
+
+@dataclass
+class Entry:
+    """A relation: files, DuckDB types, a hash of what it is made of and, of facts, one of its rows.
+
+    `by` are the columns that partition it. `months` are those that a model built month by month
+    has, each with its version. `base` is the version of its table in the last snapshot, None where
+    it is new. Of a change, `fresh` are the new files, and `replaced` says which earlier ones went:
+    all, or those whose partition column has one of these values.
+    """
+
+    types: dict[str, str]
+    by: tuple[str, ...] = ()
+    files: list[str] = field(default_factory=list)
+    fingerprint: str = ""
+    content: str = ""
+    months: dict[date, int] = field(default_factory=dict)
+    base: int | None = None
+    fresh: list[str] = field(default_factory=list)
+    replaced: Replaced | None = None
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether this build changed it."""
+        return self.replaced is not None
+
+    @property
+    def is_fact(self) -> bool:
+        """Whether its rows are of the whole, in a file that no bucket owns."""
+        return not self.by
+
+    def of(self, bucket: int) -> Stored:
+        """Return the rows of one bucket."""
+        found = (file for file in self.files if partition_of(file)[BUCKET] == bucket)
+        return Stored(tuple(found), self.types)
+
+    @property
+    def whole(self) -> Stored:
+        """All rows."""
+        return Stored(tuple(self.files), self.types)
+
+    def replace(self, fresh: list[str], replaced: Replaced) -> None:
+        """Put files in the place of all earlier ones, or of those with these partition values."""
+        kept = list(self.files) if replaced == "nothing" else []
+        if isinstance(replaced, Mapping):
+            kept = [
+                file
+                for file in self.files
+                if not all(partition_of(file)[name] in values for name, values in replaced.items())
+            ]
+        self.files = kept + fresh
+        self.fresh = fresh
+        self.replaced = replaced

@@ -1,0 +1,130 @@
+"""Raw files land in buckets: the readers of one machine, each row to the bucket of its customer."""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ml.lake.bucket import prepare
+from ml.lake.column_types import file_type
+from ml.lake.entry import BATCH, BUCKET, Written
+from ml.lake.stored import ROW_GROUP, Stored, partition_of, types_of
+from ml.landing.raw_files import RawFile
+from ml.landing.relations import LandedRelation
+from ml.workspace.files import write_json
+from ml.workspace.sql import literal, quoted, quoted_relation
+
+# Rows of a batch between a reader and the exchange.
+ROWS_AT_ONCE = 50_000
+FOLDED = (
+    "regexp_replace(regexp_replace({id}, '[\\p{{Cc}}\\p{{Cf}}]', '', 'g'), "
+    "'^[\\s\\p{{Z}}]+|[\\s\\p{{Z}}]+$', '', 'g')"
+)
+
+
+@dataclass(frozen=True)
+class FileReader:
+    """A task: reads raw files of one table; its rows carry their bucket.
+
+    `facts` are the workspace's own tables, of which a reader needs identities and who is
+    forgotten. What it learns of its files beside their rows goes to a file in `learnt`.
+    """
+
+    relation: LandedRelation
+    files: tuple[RawFile, ...]
+    buckets: int
+    facts: Mapping[str, Stored]
+    types: Mapping[str, str]
+    learnt: Path
+
+    def __call__(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows with `bucket`, a hash of the company-wide customer; 0 where none."""
+        with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+            prepare(connection)
+            for fact, stored in self.facts.items():
+                connection.execute(f"create view {quoted_relation(fact)} as {stored.query}")
+            made = self.relation.prepare(connection, self.files)
+            if self.files:
+                self.learnt.mkdir(parents=True, exist_ok=True)
+                told = {"signs": dict(made.signs), "notes": made.notes}
+                write_json(self.learnt / f"{uuid.uuid4().hex}.json", told)
+            rows = connection.sql(self._query(made.query)).to_arrow_reader(ROWS_AT_ONCE)
+            yield from rows
+
+    def _query(self, query: str) -> str:
+        columns = ", ".join(
+            f"cast(landed.{quoted(name)} as {file_type(name, kind)}) as {quoted(name)}"
+            for name, kind in self.types.items()
+        )
+        bucket = "0"
+        join = ""
+        if self.relation.customer:
+            source_id = f"trim(cast(landed.{quoted(self.relation.customer)} as varchar))"
+            customer = FOLDED.format(id=f"coalesce(identities.customer_id, {source_id})")
+            bucket = f"coalesce(hash({customer}) % {self.buckets}, 0)"
+            join = (
+                "left join landed.workspace__identities as identities "
+                f"on identities.source = {literal(self.relation.source)} "
+                f"and identities.source_id = {source_id}"
+            )
+        return (
+            f"select {columns}, cast({bucket} as integer) as bucket "
+            f"from (select * from ({query}) where {self.relation.kept}) as landed {join}"
+        )
+
+
+def landed_types(connection: duckdb.DuckDBPyConnection, relation: LandedRelation) -> dict[str, str]:
+    """Return the columns of a landed table with their types, whether it has files or not."""
+    return types_of(connection, relation.prepare(connection, ()).query)
+
+
+@dataclass(frozen=True)
+class LandedReader:
+    """A task: reads the rows of a bucket that landed before, but for those of some raw files."""
+
+    path: str
+    types: Mapping[str, str]
+    left_out: frozenset[str]
+
+    def __call__(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows with their bucket."""
+        bucket = partition_of(self.path)[BUCKET]
+        columns = ", ".join(quoted(name) for name in self.types)
+        with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            rows = connection.sql(
+                f"select {columns}, cast({bucket} as integer) as bucket "
+                f"from read_parquet({literal(self.path)}, hive_partitioning = false) "
+                "where not list_contains(?, _file)",
+                params=[sorted(self.left_out)],
+            ).to_arrow_reader(ROWS_AT_ONCE)
+            yield from rows
+
+
+@dataclass(frozen=True)
+class BucketWriter:
+    """Writes the rows of one bucket to one file; given to the engine's exchange."""
+
+    folder: Path
+    batch: int
+
+    def __call__(self, bucket: int, batches: Iterator[pa.RecordBatch]) -> Written:
+        """Write the rows, which come in the order of file and row, as one file."""
+        place = self.folder / f"{BUCKET}={bucket}" / f"{BATCH}={self.batch}"
+        place.mkdir(parents=True, exist_ok=True)
+        path = str(place / f"{uuid.uuid4().hex}.parquet")
+        rows, writer = 0, None
+        try:
+            for batch in batches:
+                if writer is None:
+                    writer = pq.ParquetWriter(path, batch.schema, compression="zstd")
+                writer.write_batch(batch, row_group_size=ROW_GROUP)
+                rows += batch.num_rows
+        finally:
+            if writer is not None:
+                writer.close()
+        return Written(path, rows)

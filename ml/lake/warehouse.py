@@ -1,0 +1,101 @@
+"""The driver's warehouse of a lake: views over its snapshot, and the models of the whole."""
+
+from collections.abc import Iterator, Mapping
+
+import duckdb
+
+from ml.lake.bucket import named_query, view_query
+from ml.lake.entry import Entry
+from ml.lake.facts import replace_table
+from ml.lake.project import Project, compiled_warehouse
+from ml.lake.scope import is_view, needed_by_customers
+from ml.landing.land import MACROS
+from ml.workspace.settings import Workspace
+from ml.workspace.sql import literal, quoted, quoted_relation
+from ml.workspace.warehouse import transaction
+
+# Tables that commands write into; dbt makes them where they are missing, and so does a lake.
+KEPT = ("scores.scores", "intermediate.feature_statistics", "intermediate.measured_families")
+REJECTS = "staging.rejects"
+OWN_SCHEMA = "lake"
+
+
+def write_warehouse(
+    ws: Workspace,
+    project: Project,
+    entries: Mapping[str, Entry],
+    features: Mapping[str, tuple[str, ...]],
+) -> None:
+    """Make the workspace's warehouse show the lake as `entries` have it, all at once.
+
+    Customers' relations are views over the lake's files; facts of the whole are tables, and the
+    models of the whole that nothing in a bucket reads are built here. Scores stay.
+    """
+    with duckdb.connect(str(ws.warehouse)) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute(f"attach {literal(compiled_warehouse(ws))} as compiled (read_only)")
+        with transaction(connection):
+            connection.execute("create schema if not exists landed")
+            for definition in MACROS:
+                connection.execute(definition)
+            for relation in KEPT:
+                _make_kept(connection, relation)
+            for relation, kind, query in _relations(project, entries, features):
+                _put(connection, relation, kind, query)
+            for relation, statements in project.measures.items():
+                if _is_measured_anew(project, entries, relation):
+                    connection.execute(statements)
+
+
+def _is_measured_anew(project: Project, entries: Mapping[str, Entry], relation: str) -> bool:
+    """Return whether a family's rows, or what counts as complete months, changed."""
+    model = project.find(relation)
+    read = [model.rows if model else relation, "intermediate.int_complete_months"]
+    return any(entries[name].is_changed for name in read if name in entries)
+
+
+def _relations(
+    project: Project, entries: Mapping[str, Entry], features: Mapping[str, tuple[str, ...]]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield each relation of the warehouse with `table` or `view` and its query, in order."""
+    rejects = []
+    for relation, entry in entries.items():
+        schema = relation.split(".")[0]
+        if schema == "rejects":
+            rejects.append(entry.whole.query)
+        elif schema != OWN_SCHEMA:
+            yield relation, "table" if entry.is_fact else "view", entry.whole.query
+    if rejects:
+        yield REJECTS, "view", " union all ".join(rejects)
+    needed = needed_by_customers(project)
+    for model in project.models:
+        if model.kind == "vectors" and model.rows in entries:
+            names = features.get(model.relation, ())
+            yield model.relation, "view", named_query(model.rows, names)
+        elif is_view(model) and not model.is_whole:
+            yield model.relation, "view", view_query(model)
+        elif model.is_whole and model.relation not in needed:
+            yield model.relation, "view" if model.kind == "view" else "table", model.sql
+
+
+def _make_kept(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
+    name = quoted_relation(relation)
+    connection.execute(f"create schema if not exists {name.split('.')[0]}")
+    connection.execute(f"create table if not exists {name} as from compiled.{name}")
+
+
+def _put(connection: duckdb.DuckDBPyConnection, relation: str, kind: str, query: str) -> None:
+    """Make a relation a table or view of a query's rows, whatever it was before."""
+    schema, name = relation.split(".")
+    found = connection.execute(
+        "select if(table_type = 'VIEW', 'view', 'table') from information_schema.tables "
+        "where table_catalog = current_database() and table_schema = ? and table_name = ?",
+        [schema, name],
+    ).fetchone()
+    if found and found[0] != kind:
+        connection.execute(f"drop {found[0]} {quoted_relation(relation)}")
+    if kind == "table":
+        replace_table(connection, relation, query)
+        return
+    connection.execute(f"create schema if not exists {quoted(schema)}")
+    connection.execute(f"create or replace view {quoted_relation(relation)} as {query}")
