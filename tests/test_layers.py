@@ -23,6 +23,7 @@ LAYERS = (
     ("dataset",),
     ("registry",),
     ("store", "evaluation", "models"),
+    ("lake",),
     ("data", "landing"),
     ("workspace",),
 )
