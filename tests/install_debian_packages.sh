@@ -1,13 +1,18 @@
 #!/bin/sh
-# Installs the Debian packages that some tests need: a browser for the report's page, and a Redis server.
+# Installs the Debian packages that some tests need: a browser for the report's page, a Redis server,
+# and Java for Spark.
 # Run it as root on Debian; elsewhere, or when they are there, it says so and does nothing.
 set -eu
 
-packages="chromium redis-server"
+packages="chromium redis-server openjdk-17-jre-headless"
 
 missing=""
 for package in $packages; do
-    command -v "$package" >/dev/null 2>&1 || missing="$missing $package"
+    case $package in
+        openjdk-*) program=java ;;
+        *) program=$package ;;
+    esac
+    command -v "$program" >/dev/null 2>&1 || missing="$missing $package"
 done
 
 if [ -z "$missing" ]; then
