@@ -61,7 +61,8 @@ shares as (
 drifts as (
     select
         position,
-        sum((newest - earlier) * ln(newest / earlier)) as drift,
+        -- Rounded: the order in which the bins are summed does not show in it.
+        round(sum((newest - earlier) * ln(newest / earlier)), 12) as drift,
     from shares
     group by position
 )

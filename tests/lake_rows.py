@@ -1,0 +1,51 @@
+"""Warehouses compared: one that dbt built on one machine, one that shows a lake."""
+
+from pathlib import Path
+
+import duckdb
+
+from ml.workspace.sql import quoted
+
+SCHEMAS = ("staging", "intermediate", "features", "targets", "marts", "seeds")
+# About how many customers a file's events are of: an estimate, and no bucket's is the whole's.
+ESTIMATES = ("customers",)
+# What dbt notes of its own work.
+NOTES = ("measured_families", "judged_files")
+
+
+def differences(one: Path, other: Path) -> list[str]:
+    """Each relation of `one` whose types or rows, in any order, are not those of `other`."""
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute(f"attach '{one}/warehouse.duckdb' as one (read_only)")
+        connection.execute(f"attach '{other}/warehouse.duckdb' as other (read_only)")
+        relations = connection.execute(
+            "select table_schema, table_name from information_schema.tables "
+            f"where table_catalog = 'one' and table_schema in {SCHEMAS} order by all"
+        ).fetchall()
+        assert len(relations) > 80
+        return [
+            told
+            for schema, name in relations
+            if name not in NOTES and (told := _difference(connection, f"{schema}.{quoted(name)}"))
+        ]
+
+
+def _difference(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+    columns = [
+        [row[:2] for row in connection.execute(f"describe {which}.{name}").fetchall()]
+        for which in ("one", "other")
+    ]
+    if sorted(columns[0]) != sorted(columns[1]):
+        return f"{name}: {set(columns[0]) ^ set(columns[1])}"
+    exact = [column for column, _ in columns[0] if not (column in ESTIMATES and "_files" in name)]
+    rows = ", ".join(map(quoted, exact))
+    counts = [
+        connection.execute(f"select count(*) from {which}.{name}").fetchall()[0][0]
+        for which in ("one", "other")
+    ]
+    ((more,),) = connection.execute(
+        f"select count(*) from (select {rows} from one.{name} "
+        f"except all select {rows} from other.{name})"
+    ).fetchall()
+    return f"{name}: {counts} rows, {more} differ" if more or counts[0] != counts[1] else ""
