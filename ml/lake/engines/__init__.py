@@ -32,7 +32,8 @@ class Engine(Protocol):
 
         Args:
             words: what the work is, for the progress and for errors.
-            tasks: picklable callables; what they return is pickled too.
+            tasks: picklable callables of modules that executors can import; what they return is
+                pickled too.
 
         Raises:
             AlmanacError: a task raised it, or lost its process four times.

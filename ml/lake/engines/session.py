@@ -258,9 +258,12 @@ def packed_package(folder: Path) -> Path:
 
 
 def reason_of(error: Exception) -> str:
-    """Return the line of an error of Spark that says why, without Java's traceback."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    causes = [line for line in lines if line.startswith("Caused by:")]
-    raised = [line for line in lines if re.match(r"[\w.$]+(Exception|Error)\b.*: \S", line)]
-    found = (causes[-1:] or raised[-1:] or lines[:1] or [type(error).__name__])[0]
-    return re.sub(r"^(Caused by: |: )*([\w$]+\.)*", "", found)
+    """Return the line of an error of Spark that says why, without the traceback of Java."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    causes = [
+        re.match(r"(?:: |Caused by: )?(?:[\w$]+\.)*(\w+(?:Exception|Error): .+)", line)
+        for line in lines
+    ]
+    # The cause of all is named last; that of an error in Python ends the traceback of Python.
+    found = [cause[1] for cause in causes if cause and "Traceback (most recent" not in cause[1]]
+    return (found[-1:] or lines[:1] or [type(error).__name__])[0]
