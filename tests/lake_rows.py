@@ -9,12 +9,18 @@ from ml.workspace.sql import quoted
 SCHEMAS = ("staging", "intermediate", "features", "targets", "marts", "seeds")
 # About how many customers a file's events are of: an estimate, and no bucket's is the whole's.
 ESTIMATES = ("customers",)
+# Hashes of where a raw file lies and when it was written.
+STAMPS = ("stamp", "stamp_together")
 # What dbt notes of its own work.
 NOTES = ("measured_families", "judged_files")
 
 
-def differences(one: Path, other: Path) -> list[str]:
-    """Each relation of `one` whose types or rows, in any order, are not those of `other`."""
+def differences(one: Path, other: Path, *, same_files: bool = True) -> list[str]:
+    """Each relation of `one` whose types or rows, in any order, are not those of `other`.
+
+    Of copies of the raw files, not `same_files`, what is known of the files themselves differs.
+    """
+    left_out = () if same_files else STAMPS
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"attach '{one}/warehouse.duckdb' as one (read_only)")
@@ -27,18 +33,21 @@ def differences(one: Path, other: Path) -> list[str]:
         return [
             told
             for schema, name in relations
-            if name not in NOTES and (told := _difference(connection, f"{schema}.{quoted(name)}"))
+            if name not in NOTES
+            and (told := _difference(connection, f"{schema}.{quoted(name)}", left_out))
         ]
 
 
-def _difference(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+def _difference(connection: duckdb.DuckDBPyConnection, name: str, left_out: tuple[str, ...]) -> str:
     columns = [
         [row[:2] for row in connection.execute(f"describe {which}.{name}").fetchall()]
         for which in ("one", "other")
     ]
     if sorted(columns[0]) != sorted(columns[1]):
         return f"{name}: {set(columns[0]) ^ set(columns[1])}"
-    exact = [column for column, _ in columns[0] if not (column in ESTIMATES and "_files" in name)]
+    if "_files" in name:
+        left_out += ESTIMATES
+    exact = [column for column, _ in columns[0] if column not in left_out]
     rows = ", ".join(map(quoted, exact))
     counts = [
         connection.execute(f"select count(*) from {which}.{name}").fetchall()[0][0]

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from ml.lake import snapshot as snapshots
-from ml.lake.build import Built, build_lake, entries_of
+from ml.lake.build import build_lake, entries_of
 from ml.lake.build_lock import building
 from ml.lake.project import compile_project
 from ml.lake.status import lake_status
@@ -26,6 +26,14 @@ from tests.test_increments import raw_until
 from tests.workspaces import REPOSITORY, TestWorkspace, environment_of, make_workspace
 
 pytest.importorskip("deltalake", reason="deltalake is missing")
+# pyspark leaves the sockets of collected rows to the garbage collector.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.filterwarnings(
+        "ignore:Exception ignored in.*<socket:pytest.PytestUnraisableExceptionWarning"
+    ),
+]
+TRX = "features.ftr_trx__vectors"
 needs_spark = pytest.mark.skipif(
     not find_spec("pyspark") or not shutil.which("java"), reason="pyspark or Java is missing"
 )
@@ -50,6 +58,9 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lake_at(home: Path, raw: Path, compiled: Path, **settings: object) -> TestWorkspace:
     ws = make_workspace(home, raw, lake={"path": "lake", "bucket_memory": "1GB"} | settings)
     shutil.copytree(compiled, home / "lake_target")
+    # Spares these workspaces the manifest, which other commands read.
+    (home / "target").mkdir()
+    (home / "target" / "manifest.json").touch()
     return ws
 
 
@@ -69,10 +80,10 @@ def one_machine(history: Path, tmp_path_factory: pytest.TempPathFactory) -> Test
     "settings",
     [
         {"buckets": 1},
-        {"buckets": 7},
+        {"buckets": 3},
         pytest.param({"buckets": 2, "engine": "spark", "master": "local[2]"}, marks=needs_spark),
     ],
-    ids=["one bucket", "seven buckets", "Spark"],
+    ids=["one bucket", "three buckets", "Spark"],
 )
 def test_every_value_is_that_of_one_machine(one_machine, history, compiled, tmp_path, settings):
     ws = lake_at(tmp_path / "ws", history, compiled, **settings)
@@ -97,13 +108,35 @@ def change_all(raw: Path, history: Path) -> None:
     identities.write_text("\n".join([head, one, merged, *others]) + "\n", encoding="utf-8")
 
 
+def spoil(file: str, column: str) -> None:
+    """Change a column of a file of the lake by hand."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"create table rows as select * replace ({column} + 1 as {column}) "
+            f"from read_parquet('{file}', hive_partitioning = false)"
+        )
+        connection.execute(f"copy rows to '{file}' (format parquet)")
+
+
 def test_increments_late_events_lost_files_and_merged_customers(history, compiled, tmp_path):
     raw = raw_until(history, tmp_path / "raw", "2022-10")
     ws = lake_at(tmp_path / "ws", raw, compiled, buckets=3)
+    lake = ws.home / "lake"
     build_lake(ws.opened())
-    raw_until(history, raw, "2022-11")
-    grown = build_lake(ws.opened())
-    assert "features.ftr_trx__vectors" in grown.changed
+    first = entries_of(lake, snapshots.read(lake))
+    newest = f"select count(*), max(feature_month) from ({first[TRX].whole.query})"
+    held = duckdb.sql(newest).fetchall()
+
+    # What changed is read, and no other.
+    with sorted((raw / "transactions").glob("*.csv"))[-1].open("a", encoding="utf-8") as file:
+        file.write("s1,2022-09-15T12:00:00,12.5,1,late-1,i1,books\n")
+    built = build_lake(ws.opened())
+    assert "features.ftr_spend__vectors" in built.changed
+    second = entries_of(lake, snapshots.read(lake))
+    for relation in ("landed.mbd__trx", TRX, "features.ftr_geo__vectors"):
+        assert relation not in built.changed
+        assert second[relation].files == first[relation].files
+
     change_all(raw, history)
     build_lake(ws.opened())
     fresh = dbt_build(tmp_path / "fresh", raw)
@@ -111,23 +144,25 @@ def test_increments_late_events_lost_files_and_merged_customers(history, compile
     verified = verify_lake(ws.opened(), sample=1)
     assert verified.differences == ()
     assert verified.relations > 40
-    assert verified.rows > 1000
+    assert verified.rows > 500
+
+    # Who reads an earlier snapshot still does: the files of the one before stay.
+    assert duckdb.sql(newest).fetchall() == held
+    assert ws.value("select max(feature_month) from features.ftr_trx") > held[0][1]
 
 
-def test_what_changed_is_read_and_no_other(history, compiled, tmp_path):
-    raw = raw_until(history, tmp_path / "raw", "2022-12")
-    ws = lake_at(tmp_path / "ws", raw, compiled, buckets=2)
+def test_verify_names_what_differs(history, compiled, tmp_path):
+    raw = raw_until(history, tmp_path / "raw", "2022-09")
+    ws = lake_at(tmp_path / "ws", raw, compiled, buckets=1)
     build_lake(ws.opened())
     lake = ws.home / "lake"
-    before = entries_of(lake, snapshots.read(lake))
-    with sorted((raw / "transactions").glob("*.csv"))[-1].open("a", encoding="utf-8") as file:
-        file.write("s1,2022-11-15T12:00:00,12.5,1,late-1,i1,books\n")
-    built = build_lake(ws.opened())
-    after = entries_of(lake, snapshots.read(lake))
-    assert "features.ftr_spend__vectors" in built.changed
-    assert "landed.mbd__trx" not in built.changed
-    assert after["landed.mbd__trx"].files == before["landed.mbd__trx"].files
-    assert after["features.ftr_geo__vectors"].files == before["features.ftr_geo__vectors"].files
+    entries = entries_of(lake, snapshots.read(lake))
+    (file,) = entries["intermediate.int_transactions_months"].files
+    spoil(file, "event__count")
+    found = verify_lake(ws.opened(), sample=1)
+    assert [(d.relation, d.columns) for d in found.differences] == [
+        ("intermediate.int_transactions_months", ("event__count",))
+    ]
 
 
 def start(ws: TestWorkspace) -> subprocess.Popen[bytes]:
@@ -141,60 +176,29 @@ def start(ws: TestWorkspace) -> subprocess.Popen[bytes]:
     )
 
 
-def test_a_killed_build_leaves_the_last_snapshot_and_the_next_is_whole(history, compiled, tmp_path):
+def test_a_killed_build_leaves_the_last_snapshot_and_the_next_is_whole(
+    one_machine, history, compiled, tmp_path
+):
     raw = raw_until(history, tmp_path / "raw", "2022-11")
     ws = lake_at(tmp_path / "ws", raw, compiled, buckets=2)
     build_lake(ws.opened())
     lake = ws.home / "lake"
     shown = snapshots.read(lake)
-    raw_until(history, raw, "2023-01")
-    for seconds in sorted(random.Random(1).uniform(2, 14) for _ in range(3)):
+    shutil.copytree(history, raw, dirs_exist_ok=True)
+    killed = 0
+    for seconds in sorted(random.Random(1).uniform(2, 12) for _ in range(3)):
         process = start(ws)
         time.sleep(seconds)
         os.killpg(process.pid, signal.SIGKILL)
         if process.wait() == 0 or snapshots.read(lake) != shown:
             break
+        killed += 1
         files = [file for entry in entries_of(lake, shown).values() for file in entry.files]
         assert all(Path(file).exists() for file in files)
+    assert killed
     build_lake(ws.opened())
-    fresh = dbt_build(tmp_path / "fresh", raw)
-    assert differences(fresh.home, ws.home) == []
+    assert differences(one_machine.home, ws.home, same_files=False) == []
     assert not (lake / "scratch").exists()
-
-
-def test_a_reader_keeps_its_snapshot_while_a_build_commits(history, compiled, tmp_path):
-    raw = raw_until(history, tmp_path / "raw", "2022-11")
-    ws = lake_at(tmp_path / "ws", raw, compiled, buckets=2)
-    build_lake(ws.opened())
-    lake = ws.home / "lake"
-    rows = entries_of(lake, snapshots.read(lake))["features.ftr_trx__vectors"].whole.query
-    before = duckdb.sql(f"select count(*), max(feature_month) from ({rows})").fetchall()
-    raw_until(history, raw, "2023-01")
-    build_lake(ws.opened())
-    assert duckdb.sql(f"select count(*), max(feature_month) from ({rows})").fetchall() == before
-    assert ws.value("select max(feature_month) from features.ftr_trx") > before[0][1]
-
-
-def test_verify_names_what_differs(history, compiled, tmp_path):
-    raw = raw_until(history, tmp_path / "raw", "2022-09")
-    ws = lake_at(tmp_path / "ws", raw, compiled, buckets=1)
-    build_lake(ws.opened())
-    lake = ws.home / "lake"
-    (file,) = entries_of(lake, snapshots.read(lake))["intermediate.int_transactions_months"].files
-    duckdb.sql(
-        "create table spoilt as select * replace (event__count + 1 as event__count) "
-        f"from read_parquet('{file}', hive_partitioning = false)"
-    )
-    duckdb.sql(f"copy spoilt to '{file}' (format parquet)")
-    duckdb.sql("drop table spoilt")
-    found = verify_lake(ws.opened(), sample=1)
-    assert [(d.relation, d.columns) for d in found.differences] == [
-        ("intermediate.int_transactions_months", ("event__count",))
-    ]
-
-
-def built(ws: TestWorkspace) -> Built:
-    return build_lake(ws.opened())
 
 
 @pytest.mark.parametrize(

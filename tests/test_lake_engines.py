@@ -53,9 +53,13 @@ def no_children(seconds: float = 10.0) -> bool:
 
 
 def is_work(process: psutil.Process) -> bool:
+    """Whether it does anything: Python keeps one that counts resources, and one to fork from."""
     try:
+        own = ("resource_tracker",)
+        if process.ppid() == os.getpid():
+            own += ("forkserver",)
         running = process.status() != psutil.STATUS_ZOMBIE
-        return running and "resource_tracker" not in " ".join(process.cmdline())
+        return running and not any(word in " ".join(process.cmdline()) for word in own)
     except psutil.NoSuchProcess:
         return False
 

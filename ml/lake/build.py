@@ -19,7 +19,7 @@ from ml.lake.column_types import arrow_schema
 from ml.lake.engines import engine_of
 from ml.lake.entry import Entry
 from ml.lake.facts import copy_tables, replace_table
-from ml.lake.project import compile_project, compiled_warehouse
+from ml.lake.project import compile_project, compiled_warehouse, describe_project
 from ml.lake.raw import BATCHES, Landing, land_workspace_tables
 from ml.lake.settings import LakeSettings, lake_settings
 from ml.lake.snapshot import Snapshot, TableState
@@ -85,6 +85,7 @@ def build_lake(ws: Workspace) -> Built:
             write_warehouse(ws, project, entries, waves.features)
         if before is None or changed:
             _clean(settings.path, after)
+    describe_project(ws)
     peak = max((result.peak_bytes for result in waves.results), default=0)
     return Built(notes, sorted(changed), len(entries), peak)
 

@@ -113,6 +113,18 @@ def compile_project(ws: Workspace) -> Project:
     return _project(manifest, target)
 
 
+def describe_project(ws: Workspace) -> None:
+    """Make the manifest that Feast and the other commands read; again where the project changed.
+
+    Raises:
+        NotBuilt: dbt cannot compile the project.
+    """
+    compiled = ws.home / "lake_target" / "project.sha256"
+    manifest = ws.manifest
+    if not manifest.exists() or manifest.stat().st_mtime < compiled.stat().st_mtime:
+        run_dbt(ws.home, manifest.parent, "local", ["compile"], "Run it again: ml lake build")
+
+
 def compiled_warehouse(ws: Workspace) -> Path:
     """Return the DuckDB file that has the seeds, and the tables that dbt makes before it builds."""
     return ws.home / "lake_target" / "warehouse.duckdb"

@@ -75,9 +75,10 @@ class Landing:
         for relation in relations:
             before = {row[2]: row for row in known if row[:2] == (relation.source, relation.table)}
             if relation.source == WORKSPACE:
-                files += [
-                    before.get(row[2], (*row, _since(row), POINT)) for row in relation.file_rows
-                ]
+                for row in relation.file_rows:
+                    kept = before.get(row[2], ())
+                    is_same = kept[:READ_FROM] == row
+                    files.append(kept if is_same else (*row, _since(row), POINT))
                 continue
             name = f"{SCHEMA}.{relation.identifier}"
             in_batch = {row[1]: (row[2], row[3]) for row in batches if row[0] == name}
@@ -125,7 +126,7 @@ class Landing:
         is_new = entry.base is None or entry.types != types
         entry.types = types
         fresh = [each.path for each in written if each.rows]
-        stale_rows: Replaced = {BATCH: change.stale_batches} if stale else "nothing"
+        stale_rows: Replaced = {BATCH: change.stale_batches | {batch}} if stale else "nothing"
         entry.replace(fresh, "everything" if is_new else stale_rows)
         change.land_in(batch)
         entry.fingerprint = fingerprint(change.stamps, sorted(types.items()), change.whose)

@@ -15,6 +15,7 @@ from ml.landing import decimals, times
 from ml.landing.decimals import POINT
 from ml.landing.declarations import SCHEMA
 from ml.landing.relations import FILES_TABLE, LandedRelation, Plan, Prepared, plan
+from ml.landing.workspace_tables import LAKE
 from ml.workspace.errors import BadInput
 from ml.workspace.faults import refused
 from ml.workspace.settings import Workspace, workspace_at
@@ -65,8 +66,14 @@ def await_warehouse(path: Path) -> None:
 def land_workspace(
     connection: duckdb.DuckDBPyConnection, home: str, raw: str, project: str
 ) -> list[str]:
-    """Land the workspace at `home` as `land` does; `raw`, if not empty, overrides its settings."""
-    return land(connection, Path(project).resolve(), workspace_at(Path(home).resolve(), raw))
+    """Land the workspace at `home` as `land` does; `raw`, if not empty, overrides its settings.
+
+    Of a lake nothing is landed: its warehouse shows what `ml lake build` landed.
+    """
+    workspace = workspace_at(Path(home).resolve(), raw)
+    if LAKE in workspace.settings:
+        return []
+    return land(connection, Path(project).resolve(), workspace)
 
 
 def land(connection: duckdb.DuckDBPyConnection, project: Path, workspace: Workspace) -> list[str]:

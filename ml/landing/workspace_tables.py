@@ -46,6 +46,8 @@ def settings_in_force(sources: Iterable[DeclaredSource], workspace: Workspace) -
     for name, default in SHARED.items():
         value = workspace.settings.get(name)
         values[name] = _checked(name, default, default if value is None else value, workspace)
+    if LAKE in workspace.settings:
+        values[LAKE] = "true"
     return values | _contact(workspace)
 
 

@@ -35,37 +35,7 @@ fresh as (
     group by customer_id, feature_month, letters
 ),
 
-earlier_cells as (
-    select
-        customer_id,
-        feature_month,
-        letters,
-        cell,
-        sum(positions) as positions,
-    from sightings
-    where
-        cell is not null
-        and feature_month in (select feature_month from versions except select feature_month from changed)
-        and customer_id in (select customer_id from fresh)
-    group by customer_id, feature_month, letters, cell
-),
-
-homes as (
-    select
-        customer_id,
-        feature_month,
-        letters,
-        home,
-    from fresh
-    union all
-    select
-        customer_id,
-        feature_month,
-        letters,
-        arg_min(cell, (-positions, cell)) as home,
-    from earlier_cells
-    group by customer_id, feature_month, letters
-),
+{{ monthly_homes() }},
 
 compared as (
     select
