@@ -19,6 +19,7 @@ from ml.lake.build_lock import building
 from ml.lake.project import compile_project
 from ml.lake.status import lake_status
 from ml.lake.verify import verify_lake
+from ml.privacy import forget
 from ml.simulate import simulate
 from ml.workspace.errors import BadInput, Held, NotBuilt
 from tests.lake_rows import differences
@@ -218,6 +219,12 @@ def test_wrong_settings_are_named(tmp_path, settings, words):
         build_lake(ws.opened())
     assert words in told.value.what
     assert "ml lake build" in told.value.next
+
+
+def test_nobody_is_forgotten_by_halves(tmp_path):
+    ws = make_workspace(tmp_path / "ws", tmp_path, lake={"path": "lake", "buckets": 2})
+    with pytest.raises(BadInput, match="is a lake"):
+        forget.plan(ws.opened(), "c1")
 
 
 def test_without_a_lake_the_next_step_is_told(tmp_path):

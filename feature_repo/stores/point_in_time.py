@@ -80,7 +80,7 @@ def copy_sql(lookup: Lookup, table: str, bounds: Bounds) -> tuple[str, Lookup]:
     names = {column: f"c{i}" for i, column in enumerate(dict.fromkeys(filter(None, needed)))}
     relation = lookup.relation
     columns = {names[column]: relation.columns[column] for column in names}
-    selected = ", ".join(f"s.{quoted(column)} as {name}" for column, name in names.items())
+    selected = ", ".join(f"{relation.value(each, 's')} as {name}" for each, name in names.items())
     sql = (
         f"create or replace temp table {table} as\nselect {selected}\nfrom {relation.rows} s\n"
         f"where {_within(_moment(lookup), lookup.ttl, bounds)}"

@@ -72,11 +72,13 @@ def read_relation(connection: duckdb.DuckDBPyConnection, relation: str) -> Relat
         raise NotBuilt(f"The warehouse has no relation {relation}.", "Build it: dbt build")
     columns = _columns(connection, sql)
     below = f"{quoted(schema)}.{quoted(table + VECTORS)}"
-    if kind == "VIEW" and _kind(connection, schema, table + VECTORS):
+    kind_below = _kind(connection, schema, table + VECTORS)
+    if kind == "VIEW" and kind_below:
         own = _columns(connection, below)
         named = [column for column in columns if column not in own]
         positions = {column: place for place, column in enumerate(named, start=1)}
-        return Relation(relation, sql, columns, True, below, positions)
+        # Of a lake the vectors are a view as well, over its files.
+        return Relation(relation, sql, columns, kind_below == "BASE TABLE", below, positions)
     # A column of that name would hide the row number that DuckDB gives every table.
     hidden = any(column.lower() == "rowid" for column in columns)
     return Relation(relation, sql, columns, kind == "BASE TABLE" and not hidden, sql, {})

@@ -10,6 +10,7 @@ from ml import dataset, store
 from ml.features.catalogue.trace import ALL_IDS, identify, source_ids
 from ml.landing.declarations import DeclaredTable, read_sources
 from ml.landing.forgotten import add_forgotten, read_forgotten
+from ml.landing.workspace_tables import LAKE
 from ml.privacy.leftovers import files_with, remove_from_truth, remove_pages
 from ml.privacy.stored_rows import StoredRows
 from ml.registry import artifact
@@ -60,8 +61,15 @@ def plan(ws: Workspace, asked: str) -> Erasure:
         asked: the company-wide id, or the id of any source.
 
     Raises:
-        AlmanacError: nothing was built yet, nobody has this id, or several customers have it.
+        AlmanacError: nothing was built yet, nobody has this id, several customers have it, or the
+            workspace is a lake.
     """
+    if LAKE in ws.settings:
+        raise BadInput(
+            f"{ws.home} is a lake, from whose files ml forget cannot erase anybody yet.",
+            "Delete the person's lines in the raw files, remove the lake's folder, then: "
+            "ml lake build",
+        )
     tables = _tables()
     with open_warehouse(ws.warehouse) as connection:
         customer, ids = _begun(ws, asked) or _identified(ws, connection, tables, asked)
