@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ml.lake import check_installed
 from ml.lake import snapshot as snapshots
 from ml.lake.build import build_lake, entries_of
 from ml.lake.build_lock import building
@@ -88,9 +89,13 @@ def one_machine(history: Path, tmp_path_factory: pytest.TempPathFactory) -> Test
 )
 def test_every_value_is_that_of_one_machine(one_machine, history, compiled, tmp_path, settings):
     ws = lake_at(tmp_path / "ws", history, compiled, **settings)
-    build_lake(ws.opened())
+    told = build_lake(ws.opened()).notes[-1]
     assert differences(one_machine.home, ws.home) == []
-    assert build_lake(ws.opened()).changed == []
+    aside = one_machine.value("select count(*) from staging.rejects")
+    assert told.startswith("Read ")
+    assert f" accepted, {aside:,} set aside: " in told
+    again = build_lake(ws.opened())
+    assert (again.changed, again.notes[-1]) == ([], told)
 
 
 def change_all(raw: Path, history: Path) -> None:
@@ -227,6 +232,13 @@ def test_nobody_is_forgotten_by_halves(tmp_path):
         forget.plan(ws.opened(), "c1")
 
 
+def test_a_missing_library_is_told_with_its_cure(monkeypatch):
+    monkeypatch.setattr("ml.lake.find_spec", lambda _name: None)
+    with pytest.raises(BadInput) as told:
+        check_installed()
+    assert told.value.next == "pip install 'almanac[lake]'"
+
+
 def test_without_a_lake_the_next_step_is_told(tmp_path):
     ws = make_workspace(tmp_path / "ws", tmp_path)
     with pytest.raises(BadInput, match="names no lake"):
@@ -250,6 +262,13 @@ def test_other_buckets_a_second_build_and_a_failed_file_leave_the_snapshot(
     (raw / "detail/trx/fold=9/part.parquet").parent.mkdir(parents=True)
     (raw / "detail/trx/fold=9/part.parquet").write_bytes(b"PAR1")
     with pytest.raises(BadInput, match=r"part\.parquet"):
+        build_lake(ws.opened())
+    (raw / "detail/trx/fold=9/part.parquet").unlink()
+    wrong = raw / "transactions" / "2022-13.csv"
+    for file in (raw / "transactions").glob("*.csv"):
+        file.unlink()
+    wrong.write_text("customer_id,event_time,amount,quantity\nc1,soon,1,1\n", encoding="utf-8")
+    with pytest.raises(BadInput, match=r"Not one row of transactions/2022-13\.csv is acceptable"):
         build_lake(ws.opened())
     assert snapshots.read(lake) == shown
     other = make_workspace(tmp_path / "ws", raw, lake={"path": "lake", "buckets": 3})

@@ -17,6 +17,9 @@ def lake() -> None:
     `lake:` in workspace.yml says where the lake is, and whether processes of this machine or Spark
     build it; docs/scaling.md says when it pays.
     """
+    from ml.lake import check_installed
+
+    check_installed()
 
 
 @lake.command(epilog=examples("ml lake build"))

@@ -2,7 +2,7 @@
 
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -13,13 +13,14 @@ import duckdb
 import pyarrow.parquet as pq
 
 from ml.lake import snapshot as snapshots
-from ml.lake.bucket import prepare
+from ml.lake.bucket import prepare, rejects_of
 from ml.lake.build_lock import building
 from ml.lake.column_types import arrow_schema
 from ml.lake.engines import engine_of
 from ml.lake.entry import Entry
 from ml.lake.facts import copy_tables, replace_table
-from ml.lake.project import compile_project, compiled_warehouse, describe_project
+from ml.lake.judged import what_was_read
+from ml.lake.project import Project, compile_project, compiled_warehouse, describe_project
 from ml.lake.raw import BATCHES, Landing, land_workspace_tables
 from ml.lake.settings import LakeSettings, lake_settings
 from ml.lake.snapshot import Snapshot, TableState
@@ -27,7 +28,8 @@ from ml.lake.stored import partition_of, table_of
 from ml.lake.tables import WrittenFile, clean, commit, files_at, table_folder
 from ml.lake.warehouse import write_warehouse
 from ml.lake.waves import FILES, Place, Waves
-from ml.landing.relations import plan
+from ml.landing.declarations import SCHEMA
+from ml.landing.relations import LandedRelation, plan
 from ml.workspace.settings import Workspace, dbt_project
 
 MONTHS = "lake.months"
@@ -79,6 +81,8 @@ def build_lake(ws: Workspace) -> Built:
                 waves.keep(fact)
             notes = planned.notes + Landing(driver, entries, engine, place).land(planned.relations)
             waves.build()
+            notes.append(what_was_read(project, entries))
+            _drop_unknown(project, planned.relations, entries)
             _keep_months(driver, waves, entries)
             changed = [name for name, entry in entries.items() if entry.is_changed]
             after = _commit(settings, entries, before)
@@ -118,6 +122,18 @@ def entries_of(lake: Path, snapshot: Snapshot | None) -> dict[str, Entry]:
     return entries
 
 
+def _drop_unknown(
+    project: Project, landed: Sequence[LandedRelation], entries: dict[str, Entry]
+) -> None:
+    """Drop relations of models, seeds and sources that the project no longer has."""
+    known = {f"{SCHEMA}.{relation.identifier}" for relation in landed}
+    known |= {*project.sources, *project.seeds, MONTHS, BATCHES}
+    for model in project.models:
+        known |= {model.rows, rejects_of(model)}
+    for name in entries.keys() - known:
+        del entries[name]
+
+
 def _keep_months(
     driver: duckdb.DuckDBPyConnection, waves: Waves, entries: dict[str, Entry]
 ) -> None:
@@ -133,7 +149,8 @@ def _keep_months(
 
 def _commit(settings: LakeSettings, entries: dict[str, Entry], before: Snapshot | None) -> Snapshot:
     """Commit each table that changed, then turn the pointer."""
-    if before is not None and not any(entry.is_changed for entry in entries.values()):
+    is_same = before is not None and before.tables.keys() == entries.keys()
+    if before and is_same and not any(entry.is_changed for entry in entries.values()):
         return before
     tables = {}
     for name, entry in sorted(entries.items()):

@@ -1,11 +1,13 @@
 """What a lake holds while it is built: the relations as the next snapshot will have them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
 from ml.lake.stored import Stored, partition_of
 from ml.lake.tables import Replaced
+from ml.workspace.errors import BadInput
 
 BUCKET = "bucket"
 BATCH = "batch"
@@ -13,10 +15,27 @@ BATCH = "batch"
 
 @dataclass(frozen=True)
 class Written:
-    """A file that a task wrote: its path, rows, and the values that partition its table."""
+    """A file that a task wrote: its path, and how many rows it has."""
 
     path: str
     rows: int
+
+
+def files_with_rows(written: Iterable[Written]) -> list[str]:
+    """Return the files that tasks wrote, those without a row left out.
+
+    Raises:
+        BadInput: a file is not there, seen from here.
+    """
+    files = [each.path for each in written if each.rows]
+    for file in files:
+        if not Path(file).exists():
+            raise BadInput(
+                f"{file} was written by a task, and is not there, seen from the driver.",
+                "lake.path in workspace.yml must be a folder that the driver and every executor "
+                "share under the same path. Correct it, then: ml lake build",
+            )
+    return files
 
 
 @dataclass

@@ -10,7 +10,7 @@ import duckdb
 
 from ml.lake.column_types import arrow_schema
 from ml.lake.engines import Engine
-from ml.lake.entry import BATCH, BUCKET, Entry
+from ml.lake.entry import BATCH, BUCKET, Entry, files_with_rows
 from ml.lake.facts import content_of, fingerprint, replace_table
 from ml.lake.landed import BucketWriter, FileReader, LandedReader, landed_types
 from ml.lake.stored import partition_of, table_of
@@ -125,7 +125,7 @@ class Landing:
         )
         is_new = entry.base is None or entry.types != types
         entry.types = types
-        fresh = [each.path for each in written if each.rows]
+        fresh = files_with_rows(written)
         stale_rows: Replaced = {BATCH: change.stale_batches | {batch}} if stale else "nothing"
         entry.replace(fresh, "everything" if is_new else stale_rows)
         change.land_in(batch)

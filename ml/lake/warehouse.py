@@ -12,7 +12,7 @@ from ml.lake.scope import is_view, needed_by_customers
 from ml.landing.land import MACROS
 from ml.workspace.settings import Workspace
 from ml.workspace.sql import literal, quoted, quoted_relation
-from ml.workspace.warehouse import transaction
+from ml.workspace.warehouse import open_warehouse, transaction
 
 # Tables that commands write into; dbt makes them where they are missing, and so does a lake.
 KEPT = ("scores.scores", "intermediate.feature_statistics", "intermediate.measured_families")
@@ -31,8 +31,9 @@ def write_warehouse(
     Customers' relations are views over the lake's files; facts of the whole are tables, and the
     models of the whole that nothing in a bucket reads are built here. Scores stay.
     """
-    with duckdb.connect(str(ws.warehouse)) as connection:
-        connection.execute("set TimeZone = 'UTC'")
+    if not ws.warehouse.exists():
+        duckdb.connect(str(ws.warehouse)).close()
+    with open_warehouse(ws.warehouse, read_only=False) as connection:
         connection.execute(f"attach {literal(compiled_warehouse(ws))} as compiled (read_only)")
         with transaction(connection):
             connection.execute("create schema if not exists landed")
@@ -40,8 +41,11 @@ def write_warehouse(
                 connection.execute(definition)
             for relation in KEPT:
                 _make_kept(connection, relation)
+            shown = set(KEPT)
             for relation, kind, query in _relations(project, entries, features):
                 _put(connection, relation, kind, query)
+                shown.add(relation)
+            _drop_others(connection, shown)
             for relation, statements in project.measures.items():
                 if _is_measured_anew(project, entries, relation):
                     connection.execute(statements)
@@ -82,6 +86,20 @@ def _make_kept(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
     name = quoted_relation(relation)
     connection.execute(f"create schema if not exists {name.split('.')[0]}")
     connection.execute(f"create table if not exists {name} as from compiled.{name}")
+
+
+def _drop_others(connection: duckdb.DuckDBPyConnection, shown: set[str]) -> None:
+    """Drop what the warehouse showed of models and sources that are no more."""
+    schemas = sorted({relation.split(".")[0] for relation in shown})
+    found = connection.execute(
+        "select table_schema || '.' || table_name, if(table_type = 'VIEW', 'view', 'table') "
+        "from information_schema.tables where table_catalog = current_database() "
+        "and list_contains(?, table_schema)",
+        [schemas],
+    ).fetchall()
+    for relation, kind in found:
+        if relation not in shown:
+            connection.execute(f"drop {kind} {quoted_relation(relation)}")
 
 
 def _put(connection: duckdb.DuckDBPyConnection, relation: str, kind: str, query: str) -> None:

@@ -16,7 +16,7 @@ from ml.lake.bucket import (
     rejects_of,
     view_query,
 )
-from ml.lake.entry import BUCKET, Entry
+from ml.lake.entry import BUCKET, Entry, files_with_rows
 from ml.lake.facts import (
     content_of,
     files_of,
@@ -309,7 +309,7 @@ class Waves:
             replace_table(self._connection, relation, query)
             self.keep(relation, self._prints[relation])
             return
-        files = [w.path for result in results for w in result.written[relation] if w.rows]
+        files = files_with_rows(w for result in results for w in result.written[relation])
         by = (BUCKET, YEAR) if model.month else (BUCKET,)
         entry = self._entries.setdefault(relation, Entry(types, by))
         # Other columns are another version of every month.
