@@ -93,7 +93,6 @@ def measured(rows: pd.DataFrame, names: list[str], last_complete: str | None) ->
     )
     environment = jinja2.Environment(extensions=["jinja2.ext.do"])
     environment.globals |= {
-        "this": "family_rows",
         "feature_statistics_table": lambda: "kept",
         "shop": {"family": "shop", "source": "shop"},
         "names": names,
@@ -101,7 +100,7 @@ def measured(rows: pd.DataFrame, names: list[str], last_complete: str | None) ->
     macros = ("almanac_drifts", "measured_rows", "measure_features")
     source = "".join((MACROS / f"{name}.sql").read_text(encoding="utf-8") for name in macros)
     sql = environment.from_string(
-        source + "{{ measure_features(shop, names, 'complete_months') }}"
+        source + "{{ measure_features('family_rows', shop, names, 'complete_months') }}"
     ).render()
     with duckdb.connect() as connection:
         connection.register("family_rows", family_rows)

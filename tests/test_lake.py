@@ -81,11 +81,10 @@ def one_machine(history: Path, tmp_path_factory: pytest.TempPathFactory) -> Test
 @pytest.mark.parametrize(
     "settings",
     [
-        {"buckets": 1},
         {"buckets": 3},
         pytest.param({"buckets": 2, "engine": "spark", "master": "local[2]"}, marks=needs_spark),
     ],
-    ids=["one bucket", "three buckets", "Spark"],
+    ids=["processes", "Spark"],
 )
 def test_every_value_is_that_of_one_machine(one_machine, history, compiled, tmp_path, settings):
     ws = lake_at(tmp_path / "ws", history, compiled, **settings)
