@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from ml.cli import text
 from ml.cli.group import examples
 from ml.workspace.settings import workspace
 
@@ -50,17 +51,11 @@ def status() -> None:
         f"{found.path}: {found.buckets} buckets, built with DuckDB {found.duckdb} "
         f"by the engine {found.engine}."
     )
-    width = max((len(table.relation) for table in found.tables), default=8)
-    heads = ("rows", "largest bucket", "files", "MB")
-    click.echo(f"{'table':<{width}}" + "".join(f"  {head:>14}" for head in heads))
-    for table in found.tables:
-        cells = (
-            f"{table.rows:,}",
-            f"{table.largest:,}",
-            f"{table.files:,}",
-            f"{table.bytes / MEGABYTE:,.1f}",
-        )
-        click.echo(f"{table.relation:<{width}}" + "".join(f"  {cell:>14}" for cell in cells))
+    rows = [
+        (each.relation, each.rows, each.largest, each.files, round(each.bytes / MEGABYTE, 1))
+        for each in found.tables
+    ]
+    click.echo(text.table(("table", "rows", "largest bucket", "files", "MB"), rows))
 
 
 @lake.command(epilog=examples("ml lake verify", "ml lake verify --sample 2"))

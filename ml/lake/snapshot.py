@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ml.lake import REBUILD
-from ml.workspace.errors import BadInput
+from ml.workspace.errors import BadInput, NotBuilt
 from ml.workspace.files import write_json
 from ml.workspace.validation import wrong_fields
 
@@ -100,6 +100,18 @@ def read(lake: Path) -> Snapshot | None:
         return TypeAdapter(Snapshot).validate_json(json.dumps(said), strict=True)
     except ValidationError as error:
         raise BadInput(wrong_fields(error, f"{path} is damaged"), _again()) from error
+
+
+def built(lake: Path) -> Snapshot:
+    """Return what a lake's pointer says.
+
+    Raises:
+        AlmanacError: no build has ended yet, or it is damaged, or of another format.
+    """
+    snapshot = read(lake)
+    if snapshot is None:
+        raise NotBuilt(f"There is no lake at {lake} yet.", "Build it first: ml lake build")
+    return snapshot
 
 
 def write(lake: Path, snapshot: Snapshot) -> None:

@@ -7,7 +7,6 @@ from ml.lake import snapshot as snapshots
 from ml.lake.entry import BUCKET
 from ml.lake.settings import lake_settings
 from ml.lake.tables import files_at, table_folder
-from ml.workspace.errors import NotBuilt
 from ml.workspace.settings import Workspace
 
 
@@ -42,9 +41,7 @@ def lake_status(ws: Workspace) -> LakeStatus:
         AlmanacError: there is no lake yet, or it is damaged.
     """
     settings = lake_settings(ws)
-    snapshot = snapshots.read(settings.path)
-    if snapshot is None:
-        raise NotBuilt(f"There is no lake at {settings.path} yet.", "Build it first: ml lake build")
+    snapshot = snapshots.built(settings.path)
     tables = []
     for relation, state in sorted(snapshot.tables.items()):
         files = files_at(table_folder(settings.path, relation), state.version)

@@ -17,7 +17,6 @@ from ml.lake.project import Model, Project, compile_project
 from ml.lake.scope import is_view
 from ml.lake.settings import lake_settings
 from ml.landing.land import MACROS
-from ml.workspace.errors import NotBuilt
 from ml.workspace.progress import Progress
 from ml.workspace.settings import Workspace
 from ml.workspace.sql import quoted, quoted_relation
@@ -59,9 +58,7 @@ def verify_lake(ws: Workspace, sample: int, seed: int = 0) -> Verified:
         AlmanacError: there is no lake yet, or dbt cannot build.
     """
     settings = lake_settings(ws)
-    snapshot = snapshots.read(settings.path)
-    if snapshot is None:
-        raise NotBuilt(f"There is no lake at {settings.path} yet.", "Build it first: ml lake build")
+    snapshot = snapshots.built(settings.path)
     project = compile_project(ws)
     entries = entries_of(settings.path, snapshot)
     count = min(sample, snapshot.buckets)
