@@ -6,7 +6,7 @@ without a registry; the store has tests of its own.
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -171,6 +171,16 @@ class FakeStore(ModuleType):
     ) -> Iterator[FeatureMatrix]:
         for start in range(0, len(entities), rows):
             yield self.training_matrix(ws, target, entities.slice(start, rows))
+
+    def applied(
+        self,
+        ws: Workspace,
+        target: str,
+        entities: pa.Table,
+        rows: int,
+        call: Callable[[FeatureMatrix], pa.Table],
+    ) -> Iterator[pa.Table]:
+        return map(call, self.training_matrices(ws, target, entities, rows))
 
     rows_at = staticmethod(rows_at)
     ModelInput = SimpleNamespace(of=lambda *card: card)

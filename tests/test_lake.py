@@ -7,22 +7,29 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
+from ml import store
+from ml.dataset.recipe import describe
 from ml.lake import check_installed
 from ml.lake import snapshot as snapshots
 from ml.lake.build import build_lake, entries_of
 from ml.lake.build_lock import building
+from ml.lake.connection import task_connection
 from ml.lake.project import compile_project
 from ml.lake.status import lake_status
 from ml.lake.verify import verify_lake
 from ml.privacy import forget
+from ml.serving.batch import score
 from ml.simulate import simulate
 from ml.workspace.errors import BadInput, Held, NotBuilt
+from ml.workspace.targets import targets
 from tests.lake_rows import differences
 from tests.test_increments import raw_until
 from tests.workspaces import REPOSITORY, TestWorkspace, environment_of, make_workspace
@@ -35,6 +42,13 @@ pytestmark = [
         "ignore:Exception ignored in.*<socket:pytest.PytestUnraisableExceptionWarning"
     ),
 ]
+TARGET = "spend_next_month"
+NOBODY = pa.table(
+    {
+        "customer_id": pa.array(["nobody", None]),
+        "event_timestamp": pa.array([datetime(2022, 12, 1)] * 2, pa.timestamp("us")),
+    }
+)
 TRX = "features.ftr_trx__vectors"
 needs_spark = pytest.mark.skipif(
     not find_spec("pyspark") or not shutil.which("java"), reason="pyspark or Java is missing"
@@ -78,23 +92,84 @@ def one_machine(history: Path, tmp_path_factory: pytest.TempPathFactory) -> Test
     return dbt_build(tmp_path_factory.mktemp("one_machine"), history)
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
+@pytest.fixture(
+    scope="module",
+    params=[
         {"buckets": 3},
         pytest.param({"buckets": 2, "engine": "spark", "master": "local[2]"}, marks=needs_spark),
     ],
     ids=["processes", "Spark"],
 )
-def test_every_value_is_that_of_one_machine(one_machine, history, compiled, tmp_path, settings):
-    ws = lake_at(tmp_path / "ws", history, compiled, **settings)
-    told = build_lake(ws.opened()).notes[-1]
-    assert differences(one_machine.home, ws.home) == []
+def in_buckets(
+    request: pytest.FixtureRequest,
+    history: Path,
+    compiled: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> TestWorkspace:
+    """The same history in a lake."""
+    home = tmp_path_factory.mktemp("in_buckets") / "ws"
+    ws = lake_at(home, history, compiled, **request.param)
+    build_lake(ws.opened())
+    return ws
+
+
+def test_every_value_is_that_of_one_machine(one_machine, in_buckets):
+    assert differences(one_machine.home, in_buckets.home) == []
+    again = build_lake(in_buckets.opened())
     aside = one_machine.value("select count(*) from staging.rejects")
-    assert told.startswith("Read ")
-    assert f" accepted, {aside:,} set aside: " in told
-    again = build_lake(ws.opened())
-    assert (again.changed, again.notes[-1]) == ([], told)
+    assert again.changed == []
+    assert again.notes[-1].startswith("Read ")
+    assert f" accepted, {aside:,} set aside: " in again.notes[-1]
+
+
+@pytest.fixture(scope="module")
+def champion(one_machine: TestWorkspace) -> TestWorkspace:
+    """One machine's workspace, registered and trained."""
+    one_machine.must("feast", "apply")
+    one_machine.must("ml", "train", "--target", TARGET, "--model", "lightgbm")
+    return one_machine
+
+
+@pytest.fixture
+def both(champion: TestWorkspace, in_buckets: TestWorkspace) -> tuple[TestWorkspace, TestWorkspace]:
+    """One machine's workspace, and the lake with the same registry and model."""
+    for what in ("target", "models"):
+        shutil.copytree(champion.home / what, in_buckets.home / what, dirs_exist_ok=True)
+    shutil.copy(champion.home / "registry.db", in_buckets.home)
+    return champion, in_buckets
+
+
+def test_training_sets_are_those_of_one_machine(both, monkeypatch):
+    monkeypatch.setattr("ml.lake.shown.ROWS_FOR_SPARK", 0)
+    one, other = (ws.opened() for ws in both)
+    name = "purchase_any"
+    target = next(each for each in targets(one) if each.name == name)
+    assert describe(one, target).id == describe(other, target).id
+    rows = store.training_set(one, name, target.label_sql)
+    given = rows.select(["customer_id", "event_timestamp"])
+    backwards = given.take(pa.array(range(given.num_rows))[::-1])
+    asked = pa.concat_tables([backwards, NOBODY.cast(given.schema)])
+    found = [store.training_set(ws, name, asked) for ws in (one, other)]
+    assert found[0].equals(found[1])
+    assert found[0].num_rows == asked.num_rows
+    parts = [
+        [part.values.tobytes() for part in store.training_matrices(ws, name, asked, 50)]
+        for ws in (one, other)
+    ]
+    assert parts[0] == parts[1]
+    empty = [store.training_set(ws, name, asked.slice(0, 0)) for ws in (one, other)]
+    assert empty[0].equals(empty[1])
+
+
+def test_scores_are_those_of_one_machine(both):
+    scores = []
+    for ws in both:
+        target = next(each for each in targets(ws.opened()) if each.name == TARGET)
+        score(ws.opened(), target, None, online=False, explained=5)
+        scores.append(ws.query("from scores.scores order by all"))
+    assert scores[0] == scores[1]
+    assert len(scores[0]) > 50
+    assert sum(bool(row[-1]) for row in scores[0]) == 5
 
 
 def change_all(raw: Path, history: Path) -> None:
@@ -223,6 +298,20 @@ def test_wrong_settings_are_named(tmp_path, settings, words):
         build_lake(ws.opened())
     assert words in told.value.what
     assert "ml lake build" in told.value.next
+
+
+def test_a_task_spills_what_its_memory_does_not_hold_and_names_what_does_not_fit(tmp_path):
+    scratch = tmp_path / "not" / "there" / "yet"
+    with task_connection("30MB", scratch) as connection:
+        connection.execute("create table wide as select hash(i) as h from range(10000000) t(i)")
+        assert connection.execute("select count(*) from wide").fetchall() == [(10_000_000,)]
+    assert list(scratch.iterdir()) == []
+    with (
+        pytest.raises(BadInput, match="does not fit 30MB") as told,
+        task_connection("30MB", scratch) as connection,
+    ):
+        connection.execute("select list(hash(i)) from range(10000000) t(i)").fetchall()
+    assert "larger bucket_memory" in told.value.next
 
 
 def test_nobody_is_forgotten_by_halves(tmp_path):

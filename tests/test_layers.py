@@ -145,7 +145,7 @@ def test_only_the_store_imports_feast():
 @pytest.mark.parametrize(
     ("folder", "allowed"),
     [
-        ("feature_repo", ("ml.workspace", "ml.features.request")),
+        ("feature_repo", ("ml.workspace", "ml.features.request", "ml.lake.shown")),
         ("dbt_project", ("ml.landing", "ml.features.refit")),
     ],
 )

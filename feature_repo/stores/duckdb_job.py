@@ -1,7 +1,7 @@
 """Retrieval jobs: queries that open the warehouse, fetch their result and close it."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import RepoConfig
 from feast.saved_dataset import SavedDatasetStorage
 
+from feature_repo.stores.by_bucket import BucketRetrieval
 from feature_repo.stores.duckdb_source import SavedDatasetDuckDBStorage, open_store
 from feature_repo.stores.relations import exists, split_name
 from feature_repo.stores.retrieval import FeatureMatrix, Retrieval
@@ -164,7 +165,7 @@ class _Fetched(DuckDBRetrievalJob):
 class HistoricalRetrievalJob(DuckDBRetrievalJob):
     """The entity rows with the features of their moments."""
 
-    _answer: Retrieval
+    _answer: Retrieval | BucketRetrieval
 
     def to_matrix(self) -> FeatureMatrix:
         """Return the entity rows with all features as one float32 matrix, rows as in `to_arrow`.
@@ -189,6 +190,16 @@ class HistoricalRetrievalJob(DuckDBRetrievalJob):
         self._require_matrix()
         with open_store(self._config) as connection:
             yield from self._answer.matrices(connection, rows)
+
+    def apply(self, rows: int, call: Callable[[FeatureMatrix], pa.Table]) -> Iterator[pa.Table]:
+        """Yield what `call` makes of `to_matrices`, by bucket and in no order where a lake has it.
+
+        Raises:
+            AlmanacError: as `to_matrix`, or `call` raised it.
+        """
+        self._require_matrix()
+        with open_store(self._config) as connection:
+            yield from self._answer.apply(connection, rows, call)
 
     def _require_matrix(self) -> None:
         if self.on_demand_feature_views:

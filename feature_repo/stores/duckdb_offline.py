@@ -21,6 +21,7 @@ from feast.utils import (
     to_naive_utc,
 )
 
+from feature_repo.stores.by_bucket import by_bucket
 from feature_repo.stores.duckdb_job import DuckDBRetrievalJob, HistoricalRetrievalJob, QueryAnswer
 from feature_repo.stores.duckdb_source import DuckDBLoggingDestination, open_store
 from feature_repo.stores.entities import EVENT_TIMESTAMP, bounds, read_entities
@@ -94,7 +95,7 @@ class DuckDBOfflineStore(OfflineStore):
                 entity_df = known_rows_sql(lookups, to_naive_utc(first), to_naive_utc(last))
             entities = read_entities(entity_df, connection)
             check_entities(connection, entities, lookups)
-        asked = Retrieval(entities, tuple(lookups))
+            asked = by_bucket(connection, Retrieval(entities, tuple(lookups)))
         metadata = _metadata(feature_refs, entities)
         return HistoricalRetrievalJob(config, asked, full_feature_names, on_demand, metadata)
 

@@ -15,7 +15,8 @@ from feast.repo_config import RepoConfig
 from feast.saved_dataset import SavedDatasetStorage
 from feast.value_type import ValueType
 
-from feature_repo.stores.duckdb_types import feast_type, is_moment
+from feature_repo.stores.duckdb_kinds import is_moment
+from feature_repo.stores.duckdb_types import feast_type
 from feature_repo.stores.relations import (
     Relation,
     in_brackets,

@@ -7,8 +7,9 @@ import pyarrow as pa
 from feast.data_source import DataSource
 from feast.feature_view import FeatureView
 
+from feature_repo.stores.duckdb_kinds import comparable
 from feature_repo.stores.duckdb_source import DuckDBSource
-from feature_repo.stores.duckdb_types import comparable, holds
+from feature_repo.stores.duckdb_types import holds
 from feature_repo.stores.entities import require_columns
 from feature_repo.stores.point_in_time import Lookup
 from ml.workspace.errors import AlmanacError, BadInput, NotBuilt

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from feature_repo.stores.relations import Relation
+from feature_repo.stores.relations import ROWID, Relation
 from ml.workspace.errors import BadInput
 from ml.workspace.sql import quoted
 
@@ -100,7 +100,7 @@ def fingerprint_sql(lookup: Lookup) -> str:
 
     Where two relations agree in all three, one match serves both.
     """
-    row = ["s.rowid", *_keys(lookup), _moment(lookup), _created(lookup)]
+    row = [f"s.{lookup.relation.rowid}", *_keys(lookup), _moment(lookup), _created(lookup)]
     return (
         "select count(*), bit_xor(h), sum(h)\n"
         f"from (select hash({', '.join(row)}) as h from {lookup.relation.rows} s)"
@@ -122,7 +122,7 @@ def match_sql(lookup: Lookup, table: str, bounds: Bounds, shared: bool) -> str:
     )
 
 
-def fetch_sql(lookup: Lookup, match: str, start: int, stop: int) -> str:
+def fetch_sql(lookup: Lookup, match: str, bounds: Bounds, start: int, stop: int) -> str:
     """Return the query for what was matched to the entity rows from `start` to before `stop`.
 
     Columns: the entity row's number counted from `start`, the whole vector where any element is
@@ -132,10 +132,13 @@ def fetch_sql(lookup: Lookup, match: str, start: int, stop: int) -> str:
     columns = [f"m.{ROW} - {start} as {ROW}"]
     columns += [f"t.{VECTOR}"] * (len(lookup.narrow) < len(lookup.features))
     columns += [f"t.{quoted(column)} as {name}" for column, name in lookup.narrow.items()]
+    # Files know which moments their parts hold, but not which numbers.
+    is_file = lookup.relation.rowid != ROWID
+    parts = f" and {_within(_moment(lookup, 't'), lookup.ttl, bounds)}" if is_file else ""
     return (
         f"select {', '.join(columns)}\nfrom {match} m\n"
-        f"join {lookup.relation.rows} t on t.rowid = m.id\n"
-        f"where m.{ROW} >= {start} and m.{ROW} < {stop}"
+        f"join {lookup.relation.rows} t on t.{lookup.relation.rowid} = m.id\n"
+        f"where m.{ROW} >= {start} and m.{ROW} < {stop}{parts}"
     )
 
 
@@ -175,8 +178,8 @@ def _keys(lookup: Lookup) -> list[str]:
     return [f"s.{quoted(column)}" for column, _ in lookup.keys]
 
 
-def _moment(lookup: Lookup) -> str:
-    value = f"s.{quoted(lookup.timestamp)}"
+def _moment(lookup: Lookup, alias: str = "s") -> str:
+    value = f"{alias}.{quoted(lookup.timestamp)}"
     if lookup.relation.columns[lookup.timestamp] != "TIMESTAMP_NS":
         return f"{value}::timestamp"
     # A cast would round down: round up, so that a row is not known before its time.
@@ -194,7 +197,7 @@ def _candidates(lookup: Lookup, bounds: Bounds) -> str:
     named = [f"{key} as k{i}" for i, key in enumerate(_keys(lookup))]
     times = [f"{moment} as moment", f"{_created(lookup)} as created"]
     return (
-        f"    select {', '.join([*times, *named, 's.rowid as id'])}\n"
+        f"    select {', '.join([*times, *named, f's.{lookup.relation.rowid} as id'])}\n"
         f"    from {lookup.relation.rows} s\n"
         f"    where {_within(moment, lookup.ttl, bounds)}"
     )

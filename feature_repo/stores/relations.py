@@ -12,6 +12,8 @@ from ml.workspace.warehouse import VECTORS
 DEFAULT_SCHEMA = "main"
 # Up to so many columns, an error message lists all of them.
 FEW = 12
+# The number that DuckDB gives every row of a table.
+ROWID = "rowid"
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,8 @@ class Relation:
     """A table, view or query: its name as SQL reads it, and each column's DuckDB type in order.
 
     A wide family is a view with a column per feature over a table with one vector per row. `rows`
-    is then that table, and `positions` maps a column to its element of the vector, from 1.
+    is then that table, and `positions` maps a column to its element of the vector, from 1. Where
+    `has_rowid`, the column `rowid` numbers its rows.
     """
 
     name: str
@@ -28,6 +31,7 @@ class Relation:
     has_rowid: bool
     rows: str
     positions: dict[str, int]
+    rowid: str = ROWID
 
     def require(self, column: str) -> str:
         """Return `column`.
@@ -80,7 +84,7 @@ def read_relation(connection: duckdb.DuckDBPyConnection, relation: str) -> Relat
         # Of a lake the vectors are a view as well, over its files.
         return Relation(relation, sql, columns, kind_below == "BASE TABLE", below, positions)
     # A column of that name would hide the row number that DuckDB gives every table.
-    hidden = any(column.lower() == "rowid" for column in columns)
+    hidden = any(column.lower() == ROWID for column in columns)
     return Relation(relation, sql, columns, kind == "BASE TABLE" and not hidden, sql, {})
 
 

@@ -7,7 +7,7 @@ memory allocated beforehand: nothing wide is sorted, and vectors stay 32-bit flo
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from feature_repo.stores.duckdb_types import is_number
+from feature_repo.stores.duckdb_kinds import is_number
 from feature_repo.stores.entities import bounds, join_rows
 from feature_repo.stores.placing import place_floats, placed
 from feature_repo.stores.point_in_time import (
@@ -28,7 +28,7 @@ from feature_repo.stores.point_in_time import (
     fingerprint_sql,
     match_sql,
 )
-from feature_repo.stores.relations import read_relation
+from feature_repo.stores.relations import ROWID, read_relation
 from ml.workspace.errors import BadInput, NotBuilt
 from ml.workspace.sql import quoted
 
@@ -74,7 +74,7 @@ class Retrieval:
             lookup = asked if asked.relation.has_rowid else numbered
             is_shared = shared[lookup.entity_keys]
             statements.append(match_sql(lookup, f"match_{i}", limits, is_shared))
-            statements.append(fetch_sql(lookup, f"match_{i}", 0, self.entities.num_rows))
+            statements.append(fetch_sql(lookup, f"match_{i}", limits, 0, self.entities.num_rows))
         return ";\n".join(statements)
 
     def register(self, connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, ...], bool]:
@@ -108,25 +108,35 @@ class Retrieval:
         """Return the same in parts of `rows` rows, the last perhaps shorter; one where none are."""
         matched = match(connection, self)
         for start in range(0, max(1, self.entities.num_rows), rows):
-            yield self._filled(connection, matched, self.entities.slice(start, rows), start)
+            part = self.entities.slice(start, rows)
+            values = np.full((part.num_rows, len(self.names)), np.nan, np.float32)
+            types = _fill(connection, matched, start, values)
+            yield FeatureMatrix(part, dict(zip(self.names, types, strict=True)), values)
 
-    def _filled(
+    def apply(
         self,
         connection: duckdb.DuckDBPyConnection,
-        matched: Sequence["Matched"],
-        part: pa.Table,
-        start: int,
-    ) -> FeatureMatrix:
-        names = [name for lookup in self.lookups for _, name in lookup.features]
-        types = list[pa.DataType]()
-        values = np.full((part.num_rows, len(names)), np.nan, np.float32)
-        for each in matched:
-            sources = each.lookup.sources
-            block = values[:, len(types) : len(types) + len(sources)]
-            types += place_floats(
-                each.fetch(connection, start, start + part.num_rows), sources, block
-            )
-        return FeatureMatrix(part, dict(zip(names, types, strict=True)), values)
+        rows: int,
+        call: Callable[[FeatureMatrix], pa.Table],
+    ) -> Iterator[pa.Table]:
+        """Yield what `call` makes of the matrices, in their order."""
+        for matrix in self.matrices(connection, rows):
+            yield call(matrix)
+
+    @property
+    def names(self) -> list[str]:
+        """The features' names, in order."""
+        return [name for lookup in self.lookups for _, name in lookup.features]
+
+    def fill(
+        self, connection: duckdb.DuckDBPyConnection, values: NDArray[np.float32]
+    ) -> dict[str, pa.DataType]:
+        """Write all features into `values`, which holds NaN; return their types by name.
+
+        `values` has a row an entity row and a column a feature; it may be a file's memory.
+        """
+        types = _fill(connection, match(connection, self), 0, values)
+        return dict(zip(self.names, types, strict=True))
 
     def require_numbers(self) -> None:
         """Check that every feature is a number, so that a matrix can hold it.
@@ -150,13 +160,30 @@ class Matched:
 
     lookup: Lookup
     match: str
+    limits: Bounds
 
     def fetch(
         self, connection: duckdb.DuckDBPyConnection, start: int, stop: int
     ) -> pa.RecordBatchReader:
         """Return what was matched to the entity rows from `start` to before `stop`, unordered."""
-        query = connection.sql(fetch_sql(self.lookup, self.match, start, stop))
+        query = connection.sql(fetch_sql(self.lookup, self.match, self.limits, start, stop))
         return query.to_arrow_reader(ROWS_PER_FETCH)
+
+
+def _fill(
+    connection: duckdb.DuckDBPyConnection,
+    matched: Sequence[Matched],
+    start: int,
+    values: NDArray[np.float32],
+) -> list[pa.DataType]:
+    """Write the features of the entity rows from `start` on into `values`; return their types."""
+    types: list[pa.DataType] = []
+    for each in matched:
+        sources = each.lookup.sources
+        block = values[:, len(types) : len(types) + len(sources)]
+        found = each.fetch(connection, start, start + len(values))
+        types += place_floats(found, sources, block)
+    return types
 
 
 def match(connection: duckdb.DuckDBPyConnection, asked: Retrieval) -> list[Matched]:
@@ -175,7 +202,7 @@ def match(connection: duckdb.DuckDBPyConnection, asked: Retrieval) -> list[Match
             tables[same] = f"match_{len(tables)}"
             is_shared = shared[lookup.entity_keys]
             connection.execute(match_sql(lookup, tables[same], limits, is_shared))
-        matched.append(Matched(lookup, tables[same]))
+        matched.append(Matched(lookup, tables[same], limits))
     _limit_memory(connection, asked)
     return matched
 
@@ -213,7 +240,7 @@ def _numbered(
     relation = lookup.relation
     if relation.has_rowid:
         # A build since then may have changed the order of the elements of a vector.
-        if read_relation(connection, relation.name) != relation:
+        if relation.rowid == ROWID and read_relation(connection, relation.name) != relation:
             raise NotBuilt(
                 f"{relation.name} has changed since its features were asked for.",
                 "Bring Feast in line (feast apply), then ask again.",

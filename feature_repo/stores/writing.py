@@ -3,7 +3,7 @@
 import duckdb
 import pyarrow as pa
 
-from feature_repo.stores.duckdb_types import storable
+from feature_repo.stores.duckdb_kinds import storable
 from feature_repo.stores.relations import exists, read_relation, split_name
 from ml.workspace.errors import BadInput
 from ml.workspace.sql import quoted

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from ml.lake.connection import task_connection
 from ml.lake.entry import BUCKET, Written
 from ml.lake.project import Model
 from ml.lake.stored import YEAR, Stored, partition_of, table_of, types_of, write
@@ -79,7 +80,7 @@ class BucketWork:
 
     def __call__(self) -> BucketResult:
         """Build the steps in order; returns what was written."""
-        with duckdb.connect(":memory:", config=self._config()) as connection:
+        with task_connection(self.memory, self.scratch) as connection:
             prepare(connection)
             _create_schemas(connection, self)
             replaced = {step.model.rows for step in self.steps}
@@ -93,10 +94,6 @@ class BucketWork:
                 _build(connection, self, step, result)
             result.peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
             return result
-
-    def _config(self) -> dict[str, str | bool | int | float | list[str]]:
-        spill = self.scratch / "spill" / uuid.uuid4().hex
-        return {"threads": 1, "memory_limit": self.memory, "temp_directory": str(spill)}
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:

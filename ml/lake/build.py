@@ -66,7 +66,7 @@ def build_lake(ws: Workspace) -> Built:
         with (
             _scratch(settings.path) as scratch,
             duckdb.connect(":memory:") as driver,
-            engine_of(_engine_settings(settings)) as engine,
+            engine_of(settings) as engine,
         ):
             place = Place(
                 settings.path / "tables", scratch, settings.buckets, settings.bucket_memory
@@ -86,20 +86,12 @@ def build_lake(ws: Workspace) -> Built:
             _keep_months(driver, waves, entries)
             changed = [name for name, entry in entries.items() if entry.is_changed]
             after = _commit(settings, entries, before)
-            write_warehouse(ws, project, entries, waves.features)
+            write_warehouse(ws, settings, project, entries, waves.features)
         if before is None or changed:
             _clean(settings.path, after)
     describe_project(ws)
     peak = max((result.peak_bytes for result in waves.results), default=0)
     return Built(notes, sorted(changed), len(entries), peak)
-
-
-def _engine_settings(settings: LakeSettings) -> dict[str, object]:
-    given: dict[str, object] = {
-        "engine": settings.engine,
-        "bucket_memory": settings.bucket_memory,
-    }
-    return given | ({"master": settings.master} if settings.engine == "spark" else {})
 
 
 def entries_of(lake: Path, snapshot: Snapshot | None) -> dict[str, Entry]:

@@ -16,6 +16,8 @@ from ml.workspace.settings import Workspace, dbt_project
 MONTHS_END = "/* months to be built */"
 FILES_END = "/* files there are */"
 VECTORS = "__vectors"
+# Folders of what dbt and Python write beside the project's own files.
+WRITTEN = {"target", "logs", "dbt_packages", "__pycache__"}
 DECLARED = "intermediate.int_declared_features"
 
 
@@ -196,10 +198,10 @@ def _relation(node: Mapping[str, Any]) -> str:
 
 
 def _digest(project: Path) -> str:
-    """Return a hash of the project's files, those that dbt writes left out."""
+    """Return a hash of the project's files, those that dbt and Python write left out."""
     read = hashlib.sha256()
     for path in sorted(project.rglob("*")):
         place = path.relative_to(project)
-        if path.is_file() and place.parts[0] not in ("target", "logs", "dbt_packages"):
+        if path.is_file() and not WRITTEN.intersection(place.parts):
             read.update(str(place).encode() + b"\0" + path.read_bytes() + b"\0")
     return read.hexdigest()

@@ -22,13 +22,14 @@ class LakeSettings:
     """What workspace.yml says of the lake.
 
     `buckets` is fixed for the lake's life; `bucket_memory` is what DuckDB may hold for a bucket
-    before it spills to disk; `master` is Spark's own word, of the engine `spark` alone.
+    before it spills to disk; `master` is Spark's own word, of the engine `spark` alone: empty, it
+    is what spark-defaults.conf says, else `local[*]`.
     """
 
     path: Path
     buckets: int
     engine: str = "processes"
-    master: str = "local[*]"
+    master: str = ""
     bucket_memory: str = "4GB"
 
 

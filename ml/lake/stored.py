@@ -25,12 +25,22 @@ class Stored:
     @property
     def query(self) -> str:
         """The rows as they are in a warehouse; none where there is no file."""
+        return self._rows({})
+
+    def numbered(self, name: str) -> str:
+        """Return the same query with a column of this name that tells each row from all others."""
+        return self._rows({name: "(file_index::bigint << 40) + file_row_number"})
+
+    def _rows(self, more: Mapping[str, str]) -> str:
         if not self.files:
-            nulls = (f"cast(null as {kind}) as {quoted(name)}" for name, kind in self.types.items())
+            types = {**self.types, **dict.fromkeys(more, "BIGINT")}
+            nulls = (f"cast(null as {kind}) as {quoted(name)}" for name, kind in types.items())
             return f"select {', '.join(nulls)} where false"
-        columns = ", ".join(cast(name, kind, back=True) for name, kind in self.types.items())
+        columns = [cast(name, kind, back=True) for name, kind in self.types.items()]
+        columns += [f"{value} as {quoted(name)}" for name, value in more.items()]
         files = ", ".join(literal(file) for file in self.files)
-        return f"select {columns} from read_parquet([{files}], hive_partitioning = false)"
+        source = f"read_parquet([{files}], hive_partitioning = false)"
+        return f"select {', '.join(columns)} from {source}"
 
 
 def partition_of(path: str) -> dict[str, int]:

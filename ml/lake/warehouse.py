@@ -9,6 +9,8 @@ from ml.lake.entry import Entry
 from ml.lake.facts import replace_table
 from ml.lake.project import Project, compiled_warehouse
 from ml.lake.scope import is_view, needed_by_customers
+from ml.lake.settings import LakeSettings
+from ml.lake.shown import RELATIONS, SCHEMA, SETTINGS, Shown, write_shown
 from ml.landing.land import MACROS
 from ml.workspace.settings import Workspace
 from ml.workspace.sql import literal, quoted, quoted_relation
@@ -17,11 +19,11 @@ from ml.workspace.warehouse import open_warehouse, transaction
 # Tables that commands write into; dbt makes them where they are missing, and so does a lake.
 KEPT = ("scores.scores", "intermediate.feature_statistics", "intermediate.measured_families")
 REJECTS = "staging.rejects"
-OWN_SCHEMA = "lake"
 
 
 def write_warehouse(
     ws: Workspace,
+    settings: LakeSettings,
     project: Project,
     entries: Mapping[str, Entry],
     features: Mapping[str, tuple[str, ...]],
@@ -41,7 +43,8 @@ def write_warehouse(
                 connection.execute(definition)
             for relation in KEPT:
                 _make_kept(connection, relation)
-            shown = set(KEPT)
+            write_shown(connection, settings, dict(_shown(project, entries, features)))
+            shown = {*KEPT, RELATIONS, SETTINGS}
             for relation, kind, query in _relations(project, entries, features):
                 _put(connection, relation, kind, query)
                 shown.add(relation)
@@ -67,7 +70,7 @@ def _relations(
         schema = relation.split(".")[0]
         if schema == "rejects":
             rejects.append(entry.whole.query)
-        elif schema != OWN_SCHEMA:
+        elif schema != SCHEMA:
             yield relation, "table" if entry.is_fact else "view", entry.whole.query
     if rejects:
         yield REJECTS, "view", " union all ".join(rejects)
@@ -80,6 +83,21 @@ def _relations(
             yield model.relation, "view", view_query(model)
         elif model.is_whole and model.relation not in needed:
             yield model.relation, "view" if model.kind == "view" else "table", model.sql
+
+
+def _shown(
+    project: Project, entries: Mapping[str, Entry], features: Mapping[str, tuple[str, ...]]
+) -> Iterator[tuple[str, Shown]]:
+    """Yield what can be read a bucket at a time: what is stored, then views in their order."""
+    for relation, entry in entries.items():
+        if relation.split(".")[0] not in ("rejects", SCHEMA):
+            yield relation, Shown(entry.whole, "", ())
+    for model in project.models:
+        if model.kind == "vectors" and model.rows in entries:
+            names = features.get(model.relation, ())
+            yield model.relation, Shown(None, named_query(model.rows, names), (model.rows,))
+        elif is_view(model) and not model.is_whole:
+            yield model.relation, Shown(None, view_query(model), model.reads)
 
 
 def _make_kept(connection: duckdb.DuckDBPyConnection, relation: str) -> None:

@@ -1,20 +1,18 @@
 """Batch scoring: the champion's probability for every customer at one instant, stored once."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from ml.data.training_set import Vector
 from ml.registry import artifact
 from ml.registry.artifact import Artifact
 from ml.serving.batch_inputs import FeatureReader, materialized_moment
-from ml.serving.reasons import meanings, reasons
+from ml.serving.reasons import meanings
+from ml.serving.scorer import SCORES, Scorer
 from ml.workspace.errors import AlmanacError, BadInput, NotBuilt
 from ml.workspace.progress import Progress
 from ml.workspace.settings import Workspace
@@ -172,17 +170,22 @@ def _scores(reader: FeatureReader, customers: pa.Array, explained: int) -> pa.Ta
     """Return rows for `scores.scores`, one per customer who has any feature at that instant."""
     # Contributions cost far more than predictions: where not all get reasons, top scores do.
     everyone = len(customers) <= explained
-    known_customers, scores, reason_texts = _predict(reader, customers, with_reasons=everyone)
-    if not len(scores):
+    found = _predict(reader, customers, with_reasons=everyone)
+    scores = found["score"].to_numpy()
+    count = len(scores)
+    if not count:
         raise _no_features(reader, len(customers))
+    reason_texts = found["reasons"]
     if not everyone:
         best = np.sort(np.argsort(-scores, kind="stable")[:explained])
-        _, _, texts = _predict(reader, known_customers.take(pa.array(best)), with_reasons=True)
-        reason_texts = _spread(texts, best, len(scores))
-    count = len(scores)
+        top = found["customer_id"].take(pa.array(best)).combine_chunks()
+        place = np.full(count, -1)
+        place[best] = np.arange(len(best))
+        texts = _predict(reader, top, with_reasons=True)["reasons"]
+        reason_texts = texts.take(pa.array(place, mask=place < 0))
     return pa.table(
         {
-            "customer_id": known_customers.cast(pa.string()),
+            "customer_id": found["customer_id"],
             "target": _constant(reader.target, count),
             "model_id": _constant(reader.model.model_id, count),
             "as_of": pa.array([reader.as_of] * count, pa.timestamp("us")),
@@ -190,33 +193,21 @@ def _scores(reader: FeatureReader, customers: pa.Array, explained: int) -> pa.Ta
             # The share of the customers scored at this instant whose score is no higher.
             "percentile": rankdata(scores, method="max") / count,
             "scored_from": _constant(reader.name, count),
-            "reasons": pa.array(reason_texts, pa.list_(pa.string())),
+            "reasons": reason_texts,
         }
     )
 
 
-def _predict(
-    reader: FeatureReader, customers: pa.Array, *, with_reasons: bool
-) -> tuple[pa.Array, Vector, Sequence[list[str] | None]]:
-    """Return the customers who have any feature, their probabilities and reasons (or None)."""
-    model, means = reader.model.model, meanings(reader.model)
-    known_customers, scores, reason_texts = [customers[:0]], [np.empty(0)], list[list[str] | None]()
+def _predict(reader: FeatureReader, customers: pa.Array, *, with_reasons: bool) -> pa.Table:
+    """Return the customers who have any feature, by id, with probabilities and reasons or null."""
+    means = meanings(reader.model) if with_reasons else None
+    scorer = Scorer(reader.model.model, reader.model.features, means)
+    parts = [SCORES.empty_table()]
     with Progress(total=len(customers), desc=reader.target, unit="customer") as progress:
-        for known, matrix in reader.batches(customers):
-            known_customers.append(known)
-            scores.append(model.predict(matrix))
-            reason_texts += reasons(model, matrix, means) if with_reasons else [None] * len(matrix)
-            progress.update(len(known))
-    return pa.concat_arrays(known_customers), np.concatenate(scores), reason_texts
-
-
-def _spread(
-    texts: Sequence[list[str] | None], rows: NDArray[np.int64], count: int
-) -> list[list[str] | None]:
-    reason_texts: list[list[str] | None] = [None] * count
-    for row, words in zip(rows, texts, strict=True):
-        reason_texts[row] = words
-    return reason_texts
+        for part in reader.scored(customers, scorer):
+            parts.append(part)
+            progress.update(part.num_rows)
+    return pa.concat_tables(parts).combine_chunks().sort_by("customer_id")
 
 
 def _no_features(reader: FeatureReader, asked: int) -> AlmanacError:

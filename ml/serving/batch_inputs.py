@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 
-from ml.data.training_set import Matrix, check_features, finite
+from ml.data.training_set import Matrix
 from ml.registry.artifact import Artifact
+from ml.serving.scorer import Scorer
 from ml.workspace.settings import Workspace
 
 if TYPE_CHECKING:
@@ -39,34 +39,33 @@ class FeatureReader:
         """The model's target, which is also the name of its feature service."""
         return self.model.card.target
 
-    def batches(self, customers: pa.Array) -> Iterator[tuple[pa.Array, Matrix]]:
-        """Yield batches of customers who have any feature, with their matrix in the model's order.
+    def scored(self, customers: pa.Array, scorer: Scorer) -> Iterator[pa.Table]:
+        """Yield the scores of the customers who have any feature, in batches, in no order of these.
 
         Raises:
             AlmanacError: a feature is missing or has another type than it had in training.
         """
-        for ids, matrix in self._online(customers) if self.online else self._offline(customers):
-            known = ~np.isnan(matrix).all(axis=1)
-            yield ids.filter(pa.array(known)), matrix[known]
-
-    def _offline(self, customers: pa.Array) -> Iterator[tuple[pa.Array, Matrix]]:
+        if self.online:
+            for batch, matrix in self._online(customers):
+                yield scorer.scored(batch, matrix)
+            return
         # Feast takes seconds to import; only what reads features pays for it.
         from ml import store
 
         names = [feature.name for feature in self.model.features]
-        rows = max(1, CELLS_PER_BATCH // len(names))
         asked = store.rows_at(customers, self.as_of)
-        for batch in store.training_matrices(self.ws, names, asked, rows):
-            check_features(pa.schema(list(batch.types.items())), self.model.features)
-            place_of = {name: place for place, name in enumerate(batch.types)}
-            matrix = batch.values[:, [place_of[name] for name in names]]
-            yield batch.rows["customer_id"].combine_chunks(), finite(matrix)
+        yield from store.applied(self.ws, names, asked, rows_per_batch(self.model), scorer)
 
     def _online(self, customers: pa.Array) -> Iterator[tuple[pa.Array, Matrix]]:
         reader = _online_reader(self.ws, self.model)
         for start in range(0, len(customers), ONLINE_ROWS_PER_BATCH):
             batch = customers.slice(start, ONLINE_ROWS_PER_BATCH)
             yield batch, reader.read(batch.to_pylist(), self.as_of).matrix
+
+
+def rows_per_batch(model: Artifact) -> int:
+    """Return how many customers' inputs of a model are in memory at once."""
+    return max(1, CELLS_PER_BATCH // len(model.features))
 
 
 def materialized_moment(ws: Workspace, model: Artifact) -> datetime:

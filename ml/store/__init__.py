@@ -1,5 +1,6 @@
 """The Feast boundary: training sets and online rows. No other package of ml imports Feast."""
 
+from feature_repo.stores.retrieval import FeatureMatrix
 from ml.store import feast_import  # noqa: F401  # before all that imports Feast
 from ml.store.materialization import (
     Materialized,
@@ -20,6 +21,7 @@ from ml.store.online_reader import (
 )
 from ml.store.retrieval import (
     ServiceFeature,
+    applied,
     feature_names,
     feature_store,
     rows_at,
@@ -33,10 +35,12 @@ __all__ = [
     "MISSING",
     "PRESENT",
     "STALE",
+    "FeatureMatrix",
     "InputReader",
     "Materialized",
     "ModelInput",
     "ServiceFeature",
+    "applied",
     "define_input",
     "family_rows",
     "feature_names",

@@ -1,6 +1,6 @@
 """Training sets from Feast, and access to its store, its services and their features."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -145,6 +145,24 @@ def training_matrices(
         AlmanacError: as `training_set` and `training_matrix`.
     """
     return _matrix_job(ws, asked, entities).to_matrices(rows)
+
+
+def applied(
+    ws: Workspace,
+    asked: str | Sequence[str],
+    entities: pa.Table | str,
+    rows: int,
+    call: Callable[[FeatureMatrix], pa.Table],
+) -> Iterator[pa.Table]:
+    """Yield what `call` makes of `training_matrices`; of a lake it runs where the features are.
+
+    There `call` is pickled, its matrices have of the entity rows the customer and the moment alone,
+    and what it makes comes in no order.
+
+    Raises:
+        AlmanacError: as `training_set` and `training_matrix`, or `call` raised it.
+    """
+    return _matrix_job(ws, asked, entities).apply(rows, call)
 
 
 def _matrix_job(

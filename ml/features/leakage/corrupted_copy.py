@@ -154,7 +154,9 @@ def _lines(job: CorruptionJob, table: RawTable, file: str) -> set[int]:
 
 
 def _write_settings(job: CorruptionJob) -> None:
-    settings = {name: each for name, each in job.ws.settings.items() if name != "raw"}
+    # The copy is built on one machine, over raw files of its own.
+    left_out = ("raw", "lake")
+    settings = {name: each for name, each in job.ws.settings.items() if name not in left_out}
     for name, each in settings.items():
         # A mapping's path is relative to the workspace.
         mapping = each.get("mapping") if isinstance(each, dict) else None

@@ -3,21 +3,17 @@
 Spark reads, exchanges, schedules and tries again; DuckDB computes inside the tasks of either.
 """
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, Self, TypeVar
 
 import pyarrow as pa
 
 from ml.lake.engines.batches import Source
+from ml.lake.settings import LakeSettings
 from ml.workspace.errors import BadInput
-from ml.workspace.suggest import did_you_mean
 
 T = TypeVar("T")
-NAMES = ("processes", "spark")
-MEMORY = "4GB"
-SEE = "Correct it below `lake:` in workspace.yml, then run the command again."
 
 __all__ = ["Engine", "Source", "engine_of"]
 
@@ -84,32 +80,17 @@ class Engine(Protocol):
         ...
 
 
-def engine_of(settings: Mapping[str, object]) -> Engine:
+def engine_of(settings: LakeSettings) -> Engine:
     """Return the engine that the settings of a lake name, started.
 
-    Args:
-        settings: `engine` (`processes`, the default, or `spark`), `master` (of Spark, in its own
-            words; by default what its own settings say, else `local[*]`), and `bucket_memory` (of
-            DuckDB in a task, as `4GB`). Others are not looked at.
-
     Raises:
-        BadInput: a setting is wrong, pyspark or Java is missing, or the master does not answer.
+        BadInput: pyspark or Java is missing, or the master does not answer.
     """
-    name = str(settings.get("engine") or NAMES[0])
-    memory = str(settings.get("bucket_memory") or MEMORY)
-    master = str(settings.get("master") or "")
-    if name not in NAMES:
-        known = f"there are {' and '.join(NAMES)}{did_you_mean(name, NAMES)}"
-        raise BadInput(f"There is no engine {name}: {known}.", SEE)
-    if not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", memory):
-        raise BadInput(f"bucket_memory is {memory}; it must be as 4GB or 800MB.", SEE)
-    if master and name != "spark":
-        raise BadInput(f"master is {master}, but the engine {name} has none.", SEE)
-    if name == "spark":
-        return _spark(master)
+    if settings.engine == "spark":
+        return _spark(settings.master)
     from ml.lake.engines.processes import Processes
 
-    return Processes(memory)
+    return Processes(settings.bucket_memory)
 
 
 def _spark(master: str) -> Engine:

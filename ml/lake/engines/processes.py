@@ -14,8 +14,7 @@ import sys
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
@@ -23,9 +22,11 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
-import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from ml.lake.connection import task_connection
 from ml.lake.engines.answers import ATTEMPTS, answer_of, done, lost, packed, value_of
 from ml.lake.engines.batches import (
     BUCKET,
@@ -48,6 +49,9 @@ LOADED = ["duckdb", "pyarrow.parquet", "ml.lake.bucket", "ml.lake.landed"]
 # Seconds that a process may take to end after its answer, and between two looks at the progress.
 PATIENCE = 10.0
 LOOK = 1.0
+# The file of a source below its folder, and how many rows of it are put in runs at once.
+PIECE = "rows.parquet"
+ROWS_AT_ONCE = 500_000
 
 
 class Processes:
@@ -89,7 +93,7 @@ class Processes:
     ) -> list[T]:
         """Bring the rows of the sources to their buckets; see `Engine.exchange`.
 
-        Sources write Parquet files below `scratch`, a folder a source and in it one a bucket.
+        Sources write Parquet files below `scratch`, whose parts know which buckets they hold.
         """
         check_schema(schema)
         scratch.mkdir(parents=True, exist_ok=True)
@@ -98,7 +102,7 @@ class Processes:
             found = self.run(
                 f"{words}: rows to buckets",
                 [
-                    partial(_spill, source, schema, buckets, folder / str(number), self._memory)
+                    partial(_spill, source, schema, buckets, folder / str(number))
                     for number, source in enumerate(sources)
                 ],
             )
@@ -219,54 +223,43 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-@contextmanager
-def _duckdb(memory: str, scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a connection with one thread that sorts more than `memory` on disk, in `scratch`."""
-    settings: dict[str, str | bool | int | float | list[str]] = {
-        "threads": 1,
-        "memory_limit": memory,
-        "temp_directory": str(scratch / f"sort-{os.getpid()}"),
-        "preserve_insertion_order": False,
-    }
-    with duckdb.connect(config=settings) as connection:
-        yield connection
+def _spill(source: Source, schema: pa.Schema, buckets: int, folder: Path) -> set[int]:
+    """Write the rows of a source to a file in `folder`, in runs by bucket; return the buckets."""
+    found: set[int] = set()
+    with (
+        fresh_folder(folder) as place,
+        pq.ParquetWriter(place / PIECE, schema, compression="lz4") as file,
+    ):
+        for rows in _chunks(checked(source, schema, buckets)):
+            bucket_of = rows[BUCKET].to_numpy()
+            by_bucket = rows.take(pa.array(np.argsort(bucket_of, kind="stable")))
+            file.write_table(by_bucket, row_group_size=ROWS)
+            found |= set(np.unique(bucket_of).tolist())
+    return found
 
 
-def _spill(source: Source, schema: pa.Schema, buckets: int, folder: Path, memory: str) -> set[int]:
-    """Write the rows of a source below `folder`, a folder a bucket; return the buckets."""
-    failures: list[Exception] = []
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        # DuckDB would repeat only the text of an error.
-        try:
-            yield from checked(source, schema, buckets)
-        except Exception as error:
-            failures.append(error)
-            raise
-
-    with fresh_folder(folder) as pieces, _duckdb(memory, folder.parent) as connection:
-        rows = pa.RecordBatchReader.from_batches(schema, batches())
-        connection.register("rows", rows)
-        options = f"format parquet, partition_by ({BUCKET}), overwrite_or_ignore"
-        try:
-            connection.execute(f"copy rows to {literal(pieces)} ({options})")
-        except duckdb.Error as error:
-            raise (failures or [error])[0] from None
-    return {int(each.name.partition("=")[2]) for each in folder.iterdir()}
+def _chunks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Yield the rows in tables of about ROWS_AT_ONCE."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(each.num_rows for each in waiting) >= ROWS_AT_ONCE:
+            yield pa.Table.from_batches(waiting).combine_chunks()
+            waiting = []
+    if waiting:
+        yield pa.Table.from_batches(waiting).combine_chunks()
 
 
 def _write_bucket(write: Write[T], bucket: int, schema: pa.Schema, folder: Path, memory: str) -> T:
     """Return what `write` makes of the rows of a bucket, all of its pieces in one order."""
-    files = ", ".join(
-        literal(file) for file in sorted(folder.glob(f"*/{BUCKET}={bucket}/*.parquet"))
-    )
+    files = ", ".join(literal(file) for file in sorted(folder.glob(f"*/{PIECE}")))
     kept = written_schema(schema)
     names = ", ".join(quoted(name) for name in kept.names)
     query = (
         f"select {names} from read_parquet([{files}], hive_partitioning = false) "
-        f"order by {', '.join(ORDER)}"
+        f"where {BUCKET} = {bucket} order by {', '.join(ORDER)}"
     )
-    with _duckdb(memory, folder) as connection:
+    with task_connection(memory, folder, keep_order=False) as connection:
         # Of a relation, unlike of an executed query, DuckDB streams the rows.
         rows = connection.sql(query).to_arrow_reader(ROWS)
         return write(bucket, (batch.cast(kept) for batch in rows if batch.num_rows))

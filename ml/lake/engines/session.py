@@ -48,6 +48,8 @@ NEEDED = {
     # It could join or split the buckets of an exchange.
     "spark.sql.adaptive.enabled": "false",
 }
+# What executors get of this project.
+PACKAGES = ("ml", "feature_repo")
 AGAIN = "then run the command again."
 
 
@@ -247,13 +249,13 @@ def with_attempts(master: str, attempts: str) -> str:
 
 
 def packed_package(folder: Path) -> Path:
-    """Write the package `ml` as a zip file into `folder`; return its path."""
-    package = Path(__file__).resolve().parents[2]
+    """Write the packages whose tasks run, as a zip file, into `folder`; return its path."""
+    home = Path(__file__).resolve().parents[3]
     place = folder / "ml.zip"
     with zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted(package.rglob("*")):
+        for file in sorted(f for name in PACKAGES for f in (home / name).rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts:
-                archive.write(file, file.relative_to(package.parent))
+                archive.write(file, file.relative_to(home))
     return place
 
 

@@ -1,0 +1,196 @@
+"""What a lake's warehouse shows, so that a bucket of it can be read by itself.
+
+`warehouse.duckdb` of a lake has a schema `lake`: which relations there are, their files and
+queries, and the settings of the lake's last build. Of these, the relations of one bucket are made
+in a process that sees no other file.
+"""
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ml.lake.bucket import prepare
+from ml.lake.connection import task_connection
+from ml.lake.engines import Engine, engine_of
+from ml.lake.entry import BUCKET
+from ml.lake.facts import replace_table
+from ml.lake.landed import bucket_sql
+from ml.lake.settings import LakeSettings
+from ml.lake.stored import Stored, partition_of, table_of
+from ml.workspace.sql import quoted, quoted_relation
+
+SCHEMA = "lake"
+RELATIONS = f"{SCHEMA}.relations"
+SETTINGS = f"{SCHEMA}.settings"
+COLUMNS = dict.fromkeys(("relation", "query", "reads", "columns", "files"), "VARCHAR")
+# Of a bucket's stored rows there is a view of this suffix with the column ROW, their number.
+NUMBERED = "__numbered"
+ROW = "__row"
+# What tasks hand over lies here, below the lake.
+ANSWERS = "answers"
+# Seconds after which answers are those of a process that died.
+LEFT_BEHIND = 24 * 3600
+# From so many rows on, work on a Spark cluster is worth its start.
+ROWS_FOR_SPARK = 100_000
+
+
+class Shown(NamedTuple):
+    """A relation: stored rows, or the query of a view and the relations that it reads."""
+
+    stored: Stored | None
+    query: str
+    reads: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ShownLake:
+    """The lake that a warehouse shows: its settings, and its relations in an order to make them."""
+
+    settings: LakeSettings
+    relations: Mapping[str, Shown]
+
+    def has(self, relations: Iterable[str]) -> bool:
+        """Return whether a bucket can serve these relations, alone of what the lake stores."""
+        return all(name in self.relations for name in self._needed(relations))
+
+    def is_stored(self, relation: str) -> bool:
+        """Return whether the rows are stored, and not computed by a view."""
+        return self.relations[relation].stored is not None
+
+    def bucket(self, number: int, relations: Iterable[str]) -> "BucketDatabase":
+        """Return what one bucket needs for these relations."""
+        needed = self._needed(relations)
+        made = []
+        for name, shown in self.relations.items():
+            if name in needed:
+                stored = shown.stored and of_bucket(shown.stored, number)
+                made.append((name, stored.query if stored else shown.query))
+                if stored:
+                    made.append((f"{name}{NUMBERED}", stored.numbered(ROW)))
+        return BucketDatabase(tuple(made), self.settings.bucket_memory)
+
+    def _needed(self, relations: Iterable[str]) -> set[str]:
+        needed: set[str] = set()
+        waiting = list(relations)
+        while waiting:
+            name = waiting.pop()
+            if name not in needed:
+                needed.add(name)
+                waiting += self.relations[name].reads if name in self.relations else ()
+        return needed
+
+    def buckets_of(self, ids: pa.ChunkedArray) -> NDArray[np.int32]:
+        """Return the bucket of each customer id; 0 of a null."""
+        with duckdb.connect(":memory:") as connection:
+            connection.register("ids", pa.table({"id": ids}))
+            sql = f"select {bucket_sql('cast(id as varchar)', self.settings.buckets)} as b from ids"
+            found: NDArray[np.int32] = connection.sql(sql).to_arrow_table()["b"].to_numpy()
+            return found
+
+    def engine(self, rows: int) -> Engine:
+        """Return what runs the tasks for so many rows: a cluster is not started for few."""
+        few = rows < ROWS_FOR_SPARK
+        return engine_of(replace(self.settings, engine="processes") if few else self.settings)
+
+    @contextmanager
+    def answers(self) -> Iterator[Path]:
+        """Yield a folder that tasks write their answers to; it goes afterwards."""
+        folder = self.settings.path / ANSWERS
+        folder.mkdir(exist_ok=True)
+        for left in folder.iterdir():
+            if time.time() - left.stat().st_mtime > LEFT_BEHIND:
+                shutil.rmtree(left, ignore_errors=True)
+        made = Path(tempfile.mkdtemp(dir=folder))
+        try:
+            yield made
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class BucketDatabase:
+    """One bucket as a database: relations with their queries, and the memory that DuckDB has."""
+
+    relations: tuple[tuple[str, str], ...]
+    memory: str
+
+    @contextmanager
+    def opened(self, scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a connection, of one thread, that spills into a folder below `scratch`."""
+        with task_connection(self.memory, scratch) as connection:
+            prepare(connection)
+            for relation, query in self.relations:
+                schema = quoted(relation.split(".")[0])
+                connection.execute(f"create schema if not exists {schema}")
+                connection.execute(f"create view {quoted_relation(relation)} as {query}")
+            yield connection
+
+
+def of_bucket(stored: Stored, number: int) -> Stored:
+    """Return the files of one bucket, and those that are of no bucket."""
+    files = (file for file in stored.files if partition_of(file).get(BUCKET, number) == number)
+    return Stored(tuple(files), stored.types)
+
+
+def write_shown(
+    connection: duckdb.DuckDBPyConnection, settings: LakeSettings, relations: Mapping[str, Shown]
+) -> None:
+    """Make the warehouse say which lake it shows."""
+    rows = [
+        (
+            name,
+            shown.query,
+            json.dumps(shown.reads),
+            json.dumps(dict(shown.stored.types)) if shown.stored else None,
+            json.dumps(shown.stored.files) if shown.stored else None,
+        )
+        for name, shown in relations.items()
+    ]
+    _keep(connection, RELATIONS, COLUMNS, rows)
+    values = {name: str(value) for name, value in asdict(settings).items()}
+    _keep(connection, SETTINGS, dict.fromkeys(values, "VARCHAR"), [tuple(values.values())])
+
+
+def _keep(
+    connection: duckdb.DuckDBPyConnection,
+    relation: str,
+    columns: Mapping[str, str],
+    rows: Sequence[Sequence[object]],
+) -> None:
+    replace_table(connection, relation, table_of(columns, rows))
+
+
+def shown_lake(connection: duckdb.DuckDBPyConnection) -> ShownLake | None:
+    """Return the lake that the warehouse shows; None where it has its rows itself."""
+    found = connection.execute(
+        "select table_name from information_schema.tables "
+        f"where table_catalog = current_database() and table_schema = '{SCHEMA}'"
+    ).fetchall()
+    if {("relations",), ("settings",)} - set(found):
+        return None
+    path, buckets, engine, master, memory = connection.execute(
+        f"select path, buckets, engine, master, bucket_memory from {SETTINGS}"
+    ).fetchall()[0]
+    settings = LakeSettings(Path(path), int(buckets), engine, master, memory)
+    relations = {
+        name: Shown(
+            Stored(tuple(json.loads(files)), json.loads(columns)) if files else None,
+            query,
+            tuple(json.loads(reads)),
+        )
+        for name, query, reads, columns, files in connection.execute(
+            f"select relation, query, reads, columns, files from {RELATIONS}"
+        ).fetchall()
+    }
+    return ShownLake(settings, relations)

@@ -1,0 +1,131 @@
+"""How a lake is built beside dbt on one machine: python -m tests.benchmarks.lake.
+
+The same raw files are built by dbt, by processes and by Spark with one and two executors, each from
+nothing and once more where nothing changed. Relations are compared by their rows. Then a rival: the
+features by code columns in Spark SQL, values checked equal. Seconds, processor seconds of every
+process, peak memory of the largest one, and ratios to dbt are printed.
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from tests.benchmarks.bank import Bank, write_bank
+from tests.benchmarks.features import compare, families, query, size_of
+from tests.benchmarks.process import Ran, run_with_offspring
+from tests.workspaces import BIN, REPOSITORY
+
+DBT = "dbt"
+SPARK = {"spark-1": "local-cluster[1,1,1024]", "spark-2": "local-cluster[2,1,1024]"}
+ENGINES = (DBT, "processes", *SPARK, "rival")
+
+
+@dataclass(frozen=True)
+class Build:
+    """Builds of one way: from nothing, and where nothing changed (of a lake)."""
+
+    way: str
+    whole: Ran
+    unchanged: Ran | None = None
+
+
+def main() -> None:
+    """Build one bank in each way and print what it took."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--customers", type=int, default=100_000)
+    parser.add_argument("--months", type=int, default=24)
+    parser.add_argument("--buckets", type=int, default=4)
+    parser.add_argument("--bucket-memory", default="2GB")
+    parser.add_argument("--ways", nargs="+", choices=ENGINES, default=ENGINES)
+    parser.add_argument("--folder", type=Path, help="Where to work; a temporary one unless given.")
+    chosen = parser.parse_args()
+    bank = bank_of(chosen.customers, chosen.months)
+    with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
+        home = Path(folder)
+        write_bank(bank, home / "raw")
+        print(f"{bank}: raw files {size_of(home / 'raw'):.2f} GB, {chosen.buckets} buckets")
+        first: Build | None = None
+        for way in chosen.ways:
+            built = build(home, way, chosen.buckets, chosen.bucket_memory)
+            first = first or built
+            _tell(built, first)
+            if way == "rival":
+                _check(home)
+            elif way != DBT:
+                shutil.rmtree(home / way)
+
+
+def bank_of(customers: int, months: int) -> Bank:
+    """Return a bank with 21 transactions and 21 positions a customer and month."""
+    rows = customers * months * 125 // 6
+    return Bank(customers, months, rows, rows, customers * months * 5 // 24)
+
+
+def build(home: Path, way: str, buckets: int, memory: str) -> Build:
+    """Build the raw files below `home` in one way, from nothing."""
+    if way == "rival":
+        module = "tests.benchmarks.spark_rival"
+        out = home / "rival.parquet"
+        return Build(way, run_with_offspring([sys.executable, "-m", module, str(home), str(out)]))
+    if way == DBT:
+        place = _workspace(home, way)
+        command = [str(BIN / "dbt"), "build", "--quiet", "--exclude"]
+        command += ["resource_type:test", "resource_type:unit_test"]
+        return Build(way, run_with_offspring(command, **_environment(home, place)))
+    lake = {"path": "lake", "buckets": buckets, "bucket_memory": memory}
+    lake |= {"engine": "spark", "master": SPARK[way]} if way in SPARK else {"engine": way}
+    place = _workspace(home, way, lake=lake)
+    runs = [
+        run_with_offspring([str(BIN / "ml"), "lake", "build"], **_environment(home, place))
+        for _ in range(2)
+    ]
+    print(f"lake {size_of(place / 'lake'):.2f} GB", flush=True)
+    return Build(way, *runs)
+
+
+def _workspace(home: Path, way: str, **settings: object) -> Path:
+    place = home / way
+    place.mkdir()
+    (place / "workspace.yml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    return place
+
+
+def _environment(home: Path, place: Path) -> dict[str, str]:
+    return {
+        "ALMANAC_HOME": str(place),
+        "ALMANAC_RAW": str(home / "raw"),
+        "DBT_PROJECT_DIR": str(REPOSITORY / "dbt_project"),
+        "DBT_PROFILES_DIR": str(REPOSITORY / "dbt_project"),
+        "DBT_TARGET_PATH": str(place / "target"),
+        "DBT_LOG_PATH": str(place / "logs"),
+    }
+
+
+def _tell(built: Build, first: Build) -> None:
+    whole = built.whole
+    words = (
+        f"{built.way:10} {whole.seconds:7.1f} s ({whole.seconds / first.whole.seconds:.2f} x), "
+        f"processor {whole.busy:7.1f} s ({whole.busy / first.whole.busy:.2f} x), "
+        f"largest process {whole.peak / 2**30:.2f} GiB"
+    )
+    if built.unchanged:
+        words += f"; unchanged {built.unchanged.seconds:.1f} s"
+    print(words, flush=True)
+
+
+def _check(home: Path) -> None:
+    """Compare the rival's values with those of dbt's warehouse, where dbt built one."""
+    if not (home / DBT).exists():
+        return
+    wanted = [family.name for family in families()]
+    rows = query(home / DBT, f"select count(*) from features.{wanted[0]}")[0][0]
+    print(f"{rows:,} rows; {compare(home / DBT, wanted, home / 'rival.parquet')}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
