@@ -27,11 +27,13 @@ ENGINES = (DBT, "processes", *SPARK, "rival")
 
 @dataclass(frozen=True)
 class Build:
-    """Builds of one way: from nothing, and where nothing changed (of a lake)."""
+    """Builds of one way: from nothing, and of a lake where nothing changed, with what it holds."""
 
     way: str
     whole: Ran
     unchanged: Ran | None = None
+    gigabytes: float = 0.0
+    files: int = 0
 
 
 def main() -> None:
@@ -84,8 +86,8 @@ def build(home: Path, way: str, buckets: int, memory: str) -> Build:
         run_with_offspring([str(BIN / "ml"), "lake", "build"], **_environment(home, place))
         for _ in range(2)
     ]
-    print(f"lake {size_of(place / 'lake'):.2f} GB", flush=True)
-    return Build(way, *runs)
+    files = sum(1 for _ in (place / "lake").rglob("*.parquet"))
+    return Build(way, *runs, size_of(place / "lake"), files)
 
 
 def _workspace(home: Path, way: str, **settings: object) -> Path:
@@ -114,7 +116,10 @@ def _tell(built: Build, first: Build) -> None:
         f"largest process {whole.peak / 2**30:.2f} GiB"
     )
     if built.unchanged:
-        words += f"; unchanged {built.unchanged.seconds:.1f} s"
+        words += (
+            f"; unchanged {built.unchanged.seconds:.1f} s; {built.gigabytes:.2f} GB in "
+            f"{built.files:,} files"
+        )
     print(words, flush=True)
 
 
