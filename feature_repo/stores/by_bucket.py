@@ -20,13 +20,14 @@ from threadpoolctl import threadpool_limits
 
 from feature_repo.stores.entities import EVENT_TIMESTAMP
 from feature_repo.stores.point_in_time import Lookup
-from feature_repo.stores.retrieval import FeatureMatrix, Retrieval
+from feature_repo.stores.retrieval import Call, FeatureMatrix, Retrieval
 from ml.lake.shown import NUMBERED, ROW, BucketDatabase, ShownLake, shown_lake
+from ml.workspace.sql import quoted_relation
+from ml.workspace.warehouse import VECTORS
 
 CUSTOMER = "customer_id"
 # Rows of a matrix or table that a task has in memory at once.
 ROWS_AT_ONCE = 100_000
-Call = Callable[[FeatureMatrix], pa.Table]
 
 
 def by_bucket(
@@ -102,13 +103,12 @@ class BucketRetrieval:
         keys = {key for lookup in lookups for key in lookup.entity_keys}
         narrow = entities.select([*sorted(keys), EVENT_TIMESTAMP])
         # Without a row there is still a bucket that says of which type its features are.
-        places = {
-            int(bucket): np.flatnonzero(buckets == bucket) for bucket in np.unique(buckets)
-        } or {0: np.empty(0, np.int64)}
+        places = rows_of(buckets) or {0: np.empty(0, np.int64)}
+        databases = self.lake.databases(places.keys(), needed)
         with self.lake.answers() as folder, self.lake.engine(entities.num_rows) as engine:
             tasks = [
                 BucketTask(
-                    self.lake.bucket(bucket, needed),
+                    databases[bucket],
                     Retrieval(narrow.take(pa.array(rows)), lookups),
                     answer,
                     folder / str(bucket),
@@ -124,14 +124,22 @@ class BucketRetrieval:
         name = stored_name(lookup)
         if not self.lake.is_stored(name):
             return lookup
-        rows = f"{name}{NUMBERED}"
+        rows = quoted_relation(f"{name}{NUMBERED}")
         relation = replace(lookup.relation, rows=rows, has_rowid=True, rowid=ROW)
         return replace(lookup, relation=relation)
 
 
+def rows_of(buckets: NDArray[np.int32]) -> dict[int, NDArray[np.int64]]:
+    """Return the rows of each bucket, by number and in order."""
+    order = np.argsort(buckets, kind="stable")
+    found, starts = np.unique(buckets[order], return_index=True)
+    return dict(zip(found.tolist(), np.split(order, starts[1:]), strict=True)) if len(found) else {}
+
+
 def stored_name(lookup: Lookup) -> str:
     """Return the relation, as `schema.table`, of which a lookup fetches rows."""
-    return lookup.relation.rows.replace('"', "")
+    relation = lookup.relation
+    return f"{relation.name}{VECTORS}" if relation.positions else relation.name
 
 
 def _relations(lookup: Lookup) -> tuple[str, str]:
@@ -171,12 +179,9 @@ def _matrix(
     """Return the types, and the matrix in the memory of the file `out`."""
     shape = (asked.entities.num_rows, len(asked.names))
     if not all(shape):
-        # A file of no bytes has no memory.
+        # A file of no bytes has no memory; nobody reads it.
         values = np.empty(shape, np.float32)
-        types = asked.fill(connection, values)
-        with out.open("wb") as file:
-            np.save(file, values)
-        return types, values
+        return asked.fill(connection, values), values
     mapped = np.lib.format.open_memmap(out, mode="w+", dtype=np.float32, shape=shape)
     for start in range(0, len(mapped), ROWS_AT_ONCE):
         mapped[start : start + ROWS_AT_ONCE] = np.nan
@@ -203,19 +208,14 @@ def _applied(
 ) -> dict[str, pa.DataType]:
     kept = out.with_suffix(".matrix")
     types, values = _matrix(asked, connection, kept)
-    starts = range(0, max(1, len(values)), rows)
     parts = (
-        call(
-            FeatureMatrix(
-                asked.entities.slice(start, rows), types, np.array(values[start : start + rows])
-            )
-        )
-        for start in starts
+        call(FeatureMatrix(asked.entities.slice(start, rows), types, values[start : start + rows]))
+        for start in range(0, max(1, len(values)), rows)
     )
     # Tasks run beside each other, one a core.
     with threadpool_limits(1):
         _written(parts, out)
-    kept.unlink()
+    kept.unlink(missing_ok=True)
     return types
 
 

@@ -1,7 +1,7 @@
 """Retrieval jobs: queries that open the warehouse, fetch their result and close it."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from feast.saved_dataset import SavedDatasetStorage
 from feature_repo.stores.by_bucket import BucketRetrieval
 from feature_repo.stores.duckdb_source import SavedDatasetDuckDBStorage, open_store
 from feature_repo.stores.relations import exists, split_name
-from feature_repo.stores.retrieval import FeatureMatrix, Retrieval
+from feature_repo.stores.retrieval import Call, FeatureMatrix, Retrieval
 from ml.workspace.errors import BadInput
 from ml.workspace.sql import quoted
 
@@ -191,7 +191,7 @@ class HistoricalRetrievalJob(DuckDBRetrievalJob):
         with open_store(self._config) as connection:
             yield from self._answer.matrices(connection, rows)
 
-    def apply(self, rows: int, call: Callable[[FeatureMatrix], pa.Table]) -> Iterator[pa.Table]:
+    def apply(self, rows: int, call: Call) -> Iterator[pa.Table]:
         """Yield what `call` makes of `to_matrices`, by bucket and in no order where a lake has it.
 
         Raises:

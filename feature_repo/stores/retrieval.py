@@ -54,6 +54,9 @@ class FeatureMatrix(NamedTuple):
     values: NDArray[np.float32]
 
 
+Call = Callable[[FeatureMatrix], pa.Table]
+
+
 @dataclass(frozen=True)
 class Retrieval:
     """The entity rows and what to look up for each of them."""
@@ -117,7 +120,7 @@ class Retrieval:
         self,
         connection: duckdb.DuckDBPyConnection,
         rows: int,
-        call: Callable[[FeatureMatrix], pa.Table],
+        call: Call,
     ) -> Iterator[pa.Table]:
         """Yield what `call` makes of the matrices, in their order."""
         for matrix in self.matrices(connection, rows):

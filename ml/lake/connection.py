@@ -18,13 +18,13 @@ def task_connection(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a UTC connection to an empty database in memory, for one task.
 
-    Raises:
-        AlmanacError: the work needs more memory, though it spills, or the disk refuses.
-
     Args:
         memory: what DuckDB may hold, as `4GB`; by default its own share of the machine's.
         scratch: the folder below which it spills what is more, if it may; made where it is missing.
         keep_order: whether rows without an `order by` come in the order of their source.
+
+    Raises:
+        AlmanacError: the work needs more memory, though it spills, or the disk refuses.
     """
     settings: dict[str, str | bool | int | float | list[str]] = {
         "threads": 1,

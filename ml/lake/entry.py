@@ -38,6 +38,16 @@ def files_with_rows(written: Iterable[Written]) -> list[str]:
     return files
 
 
+def by_bucket(stored: Stored, buckets: Iterable[int]) -> dict[int, Stored]:
+    """Return the rows of each of these buckets: its own files, and those that are of no bucket."""
+    files: dict[int, list[str]] = {bucket: [] for bucket in buckets}
+    for file in stored.files:
+        owner = partition_of(file).get(BUCKET)
+        for bucket in files if owner is None else files.keys() & {owner}:
+            files[bucket].append(file)
+    return {bucket: Stored(tuple(own), stored.types) for bucket, own in files.items()}
+
+
 @dataclass
 class Entry:
     """A relation: files, DuckDB types, a hash of what it is made of and, of facts, one of its rows.
@@ -70,8 +80,7 @@ class Entry:
 
     def of(self, bucket: int) -> Stored:
         """Return the rows of one bucket."""
-        found = (file for file in self.files if partition_of(file)[BUCKET] == bucket)
-        return Stored(tuple(found), self.types)
+        return by_bucket(self.whole, [bucket])[bucket]
 
     @property
     def whole(self) -> Stored:

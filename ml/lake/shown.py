@@ -9,7 +9,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from ml.lake.bucket import prepare
 from ml.lake.connection import task_connection
 from ml.lake.engines import Engine, engine_of
-from ml.lake.entry import BUCKET
+from ml.lake.entry import by_bucket
 from ml.lake.facts import replace_table
 from ml.lake.landed import bucket_sql
 from ml.lake.settings import LakeSettings
-from ml.lake.stored import Stored, partition_of, table_of
+from ml.lake.stored import Stored, table_of
 from ml.workspace.sql import quoted, quoted_relation
 
 SCHEMA = "lake"
@@ -68,17 +68,23 @@ class ShownLake:
         """Return whether the rows are stored, and not computed by a view."""
         return self.relations[relation].stored is not None
 
-    def bucket(self, number: int, relations: Iterable[str]) -> "BucketDatabase":
-        """Return what one bucket needs for these relations."""
+    def databases(
+        self, buckets: Collection[int], relations: Iterable[str]
+    ) -> dict[int, "BucketDatabase"]:
+        """Return what each of these buckets needs for these relations."""
         needed = self._needed(relations)
-        made = []
+        made: dict[int, list[tuple[str, str]]] = {bucket: [] for bucket in buckets}
         for name, shown in self.relations.items():
-            if name in needed:
-                stored = shown.stored and of_bucket(shown.stored, number)
-                made.append((name, stored.query if stored else shown.query))
+            if name not in needed:
+                continue
+            parts = by_bucket(shown.stored, buckets) if shown.stored else {}
+            for bucket, queries in made.items():
+                stored = parts.get(bucket)
+                queries.append((name, stored.query if stored else shown.query))
                 if stored:
-                    made.append((f"{name}{NUMBERED}", stored.numbered(ROW)))
-        return BucketDatabase(tuple(made), self.settings.bucket_memory)
+                    queries.append((f"{name}{NUMBERED}", stored.numbered(ROW)))
+        memory = self.settings.bucket_memory
+        return {bucket: BucketDatabase(tuple(queries), memory) for bucket, queries in made.items()}
 
     def _needed(self, relations: Iterable[str]) -> set[str]:
         needed: set[str] = set()
@@ -137,12 +143,6 @@ class BucketDatabase:
             yield connection
 
 
-def of_bucket(stored: Stored, number: int) -> Stored:
-    """Return the files of one bucket, and those that are of no bucket."""
-    files = (file for file in stored.files if partition_of(file).get(BUCKET, number) == number)
-    return Stored(tuple(files), stored.types)
-
-
 def write_shown(
     connection: duckdb.DuckDBPyConnection, settings: LakeSettings, relations: Mapping[str, Shown]
 ) -> None:
@@ -157,18 +157,10 @@ def write_shown(
         )
         for name, shown in relations.items()
     ]
-    _keep(connection, RELATIONS, COLUMNS, rows)
+    replace_table(connection, RELATIONS, table_of(COLUMNS, rows))
     values = {name: str(value) for name, value in asdict(settings).items()}
-    _keep(connection, SETTINGS, dict.fromkeys(values, "VARCHAR"), [tuple(values.values())])
-
-
-def _keep(
-    connection: duckdb.DuckDBPyConnection,
-    relation: str,
-    columns: Mapping[str, str],
-    rows: Sequence[Sequence[object]],
-) -> None:
-    replace_table(connection, relation, table_of(columns, rows))
+    texts = dict.fromkeys(values, "VARCHAR")
+    replace_table(connection, SETTINGS, table_of(texts, [tuple(values.values())]))
 
 
 def shown_lake(connection: duckdb.DuckDBPyConnection) -> ShownLake | None:

@@ -16,7 +16,7 @@ from ml.lake.bucket import (
     rejects_of,
     view_query,
 )
-from ml.lake.entry import BUCKET, Entry, files_with_rows
+from ml.lake.entry import BUCKET, Entry, by_bucket, files_with_rows
 from ml.lake.facts import (
     content_of,
     files_of,
@@ -243,6 +243,8 @@ class Waves:
     def _work(self, wave: int, steps: list[Step]) -> None:
         """Build models in every bucket, and take over what they wrote and returned."""
         views, facts, stored = self._inputs(steps)
+        buckets = range(self._place.buckets)
+        rows = {relation: by_bucket(self._entries[relation].whole, buckets) for relation in stored}
         tasks = [
             BucketWork(
                 bucket=bucket,
@@ -251,10 +253,10 @@ class Waves:
                 tables=self._place.tables,
                 views=views,
                 facts=facts,
-                stored={relation: self._entries[relation].of(bucket) for relation in stored},
+                stored={relation: parts[bucket] for relation, parts in rows.items()},
                 steps=tuple(steps),
             )
-            for bucket in range(self._place.buckets)
+            for bucket in buckets
         ]
         results = self._run(f"building, wave {wave + 1}", tasks)
         self.results += results

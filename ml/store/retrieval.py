@@ -1,6 +1,6 @@
 """Training sets from Feast, and access to its store, its services and their features."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -14,7 +14,7 @@ from feast.repo_config import RepoConfig, load_repo_config
 from feast.types import from_feast_to_pyarrow_type
 
 from feature_repo.stores.duckdb_job import HistoricalRetrievalJob
-from feature_repo.stores.retrieval import FeatureMatrix
+from feature_repo.stores.retrieval import Call, FeatureMatrix
 from ml.workspace.errors import BadInput, NotBuilt
 from ml.workspace.settings import REPOSITORY, Workspace
 from ml.workspace.suggest import did_you_mean, similar
@@ -152,7 +152,7 @@ def applied(
     asked: str | Sequence[str],
     entities: pa.Table | str,
     rows: int,
-    call: Callable[[FeatureMatrix], pa.Table],
+    call: Call,
 ) -> Iterator[pa.Table]:
     """Yield what `call` makes of `training_matrices`; of a lake it runs where the features are.
 

@@ -135,17 +135,22 @@ def full_build(bank: Bank, home: Path) -> Ran:
 
 def dbt(home: Path, *arguments: str) -> Ran:
     """Run dbt on the workspace at `home`."""
-    environment = {
+    environment = workspace_environment(home, home / "raw")
+    if arguments[0] == "run" and not (home / "warehouse.duckdb").exists():
+        run([str(BIN / "dbt"), "seed", "--quiet"], **environment)
+    return run([str(BIN / "dbt"), *arguments, "--quiet"], **environment)
+
+
+def workspace_environment(home: Path, raw: Path) -> dict[str, str]:
+    """Return the variables by which commands find the workspace at `home` and its raw files."""
+    return {
         "ALMANAC_HOME": str(home),
-        "ALMANAC_RAW": str(home / "raw"),
+        "ALMANAC_RAW": str(raw),
         "DBT_PROJECT_DIR": str(REPOSITORY / "dbt_project"),
         "DBT_PROFILES_DIR": str(REPOSITORY / "dbt_project"),
         "DBT_TARGET_PATH": str(home / "target"),
         "DBT_LOG_PATH": str(home / "logs"),
     }
-    if arguments[0] == "run" and not (home / "warehouse.duckdb").exists():
-        run([str(BIN / "dbt"), "seed", "--quiet"], **environment)
-    return run([str(BIN / "dbt"), *arguments, "--quiet"], **environment)
 
 
 def model_seconds(home: Path) -> dict[str, float]:

@@ -1,8 +1,8 @@
 """How a lake is built beside dbt on one machine: python -m tests.benchmarks.lake.
 
 The same raw files are built by dbt, by processes and by Spark with one and two executors, each from
-nothing and once more where nothing changed. Relations are compared by their rows. Then a rival: the
-features by code columns in Spark SQL, values checked equal. Seconds, processor seconds of every
+nothing and once more where nothing changed. Then a rival: the features by code
+columns in Spark SQL, values checked equal. Seconds, processor seconds of every
 process, peak memory of the largest one, and ratios to dbt are printed.
 """
 
@@ -13,12 +13,16 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from tests.benchmarks.bank import Bank, write_bank
-from tests.benchmarks.features import compare, families, query, size_of
+from tests.benchmarks.features import (
+    compare,
+    families,
+    query,
+    size_of,
+    workspace_environment,
+)
 from tests.benchmarks.process import Ran, run_with_offspring
-from tests.workspaces import BIN, REPOSITORY
+from tests.workspaces import BIN, make_workspace
 
 DBT = "dbt"
 SPARK = {"spark-1": "local-cluster[1,1,1024]", "spark-2": "local-cluster[2,1,1024]"}
@@ -74,38 +78,19 @@ def build(home: Path, way: str, buckets: int, memory: str) -> Build:
         module = "tests.benchmarks.spark_rival"
         out = home / "rival.parquet"
         return Build(way, run_with_offspring([sys.executable, "-m", module, str(home), str(out)]))
+    settings: dict[str, object] = {}
+    if way != DBT:
+        engine = {"engine": "spark", "master": SPARK[way]} if way in SPARK else {"engine": way}
+        settings["lake"] = {"path": "lake", "buckets": buckets, "bucket_memory": memory} | engine
+    place = make_workspace(home / way, home / "raw", **settings).home
+    environment = workspace_environment(place, home / "raw")
     if way == DBT:
-        place = _workspace(home, way)
         command = [str(BIN / "dbt"), "build", "--quiet", "--exclude"]
         command += ["resource_type:test", "resource_type:unit_test"]
-        return Build(way, run_with_offspring(command, **_environment(home, place)))
-    lake = {"path": "lake", "buckets": buckets, "bucket_memory": memory}
-    lake |= {"engine": "spark", "master": SPARK[way]} if way in SPARK else {"engine": way}
-    place = _workspace(home, way, lake=lake)
-    runs = [
-        run_with_offspring([str(BIN / "ml"), "lake", "build"], **_environment(home, place))
-        for _ in range(2)
-    ]
+        return Build(way, run_with_offspring(command, **environment))
+    runs = [run_with_offspring([str(BIN / "ml"), "lake", "build"], **environment) for _ in range(2)]
     files = sum(1 for _ in (place / "lake").rglob("*.parquet"))
     return Build(way, *runs, size_of(place / "lake"), files)
-
-
-def _workspace(home: Path, way: str, **settings: object) -> Path:
-    place = home / way
-    place.mkdir()
-    (place / "workspace.yml").write_text(yaml.safe_dump(settings), encoding="utf-8")
-    return place
-
-
-def _environment(home: Path, place: Path) -> dict[str, str]:
-    return {
-        "ALMANAC_HOME": str(place),
-        "ALMANAC_RAW": str(home / "raw"),
-        "DBT_PROJECT_DIR": str(REPOSITORY / "dbt_project"),
-        "DBT_PROFILES_DIR": str(REPOSITORY / "dbt_project"),
-        "DBT_TARGET_PATH": str(place / "target"),
-        "DBT_LOG_PATH": str(place / "logs"),
-    }
 
 
 def _tell(built: Build, first: Build) -> None:

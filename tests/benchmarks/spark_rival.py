@@ -28,7 +28,6 @@ def main(home: Path, out: Path) -> None:
         .config("spark.ui.enabled", "false")
         .config("spark.sql.shuffle.partitions", "16")
         .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.codegen.wholeStage", "true")
         .getOrCreate()
     )
     session.sparkContext.setLogLevel("ERROR")
