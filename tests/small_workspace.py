@@ -62,9 +62,8 @@ def crown(
     matrix = np.random.default_rng(1).normal(size=(40, len(read))).astype(np.float32)
     labels = (matrix[:, 0] > 0).astype(np.int8)
     model = MODELS["logistic"].fit(matrix, labels, np.ones(40), 7)
-    folder = artifact.save(
-        ws, about, model, pa.table({"customer_id": ["a"]}), {artifact.IMPORTANCE: []}
-    )
+    records = {artifact.IMPORTANCE: [], artifact.DATASET: {}}
+    folder = artifact.save(ws, about, model, pa.table({"customer_id": ["a"]}), records)
     history.add(folder.parent, history.Event("promoted", name))
     register(ws)
     store.define_input(ws, store.ModelInput.of("purchase_any", name, features))

@@ -6,6 +6,7 @@ import pytest
 from ml.evaluation.metrics import roc_auc
 from ml.models import FAMILIES, Model, Pipelined, importance
 from ml.models.encoding import ENCODINGS, codes
+from ml.models.pipeline import _transformed
 from ml.serving.reasons import MOST_CONTRIBUTIONS, Meaning, most_important, reasons
 from tests.workspaces import real_data
 
@@ -55,7 +56,17 @@ def test_a_prepared_model_tells_what_its_pipeline_tells_to_the_bit(impute, encod
         model = FAMILIES["logistic"].fit(
             given, labels, weights, 1, {"impute": impute, "encode": encode}
         )
-        np.testing.assert_array_equal(model.margin(given), model.pipeline.decision_function(given))
+        steps = model.pipeline[:-1].transform(given)
+        np.testing.assert_array_equal(_transformed(model.pipeline, given), steps)
+        expected = model.pipeline.decision_function(given)
+        np.testing.assert_allclose(model.margin(given), expected, rtol=0, atol=1e-12)
+
+
+def test_a_row_alone_gets_what_it_gets_among_others_to_the_bit(family):
+    model = family.fit(*sample(), 1)
+    matrix, _, _ = sample(seed=5)
+    alone = np.concatenate([model.predict(matrix[i : i + 1]) for i in range(40)])
+    np.testing.assert_array_equal(alone, model.predict(matrix)[:40])
 
 
 @pytest.mark.parametrize("name", ["logistic", "knn", "svc"])
@@ -166,10 +177,12 @@ def test_reasons_ask_about_the_features_that_matter_in_general(monkeypatch):
     means = [Meaning(f"Number {i}.", "up", shares[str(i)]) for i in range(120)]
     assert 90 in most_important(means)
     assert len(most_important(means)) == MOST_CONTRIBUTIONS
-    calls, margin = [], Pipelined.margin
-    monkeypatch.setattr(Pipelined, "margin", lambda *of: calls.append(1) or margin(*of))
+    asked, margin = [], Pipelined.margin
+    monkeypatch.setattr(
+        Pipelined, "margin", lambda model, rows: asked.append(len(rows)) or margin(model, rows)
+    )
     found = list(reasons(model, matrix, means))
-    assert len(calls) == MOST_CONTRIBUTIONS + 1
+    assert sum(asked) == (MOST_CONTRIBUTIONS + 1) * len(matrix)
     assert sum(row[0].startswith("number 90: ") for row in found if row) > 100
 
 

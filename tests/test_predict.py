@@ -272,7 +272,7 @@ def test_a_failure_midway_leaves_the_old_files(predictor, tmp_path, monkeypatch)
     def fail(_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(predictor, "_answers", fail)
+    monkeypatch.setattr(predictor, "answers", fail)
     with pytest.raises(OSError, match="disk full"):
         predictor.predict_csv(tmp_path / "in.csv", tmp_path / "out.csv")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]

@@ -9,6 +9,8 @@ import pytest
 
 from feature_repo.build import feast_objects
 from ml.features.request import RequestFamily, features, features_of_text, request_families
+from ml.service.problems import Problem
+from ml.service.request_features import RequestFeatures
 from ml.store import feature_store
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
@@ -125,6 +127,25 @@ def test_records_keep_their_order(company):
     pages = [value % 17 for value in range(2500)]
     found = features(family, [RECORD | {"pages_viewed": value} for value in pages])
     assert found["session_page_last__1m"].to_pylist() == pages
+
+
+def test_a_record_to_predict_may_bring_raw_fields(company):
+    family = session_of(company)
+    raw = RequestFeatures(company.opened())
+    names = list(family.features[:4])
+    wanted = features(family, [RECORD, {"time_spent": 3}]).to_pylist()
+    records = [RECORD | {"customer_id": "c"}, {names[0]: 1.0}, {"time_spent": 3}]
+    found = raw.completed(records, names, {"session", "spend"})
+    assert found[0] == {"customer_id": "c"} | {name: wanted[0][name] for name in names}
+    assert found[1] == {names[0]: 1.0}
+    assert found[2] == {name: wanted[1][name] for name in names}
+    # A model of other families has no use for them.
+    assert raw.completed(records, names, {"spend"}) == records
+    with pytest.raises(Problem) as refused:
+        raw.completed([{names[0]: 1.0}, {"time_spent": [True], "page": 1}], names, {"session"})
+    assert [each["pointer"] for each in refused.value.errors] == ["/records/1"]
+    with pytest.raises(Problem, match="not both"):
+        raw.completed([{names[0]: 1.0, "time_spent": 3}], names, {"session"})
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from ml.cli.profile import profile
 from ml.cli.refit import refit
 from ml.cli.registry import models, promote, rollback
 from ml.cli.rejects import rejects
+from ml.cli.serve import serve
 
 __all__ = ["main"]
 
@@ -34,6 +35,7 @@ for command in (
     score,
     predict,
     export,
+    serve,
     verify,
     trace,
     publish,

@@ -68,7 +68,8 @@ class Stack(Blend):
         return self.weights
 
     def _together(self, values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-        return np.asarray(np.tensordot(self.weights, np.stack(values), axes=1))
+        # In the members' order, whatever the number of rows.
+        return np.asarray(sum(w * each for w, each in zip(self.weights, values, strict=True)))
 
     def _about(self) -> list[dict[str, Any]]:
         weighed = zip(super()._about(), self.weights, strict=True)

@@ -11,6 +11,9 @@ from ml.data.training_set import Labels, Matrix, Vector
 from ml.models.bounds import check_lightgbm
 from ml.models.family import Columns, Family, Model, Parameters, Range
 
+# A hundred rows of a thousand features.
+MOST_VALUES_OF_ONE_THREAD = 100_000
+
 
 @dataclass(frozen=True)
 class LightGBM(Model):
@@ -21,11 +24,16 @@ class LightGBM(Model):
 
     def margin(self, matrix: Matrix) -> Vector:
         """Return the sum of the trees' leaves."""
-        return np.asarray(self.booster.predict(matrix, raw_score=True), dtype=np.float64)
+        return np.asarray(self._asked(matrix, raw_score=True), dtype=np.float64)
 
     def margin_parts(self, matrix: Matrix, asked: Columns | None = None) -> NDArray[np.float64]:
         """Return SHAP values, without the column of the expected value."""
-        return np.asarray(self.booster.predict(matrix, pred_contrib=True))[:, :-1]
+        return self._asked(matrix, pred_contrib=True)[:, :-1]
+
+    def _asked(self, matrix: Matrix, **wanted: bool) -> NDArray[Any]:
+        # Threads that wait for a busy core make a row take a hundred times as long.
+        threads = 1 if matrix.size <= MOST_VALUES_OF_ONE_THREAD else 0
+        return np.asarray(self.booster.predict(matrix, num_threads=threads, **wanted))
 
     def content(self) -> bytes:
         """Return LightGBM's own text format."""

@@ -26,6 +26,8 @@ Maker = Callable[[Parameters, int, int], Pipeline]
 CLASSIFY = "classify"
 # Medians and scales need no more rows, evenly spaced.
 _TYPICAL_ROWS = 10_000
+# Rows changed in one column each are asked about together: so many values are 20 MB.
+_MOST_CHANGED_VALUES = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class Pipelined(Model):
     def margin(self, matrix: Matrix) -> Vector:
         """Return the classifier's decision function, or the log-odds of its voters' share."""
         classify, prepared = self.pipeline[CLASSIFY], _transformed(self.pipeline, matrix)
+        if isinstance(classify, LogisticRegression):
+            # Each row by itself: a product of matrices adds in an order that their shapes decide.
+            rows = np.ascontiguousarray(prepared, dtype=np.float64)
+            added = np.einsum("ij,j->i", rows, classify.coef_[0])
+            return np.asarray(added + classify.intercept_[0])
         if hasattr(classify, "decision_function"):
             return np.asarray(classify.decision_function(prepared), dtype=np.float64)
         share = np.asarray(_share(classify, prepared), dtype=np.float64)
@@ -55,14 +62,23 @@ class Pipelined(Model):
         """Return coefficient times scaled value, or what a typical value in its place changes."""
         if self.exact:
             return self._linear_parts(matrix)
+        rows, width = matrix.shape
         whole, parts = self.margin(matrix), np.zeros(matrix.shape)
+        columns = np.arange(width) if asked is None else np.asarray(asked, dtype=np.int64)
 
-        def compare(column: int) -> None:
-            changed = matrix.copy()
-            changed[:, column] = self.typical[column]
-            parts[:, column] = whole - self.margin(changed)
+        def compare(some: NDArray[np.int64]) -> None:
+            changed = np.repeat(matrix[None], len(some), axis=0)
+            changed[np.arange(len(some)), :, some] = self.typical[some, None]
+            margins = self.margin(changed.reshape(-1, width)).reshape(len(some), rows)
+            parts[:, some] = (whole - margins).T
 
-        parallel.each(compare, range(matrix.shape[1]) if asked is None else asked)
+        at_once = max(1, _MOST_CHANGED_VALUES // max(1, rows * width))
+        pieces = [columns[i : i + at_once] for i in range(0, len(columns), at_once)]
+        if len(pieces) == 1:
+            # Asking all libraries for one thread takes longer than so little work.
+            compare(pieces[0])
+        else:
+            parallel.each(compare, pieces)
         return parts
 
     def content(self) -> bytes:
@@ -155,7 +171,8 @@ def _share(classify: ClassifierMixin, prepared: NDArray[Any]) -> NDArray[np.floa
     rows = np.ascontiguousarray(prepared, dtype=np.float32)
     votes = np.zeros((len(rows), len(classify.classes_)))
     for tree in classify.estimators_:
-        votes += tree.predict_proba(rows, check_input=False)
+        # What `predict_proba` of the tree returns, without its checks.
+        votes += tree.tree_.predict(rows)
     return np.asarray(votes[:, 1] / len(classify.estimators_))
 
 

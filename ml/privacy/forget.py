@@ -14,6 +14,7 @@ from ml.landing.workspace_tables import LAKE
 from ml.privacy.leftovers import files_with, remove_from_truth, remove_pages
 from ml.privacy.stored_rows import StoredRows
 from ml.registry import artifact
+from ml.serving import answer_log
 from ml.serving.pseudonyms import key_of
 from ml.serving.publish import publish
 from ml.workspace.errors import BadInput, Held
@@ -106,6 +107,7 @@ def forget(ws: Workspace, planned: Erasure, say: Callable[[str], None]) -> Erasu
     removed += dataset.forget_customer(ws, planned.customer)
     removed += artifact.forget_customer(ws, planned.customer)
     removed += remove_from_truth(ws, planned.customer)
+    removed += answer_log.forget_customer(ws, planned.customer)
     say("online store")
     removed.append(("online store", store.forget_customers(ws, [planned.customer])))
     say("warehouse")

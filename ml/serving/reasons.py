@@ -1,14 +1,17 @@
 """Reasons for a score: the features with the largest contributions to it, in words."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml.data.training_set import Matrix, blocks
-from ml.models import Model
-from ml.registry.artifact import Artifact
+
+if TYPE_CHECKING:
+    # What explains a model need not import the libraries of all.
+    from ml.models import Model
+    from ml.registry.artifact import Artifact
 
 REASONS = 3
 DRIVERS = 10
@@ -42,7 +45,7 @@ class Meaning(NamedTuple):
         return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
-def meanings(artifact: Artifact) -> list[Meaning]:
+def meanings(artifact: "Artifact") -> list[Meaning]:
     """Return description, direction and importance of each feature, in the model's order."""
     importance = {str(entry["feature"]): entry for entry in artifact.importance()}
     found = []
@@ -64,7 +67,7 @@ def drivers(meanings: Sequence[Meaning], most: int = DRIVERS) -> list[str]:
 
 
 def reasons(
-    model: Model, matrix: Matrix, meanings: Sequence[Meaning], most: int = REASONS
+    model: "Model", matrix: Matrix, meanings: Sequence[Meaning], most: int = REASONS
 ) -> Iterator[list[str]]:
     """Yield for each row the largest contributions to its log-odds in words, the largest first."""
     columns = most_important(meanings)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from feature_repo.inputs import VECTOR
 from ml.store.generation import OnlineRows, StoredRows, epoch
-from ml.store.model_input import ModelInput, input_view
-from ml.store.retrieval import feature_store, service_of
+from ml.store.model_input import SUFFIX, ModelInput, input_view
+from ml.store.retrieval import feature_store, require_registry, service_of
 from ml.store.sqlite_rows import SqliteRows
 from ml.store.values import KEY, Matrix, customer_of, decoded, entity_key, unpacked
 from ml.workspace.errors import BadInput, NotBuilt
@@ -64,12 +64,62 @@ class InputMatrix:
 
 
 @dataclass(frozen=True)
+class PublishedInputs:
+    """What the online store holds of a target's input for some customers, all of one generation.
+
+    `layout` says of which features in which order (`ModelInput.layout`); empty where `feast
+    materialize` wrote it. `status` and `moment` are those of InputMatrix; `values` has the encoded
+    vectors of the customers that are present.
+    """
+
+    layout: str
+    moment: datetime
+    status: NDArray[np.str_]
+    values: Sequence[bytes]
+
+    def matrix(self, features: int) -> Matrix:
+        """Return the vectors of so many features, a row a customer; NaN where none is present.
+
+        Raises:
+            AlmanacError: they are of another number of features.
+        """
+        matrix = np.full((len(self.status), features), np.nan, dtype=np.float32)
+        matrix[self.status == PRESENT] = unpacked(self.values, features)
+        # As in training, an infinity (a division by zero) counts as missing.
+        matrix[np.isinf(matrix)] = np.nan
+        return matrix
+
+
+@dataclass(frozen=True)
+class TargetInput:
+    """Reads the published input of a target's champion, whichever model that is."""
+
+    view: FeatureView
+    rows: OnlineRows
+
+    def read(self, customers: Sequence[str], at: datetime | None = None) -> PublishedInputs:
+        """Return the customers' inputs as of `at` (naive means UTC).
+
+        None means the moment that the input was materialized for.
+
+        Raises:
+            AlmanacError: the store cannot be read, or the input is not materialized.
+        """
+        found = self.rows.read(self.view.name, [VECTOR], [entity_key(each) for each in customers])
+        version = found.generation and found.generation.views.get(self.view.name)
+        moment = _materialized_moment([self.view], found)
+        status = _status(found, self.view, moment, at)
+        rows = zip(found.values[0], status == PRESENT, strict=True)
+        values = [value for value, kept in rows if kept and value]
+        return PublishedInputs(version.layout if version else "", moment, status, values)
+
+
+@dataclass(frozen=True)
 class InputReader:
     """Reads a model's input from the online store; keeps its connection open between reads."""
 
     wanted: ModelInput
-    view: FeatureView
-    rows: OnlineRows
+    published: TargetInput
 
     def read(self, customers: Sequence[str], at: datetime | None = None) -> InputMatrix:
         """Return the customers' inputs as of `at` (naive means UTC).
@@ -79,33 +129,21 @@ class InputReader:
         Raises:
             AlmanacError: the input is not materialized, or was for a model with other features.
         """
-        found = self.rows.read(self.view.name, [VECTOR], [entity_key(each) for each in customers])
-        materialized = self._materialized_moment(found)
-        status = _status(found, self.view, materialized, at)
-        matrix = np.full((len(customers), len(self.wanted.features)), np.nan, dtype=np.float32)
-        present = status == PRESENT
-        values = [
-            value for value, kept in zip(found.values[0], present, strict=True) if kept and value
-        ]
-        matrix[present] = unpacked(values, matrix.shape[1])
-        # As in training, an infinity (a division by zero) counts as missing.
-        matrix[np.isinf(matrix)] = np.nan
-        return InputMatrix(matrix, status, materialized)
-
-    def customers(self) -> list[str]:
-        """Return the ids of the customers whose inputs are in the online store."""
-        return [customer_of(key) for key in self.rows.keys(self.view.name)]
-
-    def _materialized_moment(self, found: StoredRows) -> datetime:
-        version = found.generation and found.generation.views.get(self.view.name)
-        if version and version.layout != self.wanted.layout:
+        found = self.published.read(customers, at)
+        if found.layout not in ("", self.wanted.layout):
             raise NotBuilt(
                 f"The published input of {self.wanted.target} is not that of "
                 f"{self.wanted.model_id}: its features are others.",
                 "Publish it: ml materialize",
                 target=self.wanted.target,
             )
-        return _materialized_moment([self.view], found)
+        matrix = found.matrix(len(self.wanted.features))
+        return InputMatrix(matrix, found.status, found.moment)
+
+    def customers(self) -> list[str]:
+        """Return the ids of the customers whose inputs are in the online store."""
+        rows, view = self.published.rows, self.published.view
+        return [customer_of(key) for key in rows.keys(view.name)]
 
 
 def input_reader(ws: Workspace, wanted: ModelInput) -> InputReader:
@@ -114,7 +152,21 @@ def input_reader(ws: Workspace, wanted: ModelInput) -> InputReader:
     Raises:
         AlmanacError: the input is not registered, or the online store cannot be read in bulk.
     """
-    return InputReader(wanted, input_view(ws, wanted), online_rows_of(feature_store(ws)))
+    published = TargetInput(input_view(ws, wanted), online_rows_of(feature_store(ws)))
+    return InputReader(wanted, published)
+
+
+def target_inputs(ws: Workspace) -> dict[str, TargetInput]:
+    """Return readers of the inputs that are registered, by target; they share one connection.
+
+    Raises:
+        AlmanacError: nothing is registered, or the online store cannot be read in bulk.
+    """
+    store = feature_store(ws)
+    require_registry(store.config)
+    rows = online_rows_of(store)
+    views = [view for view in store.list_feature_views() if view.name.endswith(SUFFIX)]
+    return {view.name.removesuffix(SUFFIX): TargetInput(view, rows) for view in views}
 
 
 def online_rows(

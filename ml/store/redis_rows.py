@@ -23,6 +23,8 @@ from ml.workspace.errors import AlmanacError, Held
 # redis-py types every reply as either a value or an awaitable, which mypy cannot narrow.
 RedisClient = Any
 KEYS_PER_REQUEST = 1_000
+# Who reads does not wait for a server that hangs.
+READ_SECONDS = 5.0
 # KEYS: the generation, then one hash per customer. ARGV: the fields.
 _READ = """
 local found = {redis.call('GET', KEYS[1])}
@@ -66,7 +68,10 @@ class RedisRows:
         self._place = f"Redis at {settings.connection_string.split(',')[0]}"
         self._lifetime = settings.key_ttl_seconds
         self._client: RedisClient = RedisOnlineStore()._get_client(settings)
-        self._read = self._client.register_script(_READ)
+        reader: RedisClient = RedisOnlineStore()._get_client(settings)
+        reader.connection_pool.connection_kwargs["socket_timeout"] = READ_SECONDS
+        reader.connection_pool.connection_kwargs["socket_connect_timeout"] = READ_SECONDS
+        self._read = reader.register_script(_READ)
 
     @contextmanager
     def begin_materialization(self) -> Iterator["RedisMaterialization"]:

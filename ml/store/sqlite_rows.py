@@ -6,10 +6,11 @@ The file is in write-ahead-log mode, so readers are not blocked and see one cons
 
 import fcntl
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 from feast import FeatureStore
@@ -34,6 +35,7 @@ class SqliteRows:
         self._store = store
         self._online = online
         self._path = Path(online._get_db_path(store.config))
+        self._own = threading.local()
 
     @contextmanager
     def begin_materialization(self) -> Iterator["SqliteMaterialization"]:
@@ -122,11 +124,12 @@ class SqliteRows:
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         try:
-            self._reader.execute("begin")
+            reader = self._reader()
+            reader.execute("begin")
             try:
-                yield self._reader
+                yield reader
             finally:
-                self._reader.execute("rollback")
+                reader.execute("rollback")
         except sqlite3.Error as error:
             if found := self._path.exists() and store_fault(error, self._path, "read"):
                 raise found from error
@@ -135,9 +138,17 @@ class SqliteRows:
                 "Publish into it: feast apply, then ml materialize",
             ) from error
 
-    @cached_property
     def _reader(self) -> sqlite3.Connection:
-        return _connect(self._path, "ro")
+        """Return this thread's connection to the file; a new one where the file was replaced."""
+        place = self._path.stat().st_ino if self._path.exists() else 0
+        if getattr(self._own, "place", None) != place:
+            if old := getattr(self._own, "connection", None):
+                old.close()
+            self._own.place = None
+            self._own.connection = _connect(self._path, "ro")
+            self._own.place = place
+        found: sqlite3.Connection = self._own.connection
+        return found
 
 
 class SqliteMaterialization:

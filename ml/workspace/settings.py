@@ -111,6 +111,11 @@ def without_telemetry() -> None:
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 
+def share_metrics_in(folder: Path) -> None:
+    """Let processes share Prometheus figures in `folder`; call this before importing its client."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
 def environment(**changes: str) -> dict[str, str]:
     """Return this process's environment with `changes`, for a subprocess."""
     return {**os.environ, **changes}

@@ -1,26 +1,29 @@
 """The predictor: class, probability, confidence and reasons for records given by the caller."""
 
+import html
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypedDict, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, overload
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ml.data.training_set import Vector
-from ml.registry import artifact
-from ml.registry.artifact import DATASET, Artifact
 from ml.serving.predict.raw_fields import raw_fields
 from ml.serving.predict.record_files import FilePredictions, predict_file
 from ml.serving.predict.records import Data, Problem, RecordInputs, inputs, refuse
-from ml.serving.reasons import drivers, meanings, reasons
+from ml.serving.reasons import drivers, meanings
+from ml.serving.reasons import reasons as reasons_of
 from ml.workspace.errors import NotBuilt, NotTrained
 from ml.workspace.settings import Workspace, workspace
 from ml.workspace.targets import target as find_target
+
+if TYPE_CHECKING:
+    from ml.registry.artifact import Artifact
 
 CONFIDENCES = ("low", "medium", "high")
 
@@ -36,7 +39,9 @@ Prediction = TypedDict(
 )
 
 
-def _champion(ws: Workspace, target: str) -> Artifact:
+def _champion(ws: Workspace, target: str) -> "Artifact":
+    from ml.registry import artifact
+
     try:
         return artifact.champion(ws, target)
     except NotTrained:
@@ -59,7 +64,11 @@ class Predictor:
       0 for class 0): `low` in the third next to the threshold, then `medium`, then `high`;
     - `reasons`: up to three features with the largest contributions to the log-odds, in words,
       the largest first.
+
+    The model libraries, which take seconds to import, are imported with the first predictor.
     """
+
+    classes_: ClassVar[NDArray[np.int64]] = np.array([0, 1])
 
     def __init__(self, target: str, ws: Workspace | None = None) -> None:
         """Load the champion of `target` in the workspace, by default that of ALMANAC_HOME.
@@ -79,17 +88,57 @@ class Predictor:
         Raises:
             AlmanacError: the folder's files are missing or damaged.
         """
+        from ml.registry import artifact
+
+        return cls.of(artifact.load(Path(folder)))
+
+    @classmethod
+    def of(cls, model: "Artifact", raw: Callable[[], Mapping[str, str]] = dict) -> "Predictor":
+        """Return the predictor of a loaded model.
+
+        Args:
+            model: the model, its files checked.
+            raw: gives raw fields by which a record may be mistaken, each with its family.
+        """
         made = cls.__new__(cls)
-        made._take(artifact.load(Path(folder)), dict)
+        made._take(model, raw)
         return made
 
-    def _take(self, model: Artifact, raw: Callable[[], Mapping[str, str]]) -> None:
+    def _take(self, model: "Artifact", raw: Callable[[], Mapping[str, str]]) -> None:
         self._artifact = model
         self._meanings = meanings(model)
         self._names = [feature.name for feature in model.features]
         self._left_out = _features_left_out(model, self._names)
         self._threshold = model.card.threshold
         self._raw = raw
+
+    @property
+    def artifact(self) -> "Artifact":
+        """The model with its card."""
+        return self._artifact
+
+    def __repr__(self) -> str:
+        card = self._artifact.card
+        return (
+            f"Predictor({card.target!r}): {card.model_id}, {card.family} of "
+            f"{len(self._names)} features, threshold {self._threshold:.4g}"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the essentials of the model as a table, for notebooks."""
+        told = self.info()
+        measured = told["metrics"][self._artifact.card.held_out]["metrics"]
+        rows = {
+            "model": told["model_id"],
+            "family": told["family"],
+            "features": len(self._names),
+            "threshold": f"{self._threshold:.4g}",
+            "share of class 1": f"{told['prevalence']:.4g}",
+            **{m["name"]: f"{m['value']:.4g}" for m in measured if m["value"] is not None},
+            "what moves it": "<br>".join(html.escape(text) for text in told["drivers"][:5]),
+        }
+        lines = "".join(f"<tr><th>{name}</th><td>{value}</td></tr>" for name, value in rows.items())
+        return f"<table><caption>{html.escape(told['target'])}</caption>{lines}</table>"
 
     def info(self) -> dict[str, Any]:
         """Describe the model: target, id, family, features, threshold, metrics, drivers.
@@ -117,28 +166,40 @@ class Predictor:
         Raises:
             AlmanacError: the data are neither records nor a frame.
         """
-        return list(self._inputs(data).problems)
+        return list(self.inputs(data).problems)
 
     @overload
-    def predict(self, data: pd.DataFrame) -> pd.DataFrame: ...
+    def predict(self, data: pd.DataFrame, *, reasons: bool = ...) -> pd.DataFrame: ...
     @overload
-    def predict(self, data: Mapping[str, Any]) -> Prediction: ...
+    def predict(self, data: Mapping[str, Any], *, reasons: bool = ...) -> Prediction: ...
     @overload
-    def predict(self, data: Sequence[Mapping[str, Any]]) -> list[Prediction]: ...
-    def predict(self, data: Data) -> Prediction | list[Prediction] | pd.DataFrame:
+    def predict(
+        self, data: Sequence[Mapping[str, Any]], *, reasons: bool = ...
+    ) -> list[Prediction]: ...
+    def predict(
+        self, data: Data, *, reasons: bool = True
+    ) -> Prediction | list[Prediction] | pd.DataFrame:
         """Return the prediction of a record, a list of them for a list, a data frame for a frame.
 
-        The data frame has one row per row of `data`, with its index.
+        The data frame has one row per row of `data`, with its index. Without `reasons`, which take
+        most of the time, there are none.
 
         Raises:
             AlmanacError: the data have problems; the message names the fields.
         """
-        checked = self._inputs(data)
-        refuse(checked.problems)
-        found = self._answers(checked)
+        found = self.answers(self._refused(data), reasons=reasons)
         if isinstance(data, pd.DataFrame):
             return pd.DataFrame(found, index=data.index, columns=list(Prediction.__annotations__))
         return found[0] if isinstance(data, Mapping) else found
+
+    def predict_proba(self, data: Data) -> NDArray[np.float64]:
+        """Return a row a record with the probabilities of `classes_`, as scikit-learn does.
+
+        Raises:
+            AlmanacError: the data have problems; the message names the fields.
+        """
+        of_one = self._artifact.model.predict(self._refused(data).matrix)
+        return np.column_stack([1 - of_one, of_one])
 
     def predict_csv(
         self, path: str | Path, output: str | Path, *, exact: bool = False
@@ -153,17 +214,32 @@ class Predictor:
         Raises:
             AlmanacError: the file is absent, or its header is empty or names unknown fields.
         """
-        return predict_file(Path(path), Path(output), self._inputs, self._answers, exact=exact)
+        return predict_file(Path(path), Path(output), self.inputs, self.answers, exact=exact)
 
-    def _inputs(self, data: Data) -> RecordInputs:
+    def inputs(self, data: Data) -> RecordInputs:
+        """Return the data as the model's input, with the problems found in them.
+
+        Raises:
+            AlmanacError: the data are neither records nor a frame.
+        """
         return inputs(data, self._names, self._left_out, self._raw)
 
-    def _answers(self, checked: RecordInputs) -> list[Prediction]:
+    def _refused(self, data: Data) -> RecordInputs:
+        checked = self.inputs(data)
+        refuse(checked.problems)
+        return checked
+
+    def answers(self, checked: RecordInputs, *, reasons: bool = True) -> list[Prediction]:
+        """Return the predictions of inputs without problems, with or without reasons."""
         if not checked.ids:
             return []
         model = self._artifact.model
         probabilities = model.predict(checked.matrix)
-        reasons_by_row = reasons(model, checked.matrix, self._meanings)
+        reasons_by_row: Iterable[list[str]] = (
+            reasons_of(model, checked.matrix, self._meanings)
+            if reasons
+            else ([] for _ in checked.ids)
+        )
         confidences = confidence(probabilities, self._threshold)
         found = zip(checked.ids, probabilities.tolist(), confidences, reasons_by_row, strict=True)
         return [
@@ -189,8 +265,10 @@ def confidence(probabilities: Vector, threshold: float) -> list[str]:
     return [CONFIDENCES[third] for third in thirds]
 
 
-def _features_left_out(model: Artifact, names: Sequence[str]) -> frozenset[str]:
+def _features_left_out(model: "Artifact", names: Sequence[str]) -> frozenset[str]:
     """Return the features of the training set that the model does not use."""
+    from ml.registry.artifact import DATASET
+
     try:
         recorded = json.loads((model.folder / DATASET).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

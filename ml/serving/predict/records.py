@@ -1,9 +1,10 @@
 """Records checked field by field and turned into a model's input matrix."""
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -19,6 +20,10 @@ KEY = "customer_id"
 # Columns that tables of the warehouse and training sets have besides the features; ignored.
 OTHER_COLUMNS = frozenset({"event_timestamp", "feature_month", "label"})
 LARGEST = float(np.finfo(np.float32).max)
+# How many unknown names are told with the nearest known one, and how long these may be.
+MOST_SUGGESTIONS, LONGEST_NAME = 20, 200
+# What a parsed JSON document holds; `bool` is a type of its own.
+_PLAIN = frozenset({float, int, type(None)})
 
 Data = Mapping[str, Any] | Sequence[Mapping[str, Any]] | pd.DataFrame
 FieldValues = Sequence[Any] | NDArray[Any]
@@ -83,29 +88,20 @@ def inputs(
     Raises:
         AlmanacError: `data` is none of these, or two columns have the same name.
     """
-    count, columns, problems = _columns(data)
-    matrix = np.full((count, len(features)), np.nan, np.float32)
-    for position, name in enumerate(features):
-        if name in columns:
-            matrix[:, position], wrong = numbers(columns[name])
-            problems += [Problem(row, name, reason) for row, reason in wrong]
-    ids, wrong = _ids(columns.get(KEY, [None] * count))
-    problems += [Problem(row, KEY, reason) for row, reason in wrong]
-    known = (set(features) | set(ignored) | OTHER_COLUMNS | {KEY}) & columns.keys()
-    unknown = columns.keys() - known
-    raw_known = raw() if unknown else {}
-    reasons = {name: _unknown_field(name, [*features, KEY], raw_known) for name in unknown}
-    problems += _unknown(data, dict(sorted(reasons.items())))
-    touched = {problem.row for problem in problems}
-    empty = np.flatnonzero(np.isnan(matrix).all(axis=1)).tolist()
-    problems += [Problem(row, "every feature", "is missing") for row in empty if row not in touched]
-    return RecordInputs(tuple(ids), matrix, tuple(sorted(problems, key=_place)))
+    places = {name: place for place, name in enumerate(features)}
+    others = _OtherFields((*features, KEY), frozenset(ignored) | OTHER_COLUMNS, raw)
+    if isinstance(data, pd.DataFrame):
+        return _of_frame(data, places, others)
+    return _of_records(_records(data), places, others)
 
 
 def numbers(column: FieldValues) -> tuple[NDArray[np.float32], list[tuple[int, str]]]:
-    """Return a column as float32, NaN for null, and (row, reason) of values that are no numbers."""
-    if isinstance(column, np.ndarray) and column.dtype.kind in "iuf":
-        values = column.astype(np.float64)
+    """Return values as float32, NaN for null, and (position, reason) of those that are no numbers.
+
+    Values are those of a field in many records, or of many fields in one.
+    """
+    values = _plain_numbers(column)
+    if values is not None:
         beyond = np.flatnonzero(np.abs(values) > LARGEST)
         wrong = [(int(row), _beyond(float(values[row]))) for row in beyond]
         values[beyond] = np.nan
@@ -132,34 +128,106 @@ def refuse(problems: Sequence[Problem], most: int = 10) -> None:
     )
 
 
-def _columns(data: Data) -> tuple[int, dict[str, FieldValues], list[Problem]]:
-    """Return the number of records, their fields as columns, and problems of what is no record."""
-    if isinstance(data, pd.DataFrame):
-        names = [str(name) for name in data.columns]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise BadInput(f"Columns named twice: {', '.join(twice)}.", "Keep one of each.")
-        columns = {name: data.iloc[:, i].to_numpy() for i, name in enumerate(names)}
-        return len(data), dict(columns), []
-    records = _records(data)
-    mappings = [record if isinstance(record, Mapping) else {} for record in records]
-    problems = [
-        Problem(row, "the record", f"is a {type(record).__name__}, not {{feature: number}}")
-        for row, record in enumerate(records)
-        if not isinstance(record, Mapping)
-    ]
-    names = list(dict.fromkeys(str(name) for record in mappings for name in record))
-    return len(mappings), {name: [each.get(name) for each in mappings] for name in names}, problems
+@dataclass(frozen=True)
+class _OtherFields:
+    """Why a field that is no feature may not be there; each name is looked up once."""
+
+    known: Sequence[str]
+    ignored: frozenset[str]
+    raw: Callable[[], Mapping[str, str]]
+    found: dict[str, str] = field(default_factory=dict)
+
+    def problems(self, row: int | None, names: Set[str]) -> list[Problem]:
+        """Return the problems of these fields, by name; none of those that are ignored."""
+        wrong = sorted(names - self.ignored - {KEY}) if names else ()
+        return [Problem(row, name, self._problem(name)) for name in wrong]
+
+    def _problem(self, name: str) -> str:
+        if name not in self.found:
+            family = self.raw_known.get(name)
+            self.found[name] = (
+                f"is a raw field of {family}, from which its features are computed first: "
+                'docs/predictor.md, "Raw records", says how'
+                if family
+                else f"is no field of the model{self._nearest(name)}"
+            )
+        return self.found[name]
+
+    @cached_property
+    def raw_known(self) -> Mapping[str, str]:
+        """The raw fields, each with its family; read where a field is unknown."""
+        return self.raw()
+
+    def _nearest(self, name: str) -> str:
+        # Looking for near names takes milliseconds each, and a body may have thousands of them.
+        near = len(self.found) < MOST_SUGGESTIONS and len(name) < LONGEST_NAME
+        return did_you_mean(name, self.known, cutoff=0.8) if near else ""
 
 
-def _unknown(data: Data, reasons: Mapping[str, str]) -> list[Problem]:
-    if isinstance(data, pd.DataFrame):
-        return [Problem(None, name, reason) for name, reason in reasons.items()]
-    return [
-        Problem(row, name, reason)
-        for row, record in enumerate(_records(data))
-        for name, reason in reasons.items()
-        if isinstance(record, Mapping) and name in record
-    ]
+def _of_frame(frame: pd.DataFrame, places: Mapping[str, int], others: _OtherFields) -> RecordInputs:
+    """Return the rows of a frame as inputs, a column at a time."""
+    names = [str(name) for name in frame.columns]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise BadInput(f"Columns named twice: {', '.join(twice)}.", "Keep one of each.")
+    columns = {name: frame.iloc[:, i].to_numpy() for i, name in enumerate(names)}
+    matrix = np.full((len(frame), len(places)), np.nan, np.float32)
+    problems = others.problems(None, columns.keys() - places.keys())
+    for name, place in places.items():
+        if name in columns:
+            matrix[:, place], wrong = numbers(columns[name])
+            problems += [Problem(row, name, reason) for row, reason in wrong]
+    ids, wrong = _ids(columns.get(KEY, [None] * len(frame)))
+    problems += [Problem(row, KEY, reason) for row, reason in wrong]
+    return _checked(ids, matrix, problems)
+
+
+def _of_records(
+    records: Sequence[object], places: Mapping[str, int], others: _OtherFields
+) -> RecordInputs:
+    """Return records as inputs, one at a time: a field that it lacks costs nothing."""
+    matrix = np.full((len(records), len(places)), np.nan, np.float32)
+    ids: list[str | None] = []
+    problems: list[Problem] = []
+    for row, record in enumerate(records):
+        if not isinstance(record, Mapping):
+            what = f"is a {type(record).__name__}, not {{feature: number}}"
+            problems.append(Problem(row, "the record", what))
+            ids.append(None)
+            continue
+        known = [name for name in record if name in places]
+        matrix[row, [places[name] for name in known]], wrong = numbers(
+            [record[name] for name in known]
+        )
+        in_order = sorted(wrong, key=lambda each: places[known[each[0]]])
+        problems += [Problem(row, known[place], reason) for place, reason in in_order]
+        (customer,), no_id = _ids([record.get(KEY)])
+        ids.append(customer)
+        problems += [Problem(row, KEY, reason) for _, reason in no_id]
+        if len(record) > len(known):
+            problems += others.problems(row, {str(name) for name in record} - places.keys())
+    return _checked(ids, matrix, problems)
+
+
+def _checked(
+    ids: Sequence[str | None], matrix: Matrix, problems: Sequence[Problem]
+) -> RecordInputs:
+    """Return the inputs, their problems by row; a row without any feature has one more."""
+    touched = {problem.row for problem in problems}
+    empty = np.flatnonzero(np.isnan(matrix).all(axis=1)).tolist()
+    nothing = [Problem(row, "every feature", "is missing") for row in empty if row not in touched]
+    return RecordInputs(tuple(ids), matrix, tuple(sorted([*problems, *nothing], key=_place)))
+
+
+def _plain_numbers(column: FieldValues) -> NDArray[np.float64] | None:
+    """Return numbers and nulls as doubles, a null as NaN; None where something else is there."""
+    if isinstance(column, np.ndarray):
+        return column.astype(np.float64) if column.dtype.kind in "iuf" else None
+    if not _PLAIN.issuperset(map(type, column)):
+        return None
+    try:
+        return np.array(column, np.float64)
+    except OverflowError:
+        return None
 
 
 def _records(data: object) -> list[object]:
@@ -171,15 +239,6 @@ def _records(data: object) -> list[object]:
             "Give a record {feature: number}, a list of records, or a frame.",
         )
     return list(data)
-
-
-def _unknown_field(name: str, known: Sequence[str], raw: Mapping[str, str]) -> str:
-    if family := raw.get(name):
-        return (
-            f"is a raw field of {family}, from which its features are computed first: "
-            'docs/predictor.md, "Raw records", says how'
-        )
-    return f"is no field of the model{did_you_mean(name, known, cutoff=0.8)}"
 
 
 def _number(value: object) -> float:

@@ -1,0 +1,142 @@
+"""The service over HTTP: `ml serve`, and `ml serve keys add | list | revoke`."""
+
+from datetime import UTC, datetime
+from typing import cast
+
+import click
+
+from ml.cli import text
+from ml.cli.group import examples
+from ml.workspace.errors import BadInput
+from ml.workspace.settings import workspace
+
+EXTRA = ("fastapi", "fastapi_offline", "gunicorn", "prometheus_client", "uvicorn_worker")
+
+
+@click.group(
+    invoke_without_command=True,
+    epilog=examples(
+        "ml serve", "ml serve --workers 2", "ml serve keys add callcentre --scope customers"
+    ),
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes; one a core."
+)
+@click.option(
+    "--concurrency",
+    default=16,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Requests that a worker works on or lets wait; others get 503 at once.",
+)
+@click.option(
+    "--most-megabytes", default=10, show_default=True, type=click.IntRange(1), help="Of a body."
+)
+@click.option(
+    "--most-rows", default=10_000, show_default=True, type=click.IntRange(1), help="Of a request."
+)
+@click.option(
+    "--seconds", default=10.0, show_default=True, type=click.FloatRange(0.1), help="Of a request."
+)
+@click.option(
+    "--log-inputs",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Share of answers that are logged with customer and input.",
+)
+@click.option("--log-ids", is_flag=True, help="Write paths with customer ids to the access log.")
+@click.pass_context
+def serve(ctx: click.Context, /, **given: object) -> None:
+    """Answer requests for scores over HTTP; /docs says how they are asked.
+
+    Without keys it listens on this machine only.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    _need_extra()
+    from ml.service.options import MEGABYTE, Options
+    from ml.service.server import check
+    from ml.service.server import serve as run
+
+    renamed = {"log_inputs": "sampled"}
+    options = Options(
+        most_body=cast("int", given.pop("most_megabytes")) * MEGABYTE,
+        **{renamed.get(name, name): value for name, value in given.items()},  # type: ignore[arg-type]
+    )
+    ws = workspace()
+    champions = check(ws, options)
+    for target, held in champions.targets.items():
+        click.echo(f"{target}: {held.champion.model_id}")
+    place = f"[{options.host}]" if ":" in options.host else options.host
+    from ml.service.keys import read
+
+    who = "with a key" if read(ws) else "without a key, from this machine only"
+    click.echo(f"Answers {who}: http://{place}:{options.port}/docs")
+    run(ws, options, champions)
+
+
+@serve.group()
+def keys() -> None:
+    """Keys of those who may ask."""
+
+
+@keys.command(epilog=examples("ml serve keys add shop --expires 2027-12-31"))
+@click.argument("name")
+@click.option(
+    "--scope",
+    type=click.Choice(["score", "customers", "admin"]),
+    default="score",
+    show_default=True,
+    help="score: scores and predictions; customers: these and customers; admin: metrics too.",
+)
+@click.option("--expires", type=click.DateTime(["%Y-%m-%d"]), help="The first day it is refused.")
+def add(name: str, scope: str, expires: datetime | None) -> None:
+    """Make a key, and show it this once."""
+    from ml.service import keys as kept
+
+    until = expires.replace(tzinfo=UTC) if expires else None
+    if until and until <= datetime.now(UTC):
+        raise BadInput(f"--expires {until:%Y-%m-%d} is past.", "Give a later day, or leave it out.")
+    key = kept.add(workspace(), name, cast("kept.Scope", scope), until)
+    click.echo(key)
+    click.echo("It is not shown again; keep it where secrets are kept.", err=True)
+
+
+@keys.command("list", epilog=examples("ml serve keys list"))
+def list_keys() -> None:
+    """List the keys' names, scopes and times; not the keys."""
+    from ml.service import keys as kept
+
+    rows: list[list[text.Cell]] = [
+        [
+            key.name,
+            key.scope,
+            key.made[:10],
+            (key.expires[:10] + (" (expired)" if key.expired else "")) or "never",
+        ]
+        for key in kept.read(workspace()).values()
+    ]
+    click.echo(text.table(["name", "scope", "made", "expires"], rows))
+
+
+@keys.command(epilog=examples("ml serve keys revoke shop"))
+@click.argument("name")
+def revoke(name: str) -> None:
+    """Remove a key; a service that runs refuses it at once."""
+    from ml.service import keys as kept
+
+    kept.revoke(workspace(), name)
+    click.echo(f"{name} is revoked.")
+
+
+def _need_extra() -> None:
+    from importlib.util import find_spec
+
+    if missing := [name for name in EXTRA if find_spec(name) is None]:
+        raise BadInput(
+            f"The service needs what is not installed: {', '.join(missing)}.",
+            "Install it: pip install 'almanac[serve]'",
+        )

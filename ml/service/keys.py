@@ -1,0 +1,186 @@
+"""Keys of the service's callers: shown once, kept as slow hashes, with scopes and an expiry."""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import stat
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from ml.workspace.errors import AlmanacError, BadInput
+from ml.workspace.files import fresh_file, locked
+from ml.workspace.settings import Workspace
+
+Scope = Literal["score", "customers", "admin"]
+SCOPES: tuple[Scope, ...] = ("score", "customers", "admin")
+FILE = "service_keys.json"
+PREFIX = "alm"
+# About 50 ms and 16 MB a check (RFC 7914's parameters for interactive use).
+_COST, _BLOCK, _PARALLEL = 2**14, 8, 1
+_SALT_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Key:
+    """A caller's key; `expires` and `made` are moments (UTC) as ISO 8601, `expires` may be empty.
+
+    `scope` says what it may ask: `score` scores and predictions, `customers` that and customers,
+    `admin` all, metrics too.
+    """
+
+    name: str
+    number: str
+    scope: Scope
+    salt: str
+    hash: str
+    made: str
+    expires: str = ""
+
+    def allows(self, scope: Scope) -> bool:
+        """Return whether the key may ask what needs `scope`."""
+        return SCOPES.index(self.scope) >= SCOPES.index(scope)
+
+    @property
+    def expired(self) -> bool:
+        """Whether its time is over."""
+        return bool(self.expires) and datetime.fromisoformat(self.expires) <= datetime.now(UTC)
+
+
+def add(ws: Workspace, name: str, scope: Scope, expires: datetime | None = None) -> str:
+    """Keep a new key's hash, and return the key, which nobody can be told again.
+
+    Raises:
+        AlmanacError: there is a key of that name, or the file cannot be read or written.
+    """
+    secret = secrets.token_urlsafe(32)
+    salt = os.urandom(_SALT_BYTES)
+    made = datetime.now(UTC).isoformat(timespec="seconds")
+    with locked(ws.home):
+        known = read(ws)
+        if any(each.name == name for each in known.values()):
+            raise BadInput(
+                f"There is a key of {name} already.",
+                f"Revoke it first: ml serve keys revoke {name}",
+            )
+        number = secrets.token_hex(4)
+        until = expires.isoformat() if expires else ""
+        key = Key(name, number, scope, salt.hex(), _slow(secret, salt), made, until)
+        _write(ws, {**known, number: key})
+    return f"{PREFIX}_{number}_{secret}"
+
+
+def revoke(ws: Workspace, name: str) -> None:
+    """Remove the key of this name; services that run refuse it from the next request on.
+
+    Raises:
+        AlmanacError: there is none.
+    """
+    with locked(ws.home):
+        known = read(ws)
+        kept = {number: key for number, key in known.items() if key.name != name}
+        if len(kept) == len(known):
+            names = ", ".join(key.name for key in known.values()) or "none"
+            raise BadInput(f"There is no key of {name}. There are: {names}.", "ml serve keys list")
+        _write(ws, kept)
+
+
+def read(ws: Workspace) -> dict[str, Key]:
+    """Return the keys by their number.
+
+    Raises:
+        AlmanacError: the file is not the one that was written.
+    """
+    path = ws.home / FILE
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8"))
+        return {each["number"]: Key(**each) for each in listed}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise AlmanacError(
+            f"{path} cannot be read as keys: {error}",
+            f"Set it aside and make keys anew: mv {path} {path}.damaged && ml serve keys add NAME",
+        ) from error
+
+
+class Keys:
+    """The keys as a running service checks them; changes of the file count at once.
+
+    A key that was checked slowly once is known again by a hash with a secret of this process.
+    """
+
+    def __init__(self, ws: Workspace) -> None:
+        self._ws = ws
+        self._path = ws.home / FILE
+        self._secret = os.urandom(32)
+        self._seen: tuple[int, int, int] | None = None
+        self._keys: Mapping[str, Key] = {}
+        self._known: dict[bytes, str] = {}
+        # One slow check at a time: wrong keys must not take all processors.
+        self._slowly = threading.Lock()
+
+    @property
+    def exist(self) -> bool:
+        """Whether there is any key."""
+        self._refresh()
+        return bool(self._keys)
+
+    def recognized(self, given: str) -> Key | None:
+        """Return the key that was checked before and still stands; None where `find` must look."""
+        self._refresh()
+        number = self._known.get(self._fast(given))
+        return self._keys.get(number) if number else None
+
+    def find(self, given: str) -> Key | None:
+        """Return the key that a caller gave, expired or not; None where there is none such."""
+        if found := self.recognized(given):
+            return found
+        prefix, _, rest = given.partition("_")
+        number, _, secret = rest.partition("_")
+        key = self._keys.get(number)
+        if prefix != PREFIX or key is None:
+            return None
+        with self._slowly:
+            matches = hmac.compare_digest(_slow(secret, bytes.fromhex(key.salt)), key.hash)
+        if not matches:
+            return None
+        self._known[self._fast(given)] = number
+        return key
+
+    def _fast(self, given: str) -> bytes:
+        return hashlib.blake2b(given.encode(errors="replace"), key=self._secret).digest()
+
+    def _refresh(self) -> None:
+        try:
+            status = self._path.stat()
+            seen = (status.st_ino, status.st_size, status.st_mtime_ns)
+        except FileNotFoundError:
+            seen = (0, 0, 0)
+        if seen != self._seen:
+            self._keys = read(self._ws)
+            self._known = {}
+            self._seen = seen
+
+
+def without_secrets(key: Key) -> Key:
+    """Return the key without salt and hash, to be shown."""
+    return replace(key, salt="", hash="")
+
+
+def _slow(secret: str, salt: bytes) -> str:
+    made = hashlib.scrypt(secret.encode(), salt=salt, n=_COST, r=_BLOCK, p=_PARALLEL)
+    return base64.b64encode(made).decode()
+
+
+def _write(ws: Workspace, keys: Mapping[str, Key]) -> None:
+    path: Path = ws.home / FILE
+    with fresh_file(path) as fresh:
+        fresh.touch(mode=stat.S_IRUSR | stat.S_IWUSR)
+        fresh.write_text(json.dumps([asdict(key) for key in keys.values()], indent=2) + "\n")

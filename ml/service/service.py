@@ -1,0 +1,129 @@
+"""What a worker holds while it serves, and how it does work without letting others wait."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from fastapi import Request
+from threadpoolctl import threadpool_limits
+
+from ml.service.champions import Champions
+from ml.service.gate import ERRORS
+from ml.service.keys import Keys, Scope
+from ml.service.marts import PublishedMarts
+from ml.service.metrics import Metrics
+from ml.service.options import Options
+from ml.service.problems import Problem
+from ml.service.request_features import RequestFeatures
+from ml.serving.answer_log import AnswerLog
+from ml.workspace.settings import Workspace
+
+Result = TypeVar("Result")
+REFRESH_SECONDS = 1.0
+# What takes no longer than a change of threads is done at once.
+QUICK_BODY, QUICK_SECONDS = 2048, 0.002
+_THREADS = 2
+
+
+@dataclass
+class Service:
+    """The champions, stores, keys and logs of one worker."""
+
+    ws: Workspace
+    options: Options
+    champions: Champions
+    metrics: Metrics
+    keys: Keys = field(init=False)
+    marts: PublishedMarts = field(init=False)
+    raw: RequestFeatures = field(init=False)
+    log: AnswerLog = field(init=False)
+    _pool: ThreadPoolExecutor = field(init=False)
+    _turn: asyncio.Lock = field(init=False)
+    _refreshing: "asyncio.Task[None]" = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.keys = Keys(self.ws)
+        self.marts = PublishedMarts(self.ws)
+        self.raw = RequestFeatures(self.ws)
+
+    async def start(self) -> None:
+        """Open what a worker needs of its own; threads do not outlive a fork."""
+        _one_thread()
+        self.log = AnswerLog(self.ws, self.options.sampled, self.options.most_logged)
+        self._pool = ThreadPoolExecutor(_THREADS, "work", initializer=_one_thread)
+        self._turn = asyncio.Lock()
+        await self._in_pool(self.champions.refresh)
+        self._refreshing = asyncio.create_task(self._keep_fresh())
+        self.metrics.before.append(self._tell_metrics)
+
+    async def stop(self) -> None:
+        """End the threads; what was answered is written."""
+        self._refreshing.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._refreshing
+        self._pool.shutdown()
+        await asyncio.to_thread(self.log.close)
+
+    async def run(self, job: Callable[[], Result], *, quick: bool) -> Result:
+        """Return what the job returns: done here where it is quick, else in a thread.
+
+        Quick jobs are done one after another; between two of them new requests are let in or
+        turned away.
+        """
+        if not quick:
+            return await self._in_pool(job)
+        async with self._turn:
+            return job()
+
+    async def allow(self, request: Request, scope: Scope) -> None:
+        """Let a request pass if its key may ask this; without keys, if only this machine can ask.
+
+        Raises:
+            Problem: the key is absent, unknown, expired, or its scope too small.
+        """
+        if self.options.is_local and not self.keys.exist:
+            return
+        kind, _, given = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not given:
+            raise _unauthorized("A key is needed", "Send it: authorization: Bearer <key>")
+        key = self.keys.recognized(given) or await self._in_pool(lambda: self.keys.find(given))
+        if key is None:
+            raise _unauthorized("The key is not known here", "Make one: ml serve keys add NAME")
+        if key.expired:
+            raise _unauthorized("The key has expired", "Make a new one: ml serve keys add NAME")
+        request.scope["key_name"] = key.name
+        if not key.allows(scope):
+            raise Problem(
+                403,
+                f"The key {key.name} has the scope {key.scope}; {scope} is needed.",
+                next=f"Make one: ml serve keys add NAME --scope {scope}",
+            )
+
+    async def _in_pool(self, job: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, job)
+
+    async def _keep_fresh(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            try:
+                await asyncio.to_thread(self.champions.refresh)
+            except Exception:
+                # What is served goes on; the next look may succeed.
+                ERRORS.exception("refresh failed")
+
+    def _tell_metrics(self) -> None:
+        self.metrics.logged.set(self.log.written)
+        self.metrics.lost.set(self.log.lost)
+        self.metrics.problems.set(len(self.champions.problems) + bool(self.log.problem))
+
+
+def _unauthorized(what: str, next: str) -> Problem:
+    return Problem(401, f"{what}.", next=next, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _one_thread() -> None:
+    # Threads that share one small prediction wait for each other more than they work.
+    threadpool_limits(1)

@@ -1,0 +1,16 @@
+"""The marts of a published file that the service reads, made by hand: customers a and b."""
+
+MARTS = """
+    create schema marts;
+    create table marts.dim_customers as select * from (values
+        ('a', true, 'yes'), ('b', false, 'no record')
+    ) t (customer_id, is_contactable, contact_basis);
+    create table marts.mart_scores as select 'a' as customer_id, 'decline' as target,
+        'm1' as model_id, timestamp '2023-01-01' as as_of, 0.25 as score, 0.5 as percentile,
+        'first' as reason_1, null::varchar as reason_2, 'third' as reason_3;
+    create table marts.mart_segments as select * from (values ('a', 'low_risk_high_profit'))
+        t (customer_id, segment);
+    create table marts.mart_offers as select 'a' as customer_id, 'keep' as offer,
+        null::varchar as category, 10 as discount_percent, 'decline' as target,
+        timestamp '2023-01-01' as as_of;
+"""

@@ -1,0 +1,189 @@
+"""Parts of the service by themselves: the log of answers, the marts, stores that go away."""
+
+import hmac
+from datetime import UTC, datetime
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ml.service.champions import Champions
+from ml.service.marts import PublishedMarts
+from ml.serving import answer_log
+from ml.serving.answer_log import AnswerLog, Answers, input_hash
+from ml.serving.materialize import materialize
+from ml.workspace.errors import AlmanacError
+from ml.workspace.settings import Workspace
+from tests.online_stores import choose, redis
+from tests.published_marts import MARTS
+from tests.small_workspace import crown, make_workspace
+
+__all__ = ["redis"]
+
+
+@pytest.fixture
+def ws(tmp_path) -> Workspace:
+    return Workspace(tmp_path, tmp_path / "raw", {})
+
+
+def answers(rows: int, customer: str = "a") -> Answers:
+    matrix = np.arange(rows * 2, dtype=np.float32).reshape(rows, 2)
+    matrix[0, 1] = np.nan
+    moment = datetime(2023, 1, 1, tzinfo=UTC)
+    scores = np.linspace(0, 1, rows).tolist()
+    customers = [customer] * rows
+    return Answers("t", "m", "score", moment, ["x", "y"], matrix, scores, customers)
+
+
+def logged(ws: Workspace) -> pa.Table:
+    paths = sorted(answer_log.folder_of(ws).glob("*.parquet"))
+    return pa.concat_tables([answer_log.SCHEMA.empty_table(), *map(pq.read_table, paths)])
+
+
+def test_a_clean_stop_writes_every_answer(ws):
+    log = AnswerLog(ws, sampled=1.0, most_bytes=2**30)
+    for _ in range(30):
+        log.add(answers(100))
+    log.close()
+    table = logged(ws)
+    assert (table.num_rows, log.written, log.lost) == (3000, 3000, 0)
+    assert table["score"][1].as_py() == pytest.approx(1 / 99)
+    assert table["input"][0].as_py() == '{"x": 0.0}'
+    assert table["input_hash"][0].as_py() == input_hash(np.array([0, -np.nan], np.float32))
+    assert len(set(table["input_hash"].to_pylist())) == 100
+
+
+def test_unsampled_answers_name_nobody(ws):
+    log = AnswerLog(ws, sampled=0.0, most_bytes=2**30)
+    log.add(answers(50))
+    log.close()
+    assert logged(ws)["customer_id"].null_count == logged(ws)["input"].null_count == 50
+
+
+def test_the_log_is_bounded(ws, monkeypatch):
+    monkeypatch.setattr(answer_log, "MOST_WAITING", 1000)
+    log = AnswerLog(ws, sampled=0.0, most_bytes=2**30)
+    monkeypatch.setattr(log, "_write", lambda batch: None)
+    for _ in range(30):
+        log.add(answers(100))
+    assert log.lost == 2000
+    log.close()
+    for _ in range(5):
+        small = AnswerLog(ws, sampled=1.0, most_bytes=10_000)
+        small.add(answers(100))
+        small.close()
+    kept = list(answer_log.folder_of(ws).glob("*.parquet"))
+    assert sum(path.stat().st_size for path in kept) <= 10_000
+    assert logged(ws).num_rows > 0
+
+
+def test_a_disk_that_takes_nothing_is_told_and_counted(ws):
+    answer_log.folder_of(ws).write_text("no folder")
+    log = AnswerLog(ws, sampled=0.0, most_bytes=2**30)
+    log.add(answers(10))
+    log.close()
+    assert (log.written, log.lost) == (0, 10)
+    assert "answers" in log.problem
+
+
+def test_a_forgotten_customer_leaves_the_log(ws):
+    log = AnswerLog(ws, sampled=1.0, most_bytes=2**30)
+    log.add(answers(10, "a"))
+    log.add(answers(5, "b"))
+    log.close()
+    assert answer_log.forget_customer(ws, "a") == [("log of answers", 10)]
+    assert set(logged(ws)["customer_id"].to_pylist()) == {"b"}
+
+
+def publish(ws: Workspace, sql: str = MARTS) -> None:
+    fresh = ws.published.with_suffix(".fresh")
+    with duckdb.connect(fresh) as connection:
+        connection.execute(sql)
+    fresh.replace(ws.published)
+
+
+def test_customers_are_told_as_the_marts_have_them(ws):
+    marts = PublishedMarts(ws)
+    with pytest.raises(AlmanacError, match="is absent"):
+        marts.customer("a")
+    publish(ws)
+    found = marts.customer("a")
+    assert found["scores"] == [
+        {
+            "target": "decline",
+            "model_id": "m1",
+            "as_of": datetime(2023, 1, 1, tzinfo=UTC),
+            "score": 0.25,
+            "percentile": 0.5,
+            "reasons": ["first", "third"],
+        }
+    ]
+    assert (found["segment"], found["offer"]["offer"]) == ("low_risk_high_profit", "keep")
+    assert (found["contactable"], found["contact_basis"]) == (True, "yes")
+    told = marts.customer("b")
+    assert (told["contactable"], told["scores"], told["offer"]) == (False, [], None)
+    assert marts.customer("'; drop table x; --") is None
+
+
+def test_a_file_published_anew_is_read(ws):
+    marts = PublishedMarts(ws)
+    publish(ws)
+    assert marts.customer("a")["segment"] == "low_risk_high_profit"
+    publish(ws, MARTS.replace("low_risk", "high_risk"))
+    assert marts.customer("a")["segment"] == "high_risk_high_profit"
+    publish(ws, "create schema marts")
+    with pytest.raises(AlmanacError, match="ml publish"):
+        marts.customer("a")
+
+
+def test_customers_published_under_hashes_are_found_by_their_ids(ws):
+    key = b"0123456789abcdef0123456789abcdef"
+    (ws.home / "ids.key").write_bytes(key)
+    hidden = hmac.new(key, b"a", "sha256").hexdigest()
+    publish(ws, MARTS.replace("'a'", f"'{hidden}'"))
+    marts = PublishedMarts(Workspace(ws.home, ws.raw, {"published_id_key": "ids.key"}))
+    assert marts.customer("a")["customer_id"] == "a"
+    assert marts.customer(hidden) is None
+
+
+def test_a_store_that_goes_away_is_told_and_found_again(redis, tmp_path, monkeypatch):
+    choose(monkeypatch, tmp_path, redis.settings)
+    ws = make_workspace(tmp_path / "home")
+    crown(ws)
+    materialize(ws, None)
+    champions = Champions(ws)
+    champions.load()
+    champions.refresh()
+    served, found = champions.published("purchase_any", ["a", "nobody"])
+    assert served.model_id == "first"
+    assert found.status.tolist()[1] == "missing"
+    redis.process.kill()
+    redis.process.wait()
+    with pytest.raises(AlmanacError, match=r"Redis at 127\.0\.0\.1"):
+        champions.published("purchase_any", ["a"])
+    champions.refresh()
+    assert "cannot be read" in champions.problems["online store"]
+    redis.__enter__()
+    materialize(ws, None)
+    champions.refresh()
+    assert champions.problems == {}
+    assert champions.published("purchase_any", ["a"])[0].model_id == "first"
+
+
+def test_a_sqlite_store_that_is_replaced_is_read_anew(tmp_path):
+    ws = make_workspace(tmp_path / "home")
+    crown(ws)
+    materialize(ws, None)
+    champions = Champions(ws)
+    champions.load()
+    champions.refresh()
+    before = champions.published("purchase_any", ["a"])[1]
+    for path in ws.home.glob("online_store.db*"):
+        path.unlink()
+    with pytest.raises(AlmanacError, match="ml materialize"):
+        champions.published("purchase_any", ["a"])
+    materialize(ws, None)
+    after = champions.published("purchase_any", ["a"])[1]
+    assert after.values == before.values
