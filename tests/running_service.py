@@ -21,21 +21,25 @@ JSON = "application/json"
 class RunningService:
     """`ml serve` on a free port of this machine, over the workspace at `home`."""
 
-    def __init__(self, home: Path, *options: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+    def __init__(self, home: Path, *options: str, **surroundings: str) -> None:
+        self.port = free_port()
         self.home = home
+        self._surroundings = surroundings
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = home.parent / f"{home.name}-{self.port}.log"
         self._command = [str(BIN / "ml"), "serve", "--port", str(self.port), *options]
 
     def __enter__(self) -> "RunningService":
-        place = {"ALMANAC_HOME": str(self.home), "DBT_TARGET_PATH": str(self.home / "target")}
+        place = {
+            "ALMANAC_HOME": str(self.home),
+            "DBT_TARGET_PATH": str(self.home / "target"),
+            "ALMANAC_RAW": "",
+            **self._surroundings,
+        }
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
                 self._command,
-                env=environment(**place, ALMANAC_RAW=""),
+                env=environment(**place),
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )
@@ -96,6 +100,25 @@ class RunningService:
             ["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False
         )
         return [int(line) for line in done.stdout.split()]
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def wait_for(url: str, seconds: float = 60) -> None:
+    """Wait until something answers there."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            requests.get(url, timeout=5)
+            return
+        except requests.ConnectionError:
+            time.sleep(0.2)
+    raise AssertionError(f"{url} does not answer")
 
 
 def copied(home: Path, to: Path) -> Path:

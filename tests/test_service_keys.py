@@ -134,4 +134,7 @@ def test_requests_need_a_key_of_their_scope(ready, tmp_path):
         assert running.post(SCORE, body, key=score).status_code == 401
         lines = [json.loads(line) for line in running.log().splitlines()]
         assert {line.get("key") for line in lines} >= {"shop", "operator", None}
+        (home / keys.FILE).write_text("[{]")
+        unread = running.post(SCORE, body, key=admin)
+        assert (unread.status_code, str(home) in unread.text) == (503, False)
         assert not any(secret.split("_", 2)[2] in running.log() for secret in (score, admin))

@@ -65,7 +65,7 @@ def test_unsampled_answers_name_nobody(ws):
 def test_the_log_is_bounded(ws, monkeypatch):
     monkeypatch.setattr(answer_log, "MOST_WAITING", 1000)
     log = AnswerLog(ws, sampled=0.0, most_bytes=2**30)
-    monkeypatch.setattr(log, "_write", lambda batch: None)
+    monkeypatch.setattr(log, "_write", lambda table: None)
     for _ in range(30):
         log.add(answers(100))
     assert log.lost == 2000

@@ -33,9 +33,10 @@ REGISTRY_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Served:
-    """A loaded model: how it answers, its input's layout, and the seconds that one row takes."""
+    """A loaded model: how it answers, its inputs and their layout, the seconds that a row takes."""
 
     predictor: Predictor
+    names: tuple[str, ...]
     meanings: list[Meaning]
     layout: str
     seconds: float
@@ -175,7 +176,8 @@ class Champions:
         predictor = Predictor.of(model, lambda: raw_fields(self.ws, families))
         layout = ModelInput.of(model.card.target, model.model_id, model.features).layout
         files = signature(model.folder)
-        return Served(predictor, meanings(model), layout, _seconds_a_row(model), files)
+        names = tuple(feature.name for feature in model.features)
+        return Served(predictor, names, meanings(model), layout, _seconds_a_row(model), files)
 
 
 def published_layout(reader: TargetInput) -> str | None:

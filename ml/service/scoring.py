@@ -135,8 +135,7 @@ def _customers(body: bytes, most: int, *, from_arrow: bool) -> ScoreRequest:
 
 def _scored(service: Service, target: str, asked: ScoreRequest) -> Answer:
     served, found = service.champions.published(target, asked.customers)
-    names = [feature.name for feature in served.artifact.features]
-    matrix = found.matrix(len(names))
+    matrix = found.matrix(len(served.names))
     known = have_any(matrix)
     given, model = matrix[known], served.artifact.model
     scores = iter(probabilities := model.predict(given).tolist())
@@ -156,7 +155,7 @@ def _scored(service: Service, target: str, asked: ScoreRequest) -> Answer:
     as_of = found.moment.replace(tzinfo=UTC)
     scored = [row["customer_id"] for row in rows if row["status"] == "scored"]
     service.log.add(
-        Answers(target, served.model_id, "score", as_of, names, given, probabilities, scored)
+        Answers(target, served.model_id, "score", as_of, served.names, given, probabilities, scored)
     )
     head = {"target": target, "model_id": served.model_id, "as_of": as_of.isoformat()}
     return Answer(head, "scores", rows, _SCORES)
@@ -183,9 +182,8 @@ def _predicted(
     service: Service, served: Served, records: Sequence[Mapping[str, Any]], *, reasons: bool
 ) -> Answer:
     model = served.artifact
-    names = [feature.name for feature in model.features]
     views = {feature.view for feature in model.features}
-    checked = served.predictor.inputs(service.raw.completed(records, names, views))
+    checked = served.predictor.inputs(service.raw.completed(records, served.names, views))
     if checked.problems:
         wrong: list[Wrong] = [
             {
@@ -199,7 +197,7 @@ def _predicted(
     target, now = model.card.target, datetime.now(UTC)
     probabilities = [each["probability"] for each in found]
     service.metrics.scores.labels(target, "predicted").inc(len(found))
-    asked = (now, names, checked.matrix, probabilities, checked.ids)
+    asked = (now, served.names, checked.matrix, probabilities, checked.ids)
     service.log.add(Answers(target, model.model_id, "predict", *asked))
     rows: list[dict[str, Any]] = [dict(each) for each in found]
     if not reasons:

@@ -19,6 +19,7 @@ from ml.service.options import Options
 from ml.service.problems import Problem
 from ml.service.request_features import RequestFeatures
 from ml.serving.answer_log import AnswerLog
+from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 
 Result = TypeVar("Result")
@@ -84,8 +85,12 @@ class Service:
         Raises:
             Problem: the key is absent, unknown, expired, or its scope too small.
         """
-        if self.options.is_local and not self.keys.exist:
-            return
+        try:
+            if self.options.is_local and not self.keys.exist:
+                return
+        except AlmanacError as error:
+            ERRORS.exception("keys cannot be read")
+            raise Problem(503, "The keys cannot be read; the service's log says why.") from error
         kind, _, given = request.headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not given:
             raise _unauthorized("A key is needed", "Send it: authorization: Bearer <key>")

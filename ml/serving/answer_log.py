@@ -8,10 +8,10 @@ score; of sampled answers the customer and the input itself too.
 import hashlib
 import json
 import os
-import queue
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -41,10 +41,10 @@ SCHEMA = pa.schema(
     ]
 )
 FOLDER = "answers"
-# Answers that wait to be written; a file has so many rows or the answers of so many seconds.
+# Answers that wait to be written; a file has about so many rows, or the answers of so many seconds.
 MOST_WAITING = 100_000
-ROWS_PER_FILE = 200_000
-SECONDS_PER_FILE = 60.0
+ROWS_PER_FILE = 50_000
+SECONDS_PER_FILE, SECONDS_PER_LOOK = 60.0, 0.5
 _HASH_BYTES = 16
 
 
@@ -77,8 +77,9 @@ class AnswerLog:
     def __init__(self, ws: Workspace, sampled: float, most_bytes: int) -> None:
         self._folder = folder_of(ws)
         self._sampled, self._most_bytes = sampled, most_bytes
-        self._queue: queue.SimpleQueue[Answers | None] = queue.SimpleQueue()
+        self._taken: deque[Answers] = deque()
         self._waiting = 0
+        self._ended = threading.Event()
         self._chance = random.Random()
         self._files = 0
         self.written = self.lost = 0
@@ -92,48 +93,49 @@ class AnswerLog:
             self.lost += len(answers.scores)
             return
         self._waiting += len(answers.scores)
-        self._queue.put(answers)
+        # The writer looks by itself: waking it would take longer than the request.
+        self._taken.append(answers)
 
     def close(self) -> None:
         """Write all that was taken, and end."""
-        self._queue.put(None)
+        self._ended.set()
         self._thread.join()
 
     def _run(self) -> None:
-        batch: list[Answers] = []
         since = time.monotonic()
         ended = False
+        tables: list[pa.Table] = []
         while not ended:
-            try:
-                taken = self._queue.get(timeout=1.0)
-                ended = taken is None
-                if taken is not None:
-                    batch.append(taken)
-            except queue.Empty:
-                pass
+            ended = self._ended.wait(SECONDS_PER_LOOK)
+            tables += self._table()
             is_old = time.monotonic() - since > SECONDS_PER_FILE
-            if batch and (ended or is_old or self._waiting >= ROWS_PER_FILE // 4):
-                self._write(batch)
-                batch = []
-            if not batch:
+            if ended or is_old or self._waiting >= ROWS_PER_FILE:
                 since = time.monotonic()
+                if tables:
+                    self._write(pa.concat_tables(tables))
+                tables = []
 
-    def _write(self, batch: Sequence[Answers]) -> None:
-        rows = [row for answers in batch for row in self._rows(answers)]
+    def _table(self) -> list[pa.Table]:
+        """Return what was taken since the last look, as a table if there is any."""
+        taken = [self._taken.popleft() for _ in range(len(self._taken))]
+        rows = [row for answers in taken for row in self._rows(answers)]
+        return [pa.Table.from_pylist(rows, SCHEMA)] if rows else []
+
+    def _write(self, table: pa.Table) -> None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}-{self._files:06}.parquet"
             with fresh_file(self._folder / name) as fresh:
-                pq.write_table(pa.Table.from_pylist(rows, SCHEMA), fresh, compression="zstd")
+                pq.write_table(table, fresh, compression="zstd")
             self._files += 1
-            self.written += len(rows)
+            self.written += table.num_rows
             self.problem = ""
             self._remove_oldest()
         except (AlmanacError, OSError) as error:
-            self.lost += len(rows)
+            self.lost += table.num_rows
             self.problem = str(error)
         finally:
-            self._waiting -= len(rows)
+            self._waiting -= table.num_rows
 
     def _rows(self, answers: Answers) -> list[dict[str, object]]:
         at = datetime.fromtimestamp(answers.at, UTC)

@@ -5,6 +5,7 @@ The file is in write-ahead-log mode, so readers are not blocked and see one cons
 """
 
 import fcntl
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -140,7 +141,10 @@ class SqliteRows:
 
     def _reader(self) -> sqlite3.Connection:
         """Return this thread's connection to the file; a new one where the file was replaced."""
-        place = self._path.stat().st_ino if self._path.exists() else 0
+        try:
+            place = os.stat(self._path).st_ino
+        except FileNotFoundError:
+            place = 0
         if getattr(self._own, "place", None) != place:
             if old := getattr(self._own, "connection", None):
                 old.close()
