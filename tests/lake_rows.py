@@ -1,4 +1,4 @@
-"""Warehouses compared: one that dbt built on one machine, one that shows a lake."""
+"""The rows of a lake: beside those that dbt built on one machine, and spoilt by hand."""
 
 from pathlib import Path
 
@@ -58,3 +58,13 @@ def _difference(connection: duckdb.DuckDBPyConnection, name: str, left_out: tupl
         f"except all select {rows} from other.{name})"
     ).fetchall()
     return f"{name}: {counts} rows, {more} differ" if more or counts[0] != counts[1] else ""
+
+
+def spoil(file: str, column: str) -> None:
+    """Change a column of a file of the lake by hand."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"create table rows as select * replace ({column} + 1 as {column}) "
+            f"from read_parquet('{file}', hive_partitioning = false)"
+        )
+        connection.execute(f"copy rows to '{file}' (format parquet)")

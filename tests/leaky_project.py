@@ -1,4 +1,4 @@
-"""The dbt project with one family more: half of its features look ahead."""
+"""The dbt project with one family more, half of whose features look ahead, and a fact that does."""
 
 import shutil
 from pathlib import Path
@@ -55,17 +55,35 @@ select
         partition by customer_id order by feature_month
         rows between 2 preceding and current row
     ) as double) as ahead_count__past__3m,
+    so_far / (select sum(events) from {{ ref('int_ahead_total') }}) as ahead_share__all,
 from counted
 window months as (partition by customer_id order by feature_month)
 """
 LEAKS = {"ahead_count__edge__all", "ahead_count__next__1m", "ahead_count__3m"}
+# A fact of the whole looks ahead, and this feature reads it.
+WHOLE = {"ahead_share__all"}
 SOUND = {"ahead_count__all", "ahead_count__1m", "ahead_count__past__3m"}
+
+
+TOTAL_SQL = """-- one row a source; key: source
+select
+    'mbd' as source,
+    count(*) as events,
+from {{ ref('stg_mbd__trx') }}
+"""
+TOTAL_YAML = """version: 2
+
+models:
+  - name: int_ahead_total
+    description: All events, whenever they happened.
+    config: {meta: {totals: {by: [source], sum: [events]}}}
+"""
 
 
 def ahead_yaml() -> str:
     features = "".join(
         f"          - {{name: {name}, sql: {name}, description: Number of events.}}\n"
-        for name in sorted(LEAKS | SOUND)
+        for name in sorted(LEAKS | WHOLE | SOUND)
     )
     return (
         "version: 2\n\nmodels:\n  - name: ftr_ahead\n    description: Looks ahead.\n"
@@ -79,4 +97,7 @@ def make_project(project: Path) -> Path:
     model = project / "models" / "features" / "ftr_ahead.sql"
     model.write_text(AHEAD_SQL, encoding="utf-8")
     model.with_suffix(".yml").write_text(ahead_yaml(), encoding="utf-8")
+    total = project / "models" / "intermediate" / "int_ahead_total.sql"
+    total.write_text(TOTAL_SQL, encoding="utf-8")
+    total.with_suffix(".yml").write_text(TOTAL_YAML, encoding="utf-8")
     return project

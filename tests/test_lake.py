@@ -30,7 +30,7 @@ from ml.serving.batch import score
 from ml.simulate import simulate
 from ml.workspace.errors import BadInput, Held, NotBuilt
 from ml.workspace.targets import targets
-from tests.lake_rows import differences
+from tests.lake_rows import differences, spoil
 from tests.test_increments import raw_until
 from tests.workspaces import REPOSITORY, TestWorkspace, environment_of, make_workspace
 
@@ -189,16 +189,6 @@ def change_all(raw: Path, history: Path) -> None:
     source, source_id, _ = two.split(",")
     merged = f"{source},{source_id},{one.split(',')[2]}"
     identities.write_text("\n".join([head, one, merged, *others]) + "\n", encoding="utf-8")
-
-
-def spoil(file: str, column: str) -> None:
-    """Change a column of a file of the lake by hand."""
-    with duckdb.connect() as connection:
-        connection.execute(
-            f"create table rows as select * replace ({column} + 1 as {column}) "
-            f"from read_parquet('{file}', hive_partitioning = false)"
-        )
-        connection.execute(f"copy rows to '{file}' (format parquet)")
 
 
 def test_increments_late_events_lost_files_and_merged_customers(history, compiled, tmp_path):

@@ -8,11 +8,12 @@ import click
 
 from ml.cli import text
 from ml.cli.group import examples
+from ml.lake import REBUILD
 from ml.workspace.settings import workspace
 
 if TYPE_CHECKING:
     from ml.features.leakage import Proof
-    from ml.features.leakage.proof import FeatureVerdict
+    from ml.features.leakage.proof import FeatureVerdict, Sample
 
 
 @click.group(epilog=examples("ml audit leakage"))
@@ -28,18 +29,25 @@ def audit() -> None:
     help="The instant (00:00 UTC). Default: the first day of the last complete month.",
 )
 @click.option("--keep", is_flag=True, help="Keep the corrupted copy and its warehouse.")
-def leakage(at: datetime | None, keep: bool) -> None:
+@click.option(
+    "--buckets",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Of a lake alone: how many of its buckets are audited. Default: 1.",
+)
+def leakage(at: datetime | None, keep: bool, buckets: int | None) -> None:
     """Show that no feature depends on what happened later.
 
     Every raw row at or after an instant is corrupted in a copy, features are built from the copy,
     and all that was known at the instant is compared with the workspace's own. Takes about as long
-    as a fresh build. The exit code is 1 where anything differs.
+    as a fresh build. The exit code is 1 where anything differs. Of a lake, sampled buckets are
+    audited, and what that leaves out is named.
     """
     from ml.features.leakage import audit_leakage
     from ml.features.leakage.proof import proof_path
 
     ws = workspace()
-    proof = audit_leakage(ws, at, keep)
+    proof = audit_leakage(ws, at, keep, buckets)
     click.echo(_table(proof))
     for line in _remarks(proof):
         click.echo(line)
@@ -63,11 +71,10 @@ def _table(proof: "Proof") -> str:
 
 
 def _remarks(proof: "Proof") -> list[str]:
-    lines = [f"\n{f.name} leaks: {_example(f)}" for f in proof.of("leaks")]
-    lines += [
-        f"\n{f.name} is stale (mend it: dbt build --full-refresh): {_example(f)}"
-        for f in proof.of("stale")
-    ]
+    lines = _on_sample(proof.sample) if proof.sample else []
+    lines += [f"\n{f.name} leaks: {_example(f)}" for f in proof.of("leaks")]
+    mend = REBUILD if proof.sample else "dbt build --full-refresh"
+    lines += [f"\n{f.name} is stale (mend it: {mend}): {_example(f)}" for f in proof.of("stale")]
     lines += [
         f"\n{each.relation}: of the rows known at the instant, {each.only_here} vanish and "
         f"{each.only_in_copy} appear when later rows change."
@@ -83,6 +90,27 @@ def _remarks(proof: "Proof") -> list[str]:
         lines.append(f"\nNot corrupted, for no column is a time: {', '.join(skipped)}.")
     if proof.of("blind"):
         lines.append("\nblind: the same before and after the instant, so nothing is proved.")
+    return lines
+
+
+def _on_sample(sample: "Sample") -> list[str]:
+    """Say what was audited of a lake, and name all that was not."""
+    named = ", ".join(map(str, sample.buckets))
+    lines = [
+        f"\nAudited: the customers of {len(sample.buckets)} of {sample.of} buckets ({named}). "
+        "Nothing is proved about those of other buckets, nor about how raw files land."
+    ]
+    if sample.facts and len(sample.buckets) < sample.of:
+        lines.append(
+            "\nMade of these customers' rows alone, not of all: " + ", ".join(sample.facts) + "."
+        )
+    if sample.families:
+        lines.append(
+            "\nAudited with facts of the sample only, for with its own the lake has other "
+            f"values (ml lake verify compares them): {', '.join(sample.families)}."
+        )
+    if sample.absent:
+        lines.append(f"\nNot audited, for no row is in these buckets: {', '.join(sample.absent)}.")
     return lines
 
 

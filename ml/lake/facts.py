@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from ml.lake.bucket import Months
-from ml.lake.project import Model, Project, Totals
+from ml.lake.project import DECLARED, Model, Project, Totals
 from ml.lake.stored import Stored, types_of
 from ml.workspace.settings import dbt_project
 from ml.workspace.sql import literal, quoted, quoted_relation
@@ -70,6 +70,19 @@ def months_of(connection: duckdb.DuckDBPyConnection, model: Model) -> Months:
 def files_of(connection: duckdb.DuckDBPyConnection, model: Model) -> tuple[tuple[str, int], ...]:
     """Return the raw files that a model of event files must have read, each with its stamp."""
     return tuple(connection.execute(f"from ({model.files_query}) order by file").fetchall())
+
+
+def feature_names(
+    connection: duckdb.DuckDBPyConnection, project: Project
+) -> dict[str, tuple[str, ...]]:
+    """Return which features each family's vectors hold, in order, by the catalogue."""
+    declared = project.find(DECLARED)
+    if declared is None:
+        return {}
+    rows = connection.execute(
+        f"select relation, list(name order by position) from ({declared.sql}) group by relation"
+    ).fetchall()
+    return {relation: tuple(names) for relation, names in rows}
 
 
 def run_python(

@@ -1,6 +1,5 @@
 """`ml lake verify`: dbt builds sampled buckets on one machine, and every value is compared."""
 
-import random
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from ml.lake.dbt_run import run_dbt
 from ml.lake.entry import Entry
 from ml.lake.facts import replace_table
 from ml.lake.project import Model, Project, compile_project
+from ml.lake.sample import sampled_buckets
 from ml.lake.scope import is_view
 from ml.lake.settings import lake_settings
 from ml.landing.land import MACROS
@@ -61,8 +61,7 @@ def verify_lake(ws: Workspace, sample: int, seed: int = 0) -> Verified:
     snapshot = snapshots.built(settings.path)
     project = compile_project(ws)
     entries = entries_of(settings.path, snapshot)
-    count = min(sample, snapshot.buckets)
-    buckets = tuple(sorted(random.Random(seed).sample(range(snapshot.buckets), count)))
+    buckets = sampled_buckets(snapshot.buckets, sample, seed)
     rows = values = relations = 0
     differences: list[Difference] = []
     for bucket in Progress(buckets, desc="verifying buckets", leave=False):

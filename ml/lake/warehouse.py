@@ -1,6 +1,7 @@
 """The driver's warehouse of a lake: views over its snapshot, and the models of the whole."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import duckdb
 
@@ -52,6 +53,21 @@ def write_warehouse(
             for relation, statements in project.measures.items():
                 if _is_measured_anew(project, entries, relation):
                     connection.execute(statements)
+
+
+def write_views(
+    path: Path,
+    project: Project,
+    entries: Mapping[str, Entry],
+    features: Mapping[str, tuple[str, ...]],
+) -> None:
+    """Make a new warehouse with a view of each relation that can be read a bucket at a time."""
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create schema landed")
+        for definition in MACROS:
+            connection.execute(definition)
+        for relation, shown in _shown(project, entries, features):
+            _put(connection, relation, "view", shown.stored.query if shown.stored else shown.query)
 
 
 def _is_measured_anew(project: Project, entries: Mapping[str, Entry], relation: str) -> bool:

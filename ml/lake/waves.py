@@ -1,7 +1,7 @@
 """The models of a lake are built in waves: tasks in the buckets, then facts of the whole."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from ml.lake.bucket import (
 from ml.lake.entry import BUCKET, Entry, by_bucket, files_with_rows
 from ml.lake.facts import (
     content_of,
+    feature_names,
     files_of,
     fingerprint,
     merged,
@@ -26,7 +27,7 @@ from ml.lake.facts import (
     replace_table,
     run_python,
 )
-from ml.lake.project import DECLARED, Model, Project
+from ml.lake.project import Model, Project
 from ml.lake.scope import is_view, levels, needed_by_customers
 from ml.lake.stored import YEAR, Stored, table_of, types_of, write
 from ml.workspace.sql import quoted_relation
@@ -37,12 +38,16 @@ Run = Callable[[str, Sequence[BucketWork]], list[BucketResult]]
 
 @dataclass(frozen=True)
 class Place:
-    """Folders of a lake: its tables, and what is gone after the build; buckets and their memory."""
+    """Folders of a lake: its tables, and what is gone after the build; buckets and their memory.
+
+    `only` are the buckets that are built; all of them where it is empty.
+    """
 
     tables: Path
     scratch: Path
     buckets: int
     memory: str
+    only: tuple[int, ...] = ()
 
     def new_file(self, relation: str) -> str:
         """Return the path of a new file of a fact of the whole."""
@@ -62,24 +67,28 @@ class Waves:
         entries: the relations of the lake, landed tables included; those that change are replaced.
         run: runs tasks, with words for their progress, and returns their results.
         place: where the lake is.
+        known: facts of the whole that were given, and are not computed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         connection: duckdb.DuckDBPyConnection,
         project: Project,
         entries: dict[str, Entry],
         run: Run,
         place: Place,
+        *,
+        known: Collection[str] = (),
     ) -> None:
         self._connection = connection
         self._project = project
         self._entries = entries
         self._run = run
         self._place = place
+        self._known = known
         self._levels = levels(project)
         self._needed = needed_by_customers(project)
-        self.features = self._learn_features()
+        self.features = feature_names(connection, project)
         # A hash of what each relation is made of, as of this build.
         self._prints: dict[str, str] = {}
         self.results: list[BucketResult] = []
@@ -96,23 +105,17 @@ class Waves:
                 replace_table(self._connection, model.relation, known)
         self.keep(FILES)
         for wave in range(max(self._levels.values()) + 1):
-            models = [m for m in self._project.models if self._levels[m.relation] == wave]
+            models = [
+                m
+                for m in self._project.models
+                if self._levels[m.relation] == wave and m.relation not in self._known
+            ]
             for model in models:
                 if model.relation in self._needed:
                     self._compute(model)
             steps = [s for m in models if not m.is_whole for s in self._due(m)]
             if steps:
                 self._work(wave, steps)
-
-    def _learn_features(self) -> dict[str, tuple[str, ...]]:
-        """Return which features each family's vectors hold, in order, by the catalogue."""
-        declared = self._project.find(DECLARED)
-        if declared is None:
-            return {}
-        rows = self._connection.execute(
-            f"select relation, list(name order by position) from ({declared.sql}) group by relation"
-        ).fetchall()
-        return {relation: tuple(names) for relation, names in rows}
 
     def _content(self, relation: str) -> str:
         return content_of(self._connection, relation)
@@ -243,7 +246,7 @@ class Waves:
     def _work(self, wave: int, steps: list[Step]) -> None:
         """Build models in every bucket, and take over what they wrote and returned."""
         views, facts, stored = self._inputs(steps)
-        buckets = range(self._place.buckets)
+        buckets = self._place.only or range(self._place.buckets)
         rows = {relation: by_bucket(self._entries[relation].whole, buckets) for relation in stored}
         tasks = [
             BucketWork(

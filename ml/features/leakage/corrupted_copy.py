@@ -33,7 +33,10 @@ class CorruptionJob:
 
 @dataclass(frozen=True)
 class RawProof:
-    """What was done to a raw file: rows, corrupted rows, hashes before and after, the reason."""
+    """What was done to a raw file: rows, corrupted rows, hashes before and after, the reason.
+
+    Of a lake it is a file of landed rows.
+    """
 
     file: str
     source: str
@@ -90,24 +93,21 @@ def _file(job: CorruptionJob, table: RawTable, file: str, counts: tuple[int, int
     rows, corrupted = counts
     if not corrupted:
         key = (table.source, table.name, file)
-        return _linked(job, key, rows, f"copied: {_why_untouched(table, job.at)}")
+        return _linked(job, key, rows, f"copied: {why_untouched(table, job.at)}")
     source, target = job.ws.raw / file, job.home / "raw" / file
     if table.format == "parquet":
         rewrite_parquet(job.connection, table, job.at, source, target)
     else:
         rewrite_text(table, job.at, source, target, _lines(job, table, file))
-    why = (
-        f"{table.time} at or after the instant" if table.time else "its month begins then or later"
-    )
     return RawProof(
         file=file,
         source=table.source,
         table=table.name,
         rows=rows,
         corrupted=corrupted,
-        sha256=_sha256(source),
-        sha256_in_copy=_sha256(target),
-        treatment=f"corrupted: {why}",
+        sha256=sha256(source),
+        sha256_in_copy=sha256(target),
+        treatment=f"corrupted: {why_corrupted(table)}",
     )
 
 
@@ -115,11 +115,19 @@ def _linked(job: CorruptionJob, key: tuple[str, str, str], rows: int, treatment:
     source, target = job.ws.raw / key[2], job.home / "raw" / key[2]
     target.parent.mkdir(parents=True, exist_ok=True)
     os.symlink(source, target)
-    value = _sha256(source)
+    value = sha256(source)
     return RawProof(key[2], key[0], key[1], rows, 0, value, value, treatment)
 
 
-def _why_untouched(table: RawTable, at: datetime) -> str:
+def why_corrupted(table: RawTable) -> str:
+    """Return why rows of a table are corrupted."""
+    return (
+        f"{table.time} at or after the instant" if table.time else "its month begins then or later"
+    )
+
+
+def why_untouched(table: RawTable, at: datetime) -> str:
+    """Return why no row of a file is corrupted."""
     if table.time:
         return "no row at or after the instant"
     if table.snapshot and table.snapshot < at:
@@ -127,8 +135,8 @@ def _why_untouched(table: RawTable, at: datetime) -> str:
     return "not corrupted, for no column of it is a time"
 
 
-def _after(table: RawTable, at: datetime) -> str:
-    """SQL of whether a landed row is to be corrupted."""
+def after(table: RawTable, at: datetime) -> str:
+    """Return SQL of whether a landed row is to be corrupted."""
     if table.time:
         return f"coalesce({table.instant} >= {timestamp(at)}, false)"
     return "_error is null" if table.snapshot and table.snapshot >= at else "false"
@@ -137,26 +145,24 @@ def _after(table: RawTable, at: datetime) -> str:
 def _counts(job: CorruptionJob, table: RawTable) -> dict[str, tuple[int, int]]:
     """Each file's rows, and how many of them are to be corrupted."""
     rows = job.connection.execute(
-        f"select _file, count(*), count(*) filter ({_after(table, job.at)}) "
+        f"select _file, count(*), count(*) filter ({after(table, job.at)}) "
         f"from {table.landed} group by _file"
     ).fetchall()
-    return {file: (total, after) for file, total, after in rows}
+    return {file: (total, later) for file, total, later in rows}
 
 
 def _lines(job: CorruptionJob, table: RawTable, file: str) -> set[int]:
     """The lines on which the rows to be corrupted begin."""
     found = job.connection.execute(
         f"select _row from {table.landed} "
-        f"where _file = ? and _error is null and {_after(table, job.at)}",
+        f"where _file = ? and _error is null and {after(table, job.at)}",
         [file],
     ).fetchnumpy()
     return set(found["_row"].tolist())
 
 
 def _write_settings(job: CorruptionJob) -> None:
-    # The copy is built on one machine, over raw files of its own.
-    left_out = ("raw", "lake")
-    settings = {name: each for name, each in job.ws.settings.items() if name not in left_out}
+    settings = {name: each for name, each in job.ws.settings.items() if name != "raw"}
     for name, each in settings.items():
         # A mapping's path is relative to the workspace.
         mapping = each.get("mapping") if isinstance(each, dict) else None
@@ -167,7 +173,8 @@ def _write_settings(job: CorruptionJob) -> None:
     (job.home / "workspace.yml").write_text(text, encoding="utf-8")
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """Return the hash of a file's bytes."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while chunk := stream.read(CHUNK):

@@ -11,11 +11,19 @@ from pathlib import Path
 import duckdb
 
 from ml.features.leakage.raw_tables import RawTable
-from ml.features.leakage.time_sql import WHOLE, as_file_time, file_time, is_number, timestamp
+from ml.features.leakage.time_sql import (
+    WHOLE,
+    as_file_time,
+    file_time,
+    is_number,
+    landed_time,
+    timestamp,
+)
+from ml.landing.delimited import META
 from ml.workspace.sql import literal, quoted
 
 NUMBER, AFTER, COPY, PLACES = "_audit_number", "_audit_after", "_audit_copy", "_audit_places"
-# A column with more distinct values holds amounts, not codes.
+# A column of numbers with more distinct values holds amounts, not codes.
 MOST_CODES = 256
 POOL_ROWS = 100_000
 
@@ -37,7 +45,10 @@ class ParquetColumn:
 
 @dataclass(frozen=True)
 class ParquetRewrite:
-    """A file to corrupt: table, instant (UTC), scan, column of the time, columns to change."""
+    """A file to corrupt: table, instant (UTC), scan, column of the time, columns to change.
+
+    `is_landed` says that it has rows as they landed, in a lake.
+    """
 
     table: RawTable
     at: datetime
@@ -45,21 +56,32 @@ class ParquetRewrite:
     time: str | None
     time_kind: str
     columns: tuple[ParquetColumn, ...]
+    is_landed: bool
+
+    def instant(self, value: str) -> str:
+        """SQL of the UTC time that a value of the column of the time stands for."""
+        return (landed_time if self.is_landed else file_time)(value, self.time_kind)
 
     def after(self, value: str) -> str:
         """SQL of whether a time is at or after the instant."""
-        time = file_time(value, self.time_kind)
-        return f"coalesce({time} >= {timestamp(self.at)}, false)"
+        return f"coalesce({self.instant(value)} >= {timestamp(self.at)}, false)"
 
 
-def rewrite(
-    connection: duckdb.DuckDBPyConnection, table: RawTable, at: datetime, source: Path, target: Path
+def rewrite(  # noqa: PLR0913
+    connection: duckdb.DuckDBPyConnection,
+    table: RawTable,
+    at: datetime,
+    source: Path,
+    target: Path,
+    *,
+    is_landed: bool = False,
 ) -> None:
     """Write `source` to `target` with the rows of `table` at or after `at` corrupted.
 
     Times move within [at, the table's last time], some to `at` itself; numbers are scaled, shifted
     and change their sign; codes and texts become others; a tenth of the rows is dropped and a tenth
     is there twice. Customers stay. Without times a table is corrupted whole, and no row is dropped.
+    A file that `is_landed` has columns as schema `landed` has them, where numbers may be texts.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     scan = _scan(source)
@@ -69,9 +91,8 @@ def rewrite(
     kind = kinds[time] if time else ""
     arrays = table.arrays and kind.endswith("[]")
     columns = tuple(_columns(connection, table, scan, kinds, arrays))
-    task = ParquetRewrite(
-        table, at, scan, time, kind.removesuffix("[]") if arrays else kind, columns
-    )
+    kind = kind.removesuffix("[]") if arrays else kind
+    task = ParquetRewrite(table, at, scan, time, kind, columns, is_landed)
     query = _arrays(task) if arrays else _rows(task)
     connection.execute(f"copy ({query}) to {literal(target)} (format parquet)")
 
@@ -132,7 +153,7 @@ def _corrupted_value(task: ParquetRewrite, column: ParquetColumn, value: str, se
         return value
     end = f"epoch_us({timestamp(task.table.span[1])})"
     start = f"epoch_us({timestamp(task.at)})"
-    now = f"epoch_us({file_time(value, column.kind)})"
+    now = f"epoch_us({task.instant(value)})"
     # Times are mirrored within the span; an eighth falls on the instant itself.
     moved = f"case when {_hash_pick(salted, 8)} = 1 then {start} else {start} + {end} - {now} end"
     return as_file_time(f"make_timestamp({moved})", column.kind)
@@ -189,7 +210,11 @@ def _columns(
     declared = {name for names in table.names.values() for name in names}
     found: list[ParquetColumn] = []
     for name, kind in kinds.items():
-        if name in places or (arrays and not (kind.endswith("[]") and name in declared)):
+        if (
+            name in places
+            or name in META
+            or (arrays and not (kind.endswith("[]") and name in declared))
+        ):
             continue
         element = kind[:-2] if arrays else kind
         value = f"unnest({quoted(name)})" if arrays else quoted(name)
@@ -197,7 +222,9 @@ def _columns(
         if element in WHOLE or element == "VARCHAR":
             size = _fill_pool(connection, pool, value, scan)
             is_flag = element in WHOLE and _holds_flags(connection, pool)
-        found.append(ParquetColumn(name, element, pool, 0 if size > MOST_CODES else size, is_flag))
+        # Of texts any others will do: they may be numbers or dates, which must stay such.
+        pooled = size if element == "VARCHAR" or size <= MOST_CODES else 0
+        found.append(ParquetColumn(name, element, pool, pooled, is_flag))
     return found
 
 

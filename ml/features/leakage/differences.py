@@ -90,6 +90,11 @@ class RelationProof:
     rows_after: int
     differences: dict[str, FeatureDifference] = field(repr=False)
 
+    @property
+    def is_uneven(self) -> bool:
+        """Whether only one of the two warehouses has some rows known at the instant."""
+        return bool(self.only_here or self.only_in_copy)
+
 
 def export(warehouse: Path, families: Sequence[AuditedFamily], folder: Path) -> None:
     """Write the families' relations in `warehouse` to `folder`, one Parquet file each.

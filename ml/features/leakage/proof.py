@@ -29,10 +29,30 @@ class FeatureVerdict:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """What of a lake was audited, and what was not.
+
+    Attributes:
+        buckets: the audited ones; of the customers of all others nothing is proved.
+        of: how many buckets the lake has.
+        facts: facts of the whole that were made anew of these customers alone.
+        families: families whose features were compared between two builds of the sample only,
+            for with the facts of all customers the lake has other values.
+        absent: tables without a row in these buckets, as `<source>__<table>`.
+    """
+
+    buckets: tuple[int, ...]
+    of: int
+    facts: tuple[str, ...]
+    families: tuple[str, ...]
+    absent: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Proof:
     """All that an audit found; `at` and `made` are UTC.
 
-    `blind_sources` are sources whose corruption no feature shows.
+    `blind_sources` are sources whose corruption no feature shows. `sample` is there for a lake.
     """
 
     at: datetime
@@ -42,6 +62,7 @@ class Proof:
     relations: tuple[RelationProof, ...]
     features: tuple[FeatureVerdict, ...]
     blind_sources: tuple[str, ...]
+    sample: Sample | None = None
 
     def of(self, verdict: str) -> list[FeatureVerdict]:
         """Return the features with this verdict."""
@@ -50,7 +71,7 @@ class Proof:
     @property
     def uneven(self) -> list[RelationProof]:
         """Relations with rows known at the instant that only one of the two warehouses has."""
-        return [each for each in self.relations if each.only_here or each.only_in_copy]
+        return [each for each in self.relations if each.is_uneven]
 
     @property
     def holds(self) -> bool:

@@ -40,7 +40,8 @@ class RawTable:
         instant: SQL of that time in UTC.
         is_period: whether the time is a date that stands for a period: the audit changes the values
             of such rows, but neither removes nor moves them.
-        kept_columns: columns that identify a row or its customer, which the audit never changes.
+        kept_columns: columns that identify a row or its customer, or that landing adds, which the
+            audit never changes.
         snapshot: for tables without time, the first instant of the month that all rows describe.
         span: the first and the last time.
         files: its files below the raw folder.
@@ -118,7 +119,11 @@ def _table(reader: WarehouseReader, node: Mapping[str, Any], files: tuple[str, .
     time = _time(connection, landed, kinds, staged)
     instant = landed_time(quoted(time), kinds[time]) if time else ""
     customer = _customer(connection, landed, kinds, staged, source)
-    fixed = [name for name, column in node["columns"].items() if _meta(column).get("from_path")]
+    fixed = [
+        name
+        for name, column in node["columns"].items()
+        if _meta(column).get("from_path") or _meta(column).get("generated")
+    ]
     keys = [] if time else _keys(connection, landed, kinds, customer)
     is_mapped = form is not None and meta["format"] == "mapping"
     return RawTable(
