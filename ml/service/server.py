@@ -1,5 +1,6 @@
 """The service's processes: gunicorn's master loads the models, its workers share their memory."""
 
+import gc
 import os
 import shutil
 import sys
@@ -95,6 +96,9 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> ASGIApp:
         metrics = Metrics(self._folder)
+        # Workers share the memory of these objects, which the collector would write to.
+        gc.collect()
+        gc.freeze()
         return create_app(self._ws, self._options, self._champions, metrics)[0]
 
 

@@ -1,6 +1,7 @@
 """What a worker holds while it serves, and how it does work without letting others wait."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -59,6 +60,8 @@ class Service:
         await self._in_pool(self.champions.refresh)
         self._refreshing = asyncio.create_task(self._keep_fresh())
         self.metrics.before.append(self._tell_metrics)
+        # What is there now stays: the collector need not look at it again and again.
+        gc.freeze()
 
     async def stop(self) -> None:
         """End the threads; what was answered is written."""

@@ -27,6 +27,7 @@ STAGED = "__next"
 # SQLite takes at most 32,766 parameters in one query.
 KEYS_PER_QUERY = 10_000
 PATIENCE_SECONDS = 60.0
+MAPPED_BYTES = 2**33
 
 
 class SqliteRows:
@@ -150,6 +151,8 @@ class SqliteRows:
                 old.close()
             self._own.place = None
             self._own.connection = _connect(self._path, "ro")
+            # Pages are read where the system caches them, in place of a copy a connection.
+            self._own.connection.execute(f"pragma mmap_size = {MAPPED_BYTES}")
             self._own.place = place
         found: sqlite3.Connection = self._own.connection
         return found

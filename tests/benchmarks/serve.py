@@ -1,13 +1,11 @@
 """How fast the service answers: python -m tests.benchmarks.serve [--store redis] [--home HOME].
 
-Customers by id, a wide LightGBM, two workers and the load on the same machine. wrk and hey (Debian
-packages) ask; beside them `feast serve` gives the same vectors, without scores. Then overload:
-three times as many requests as the service could answer.
+Customers by id, a wide LightGBM, two workers and the load on the same machine. wrk and h2load
+(Debian: wrk, nghttp2-client) ask; beside them `feast serve` gives the same vectors, without scores.
+Then overload: three times as many requests as the service could answer.
 """
 
 import argparse
-import csv
-import io
 import json
 import re
 import shutil
@@ -144,16 +142,18 @@ def ours(home: Path, code: Path, folder: Path, ids: Sequence[str], seconds: int)
         wrk(service.url, lua(folder, path, 1), 4, 2)
         one = wrk(service.url, lua(folder, path, 1), 1, seconds)
         print(f"ml serve, one customer, one caller: {one}", flush=True)
-        steady, _ = hey(service.url + path, ids[0], 6, 50, seconds)
+        steady, _ = h2load(folder, service.url + path, ids[0], callers=2, rate=300, seconds=seconds)
         print(f"ml serve, one customer, 300 a second: {steady}", flush=True)
         most = wrk(service.url, lua(folder, path, 1), 16, seconds)
         print(f"ml serve, one customer, 16 callers: {most}", flush=True)
         hundred = wrk(service.url, lua(folder, path, 100), 1, seconds)
         print(f"ml serve, 100 customers, one caller: {hundred}", flush=True)
-        each = int(3 * most.rate / 96)
-        accepted, refused = hey(service.url + path, ids[0], 96, each, 4 * seconds)
-        print(f"ml serve, {96 * each:,} a second asked for, accepted: {accepted}", flush=True)
-        print(f"ml serve, {96 * each:,} a second asked for, turned away: {refused}", flush=True)
+        rate = int(3 * most.rate)
+        accepted, refused = h2load(
+            folder, service.url + path, ids[0], callers=96, rate=rate, seconds=4 * seconds
+        )
+        print(f"ml serve, {rate:,} a second asked for, accepted: {accepted}", flush=True)
+        print(f"ml serve, {rate:,} a second asked for, turned away: {refused}", flush=True)
         print(f"ml serve, memory: {memory(service)}", flush=True)
 
 
@@ -198,16 +198,20 @@ def wrk(url: str, script: Path, callers: int, seconds: int) -> Load:
     return Load(p50, p99, float(rate[1]))
 
 
-def hey(url: str, customer: str, callers: int, each: int, seconds: int) -> tuple[Load, Load | None]:
-    """Let so many callers ask so often a second each; return who was answered, who turned away."""
-    body = json.dumps({"customers": [customer]})
-    command = ["hey", "-z", f"{seconds}s", "-c", str(callers), "-q", str(each), "-m", "POST"]
-    command += ["-T", "application/json", "-d", body, "-o", "csv", url]
-    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    rows = list(csv.DictReader(io.StringIO(text)))
+def h2load(
+    folder: Path, url: str, customer: str, *, callers: int, rate: int, seconds: int
+) -> tuple[Load, Load | None]:
+    """Let callers ask so often a second together; return who was answered and who turned away."""
+    body, log = folder / "body.json", folder / "h2load.tsv"
+    body.write_text(json.dumps({"customers": [customer]}))
+    log.unlink(missing_ok=True)
+    command = ["h2load", "--h1", f"-c{callers}", f"-D{seconds}", f"--rps={rate / callers:.3f}"]
+    command += ["-d", str(body), "-H", "content-type: application/json", f"--log-file={log}", url]
+    subprocess.run(command, check=True, capture_output=True)
     by_status: dict[str, list[float]] = {}
-    for row in rows:
-        by_status.setdefault(row["status-code"], []).append(1000 * float(row["response-time"]))
+    for line in log.read_text().splitlines():
+        _, status, microseconds = line.split("\t")[:3]
+        by_status.setdefault(status, []).append(int(microseconds) / 1000)
     assert set(by_status) <= {"200", "503"}, {name: len(each) for name, each in by_status.items()}
     loads = {
         status: Load(*np.percentile(times, [50, 99]), len(times) / seconds)
