@@ -26,10 +26,10 @@ EXTRA = ("fastapi", "fastapi_offline", "gunicorn", "prometheus_client", "uvicorn
 )
 @click.option(
     "--concurrency",
-    default=16,
+    default=4,
     show_default=True,
     type=click.IntRange(1),
-    help="Requests that a worker works on or lets wait; others get 503 at once.",
+    help="Requests that a busy worker works on or lets wait; others get 503 at once.",
 )
 @click.option(
     "--most-megabytes", default=10, show_default=True, type=click.IntRange(1), help="Of a body."

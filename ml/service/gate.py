@@ -17,6 +17,9 @@ from ml.service.problems import Problem, answer, problem_of
 
 ACCESS = logging.getLogger("almanac.access")
 ERRORS = logging.getLogger("almanac.errors")
+# So many requests may come at once, unless the worker had work for most of the last tenth of a
+# second; then it is busy until it rests for half of one.
+MOST_IN_A_BURST, WINDOW_SECONDS, BUSY_SHARE, CALM_SHARE = 64, 0.1, 0.9, 0.5
 # These answer however busy the worker is.
 ALWAYS = ("/health", "/ready", "/metrics")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
@@ -31,11 +34,20 @@ class Gate:
     def __init__(self, app: ASGIApp, options: Options, metrics: Metrics) -> None:
         self._app, self._options, self._metrics = app, options, metrics
         self._inside = 0
+        # When the window and the work in it began, and how long there was work.
+        self._since = self._began = time.monotonic()
+        self._busy_seconds, self._is_busy = 0.0, False
+        self._turned_away, self._told_at = 0, 0.0
+        self._busy = answer(BUSY)
+        self._busy_headers = self._busy.raw_headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass on what is none."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if self._is_full() and scope["path"] not in ALWAYS:
+            await self._turn_away(send)
             return
         start = time.perf_counter()
         request_id = _request_id(scope)
@@ -59,17 +71,50 @@ class Gate:
         if scope["path"] in ALWAYS:
             await self._app(scope, receive, send)
             return
-        if self._inside >= self._options.concurrency:
-            self._metrics.turned_away.inc()
-            await answer(BUSY, scope["request_id"])(scope, receive, send)
-            return
-        self._inside += 1
+        self._enter()
         try:
             # All requests that came together are counted before the first is worked on.
             await asyncio.sleep(0)
             await self._in_time(scope, receive, send)
         finally:
-            self._inside -= 1
+            self._leave()
+
+    def _is_full(self) -> bool:
+        """Whether another request would wait too long.
+
+        Many that come at once are worked off soon. Where the worker hardly rests, there are more
+        than it can answer.
+        """
+        now = time.monotonic()
+        window = now - self._since
+        if window >= WINDOW_SECONDS:
+            if self._inside:
+                self._busy_seconds += now - self._began
+                self._began = now
+            share = CALM_SHARE if self._is_busy else BUSY_SHARE
+            self._is_busy = self._busy_seconds >= share * window
+            self._busy_seconds, self._since = 0.0, now
+        return self._inside >= (self._options.concurrency if self._is_busy else MOST_IN_A_BURST)
+
+    def _enter(self) -> None:
+        if not self._inside:
+            self._began = time.monotonic()
+        self._inside += 1
+
+    def _leave(self) -> None:
+        self._inside -= 1
+        if not self._inside:
+            self._busy_seconds += time.monotonic() - self._began
+
+    async def _turn_away(self, send: Send) -> None:
+        """Answer 503 with as little work as can be: who has too much to do must not do more."""
+        self._metrics.turned_away.inc()
+        self._turned_away += 1
+        if time.monotonic() > self._told_at + 1:
+            ACCESS.warning("turned away", extra={"requests": self._turned_away})
+            self._turned_away, self._told_at = 0, time.monotonic()
+        await send({"type": "http.response.start", "status": 503, "headers": self._busy_headers})
+        await send({"type": "http.response.body", "body": self._busy.body})
 
     async def _in_time(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = False

@@ -10,7 +10,7 @@ MEGABYTE = 2**20
 class Options:
     """Where the service listens, and its limits.
 
-    `concurrency` is how many requests a worker works on or lets wait; `most_body` (bytes) and
+    `concurrency` is how many requests a busy worker works on or lets wait; `most_body` (bytes) and
     `most_rows` limit one request, `seconds` its time. `sampled` is the share of answers whose
     input is logged whole, `most_logged` (bytes) what the log of answers may take. `log_ids` writes
     paths with customer ids to the access log.
@@ -19,7 +19,7 @@ class Options:
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
-    concurrency: int = 16
+    concurrency: int = 4
     most_body: int = 10 * MEGABYTE
     most_rows: int = 10_000
     seconds: float = 10.0
