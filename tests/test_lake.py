@@ -22,7 +22,7 @@ from ml.lake import snapshot as snapshots
 from ml.lake.build import build_lake, entries_of
 from ml.lake.build_lock import building
 from ml.lake.connection import task_connection
-from ml.lake.project import compile_project
+from ml.lake.project import COMPILED
 from ml.lake.status import lake_status
 from ml.lake.verify import verify_lake
 from ml.privacy import forget
@@ -64,20 +64,13 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / "raw"
 
 
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the project compiled for buckets."""
-    ws = make_workspace(tmp_path_factory.mktemp("compiled"), Path())
-    compile_project(ws.opened())
-    return ws.home / "lake_target"
-
-
 def lake_at(home: Path, raw: Path, compiled: Path, **settings: object) -> TestWorkspace:
     ws = make_workspace(home, raw, lake={"path": "lake", "bucket_memory": "1GB"} | settings)
     shutil.copytree(compiled, home / "lake_target")
     # Spares these workspaces the manifest, which other commands read.
     (home / "target").mkdir()
     (home / "target" / "manifest.json").touch()
+    shutil.copy(compiled / COMPILED, home / "target" / f"lake_{COMPILED}")
     return ws
 
 
