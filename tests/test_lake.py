@@ -31,6 +31,7 @@ from ml.simulate import simulate
 from ml.workspace.errors import BadInput, Held, NotBuilt
 from ml.workspace.targets import targets
 from tests.lake_rows import differences
+from tests.small_lakes import build_small
 from tests.test_increments import raw_until
 from tests.workspaces import REPOSITORY, TestWorkspace, environment_of, make_workspace
 
@@ -333,8 +334,9 @@ def test_without_a_lake_the_next_step_is_told(tmp_path):
 
 
 def test_other_buckets_a_second_build_and_a_failed_file_leave_the_snapshot(
-    history, compiled, tmp_path
+    history, compiled, tmp_path, monkeypatch
 ):
+    build_small(monkeypatch)
     raw = raw_until(history, tmp_path / "raw", "2022-09")
     ws = lake_at(tmp_path / "ws", raw, compiled, buckets=2)
     build_lake(ws.opened())

@@ -4,7 +4,6 @@ import random
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -12,9 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ml.lake.project import Project, compile_project
 from ml.simulate import simulate
-from ml.workspace.settings import Workspace
 from tests.lake_rows import differences
 from tests.test_increments import raw_until
 from tests.workspaces import TestWorkspace
@@ -22,21 +19,11 @@ from tests.workspaces import TestWorkspace
 pytest.importorskip("deltalake", reason="deltalake is missing")
 
 from ml.lake.build import build_lake
+from tests.small_lakes import build_small
 from tests.test_lake import lake_at
 
 ENDS = ("2022-10", "2022-11", "2022-12", "2023-01")
 BANK = ("trx", "geo", "dialog")
-# Families that are other slices of what the remaining ones are made of. Most of the time of a
-# small build goes into their SQL.
-ALIKE = (
-    "features.ftr_dialog_topic",
-    "features.ftr_spend_category",
-    "features.ftr_spend_time",
-    "features.ftr_trx_dst_",
-    "features.ftr_trx_event_",
-    "features.ftr_trx_src_",
-    "features.ftr_trx_time",
-)
 
 
 class Company:
@@ -149,16 +136,6 @@ class Company:
         place.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
 
 
-def fewer_families(ws: Workspace) -> Project:
-    """The project without families that are built exactly as others of it."""
-    project = compile_project(ws)
-    return replace(
-        project,
-        models=tuple(m for m in project.models if not m.relation.startswith(ALIKE)),
-        measures={r: sql for r, sql in project.measures.items() if not r.startswith(ALIKE)},
-    )
-
-
 def build_killed_before_its_warehouse(ws: TestWorkspace) -> None:
     """Build as if killed when the lake has all of it and the warehouse nothing."""
     with pytest.MonkeyPatch.context() as patched, suppress(KeyboardInterrupt):
@@ -177,7 +154,7 @@ def check(history: Path, compiled: Path, home: Path, seed: int) -> list[str]:
     grown = lake_at(home / "grown", company.raw, compiled, buckets=dice.randint(1, 3))
     build_lake(grown.opened())
     told = []
-    for _ in range(dice.randint(2, 3)):
+    for _ in range(2):
         told.append("+".join(company.change() for _ in range(dice.randint(1, 3))))
         if dice.random() < 0.5:
             build_killed_before_its_warehouse(grown)
@@ -212,7 +189,7 @@ def test_any_changes_of_the_files_give_the_rows_of_one_build(
     monkeypatch: pytest.MonkeyPatch,
     seed: int,
 ) -> None:
-    monkeypatch.setattr("ml.lake.build.compile_project", fewer_families)
+    build_small(monkeypatch)
     home = tmp_path_factory.mktemp("random")
     check(history, compiled, home, seed)
     shutil.rmtree(home)
