@@ -19,16 +19,22 @@ from ml import store
 from ml.dataset.recipe import describe
 from ml.lake import check_installed
 from ml.lake import snapshot as snapshots
+from ml.lake.bucket import prepare
 from ml.lake.build import build_lake, entries_of
 from ml.lake.build_lock import building
 from ml.lake.connection import task_connection
+from ml.lake.landed import FileReader, landed_types
 from ml.lake.project import COMPILED
+from ml.lake.raw import land_workspace_tables
 from ml.lake.status import lake_status
+from ml.lake.stored import Stored, types_of
 from ml.lake.verify import verify_lake
+from ml.landing.relations import plan
 from ml.privacy import forget
 from ml.serving.batch import score
 from ml.simulate import simulate
 from ml.workspace.errors import BadInput, Held, NotBuilt
+from ml.workspace.settings import dbt_project
 from ml.workspace.targets import targets
 from tests.lake_rows import differences
 from tests.small_lakes import build_small
@@ -309,6 +315,33 @@ def test_a_task_spills_what_its_memory_does_not_hold_and_names_what_does_not_fit
     ):
         connection.execute("select list(hash(i)) from range(10000000) t(i)").fetchall()
     assert "larger bucket_memory" in told.value.next
+
+
+def test_a_file_is_read_within_the_memory_of_a_task(tmp_path):
+    (tmp_path / "raw" / "transactions").mkdir(parents=True)
+    lines = [f"c{n},2022-01-02T12:00:00,{n}.5,1,o{n},i1,books" for n in range(50_000)]
+    head = "customer_id,event_time,amount,quantity,order_id,item_id,category"
+    file = tmp_path / "raw" / "transactions" / "2022-01.csv"
+    file.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
+    ws = make_workspace(tmp_path / "ws", tmp_path / "raw").opened()
+    with duckdb.connect() as driver:
+        prepare(driver)
+        planned = plan(driver, dbt_project(), ws).relations
+        land_workspace_tables(driver, planned)
+        facts = {
+            name: Stored((), types_of(driver, f"from {name}"))
+            for name in ("landed.workspace__forgotten", "landed.workspace__identities")
+        }
+        (relation,) = (each for each in planned if each.identifier == "transactions__events")
+        types = landed_types(driver, relation)
+    scratch = tmp_path / "scratch"
+    ample, scarce = (
+        FileReader(relation, relation.files, 2, facts, types, scratch / "learnt", memory, scratch)
+        for memory in ("1GB", "1MB")
+    )
+    assert sum(batch.num_rows for batch in ample()) == 50_000
+    with pytest.raises(BadInput, match="does not fit 1MB"):
+        list(scarce())
 
 
 def test_nobody_is_forgotten_by_halves(tmp_path):

@@ -87,8 +87,8 @@ def build_lake(ws: Workspace) -> Built:
             changed = [name for name, entry in entries.items() if entry.is_changed]
             after = _commit(settings, entries, before)
             write_warehouse(ws, settings, project, entries, waves.features)
-        if after is not before:
-            _clean(settings.path, after)
+        # Where nothing changed as well: a build that was killed left its files.
+        _clean(settings.path, after)
     describe_project(ws)
     peak = max((result.peak_bytes for result in waves.results), default=0)
     return Built(notes, sorted(changed), len(entries), peak)
