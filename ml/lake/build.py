@@ -178,7 +178,7 @@ def _clean(lake: Path, snapshot: Snapshot) -> None:
         clean(table_folder(lake, name), versions)
     # Tables of models and sources that are no more.
     for folder in set((lake / "tables").glob("*/*")) - {table_folder(lake, name) for name in kept}:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
