@@ -82,8 +82,8 @@ def test_a_long_hold_is_told(held: Callable[[float], Path], read_only: bool) -> 
 def test_tables_of_a_held_warehouse_are_waited_for(held: Callable[[float], Path]) -> None:
     path = held(2)
     with duckdb.connect() as connection:
-        copy_tables(connection, path, ["landed.files"])
-        assert connection.execute("select count(*) from landed.files").fetchall()
+        copy_tables(connection, path, ["targets.tgt_purchase_any"])
+        assert connection.execute("select count(*) from targets.tgt_purchase_any").fetchall()
         path = held(60)
         with (
             pytest.raises(AlmanacError, match="held by another process"),
