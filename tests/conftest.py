@@ -1,5 +1,6 @@
 """Workspaces that several modules look at; each is built once a session and only read."""
 
+import os
 from pathlib import Path
 
 import hypothesis
@@ -43,6 +44,19 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> TestWorkspace:
     home = tmp_path_factory.mktemp("company")
     simulate(home, customers=600, months=9, seed=11)
     return built(home, home / "raw")
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the project compiled for buckets; one for all processes that run tests."""
+    from ml.lake.project import compile_project
+    from ml.workspace.files import locked
+
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled"
+    with locked(home):
+        compile_project(make_workspace(home, Path()).opened())
+    return home / "lake_target"
 
 
 @pytest.fixture(scope="session")

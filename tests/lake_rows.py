@@ -15,10 +15,11 @@ STAMPS = ("stamp", "stamp_together")
 NOTES = ("measured_families", "judged_files")
 
 
-def differences(one: Path, other: Path, *, same_files: bool = True) -> list[str]:
+def differences(one: Path, other: Path, *, same_files: bool = True, least: int = 80) -> list[str]:
     """Each relation of `one` whose types or rows, in any order, are not those of `other`.
 
     Of copies of the raw files, not `same_files`, what is known of the files themselves differs.
+    There must be more than `least` relations.
     """
     left_out = () if same_files else STAMPS
     with duckdb.connect() as connection:
@@ -29,7 +30,7 @@ def differences(one: Path, other: Path, *, same_files: bool = True) -> list[str]
             "select table_schema, table_name from information_schema.tables "
             f"where table_catalog = 'one' and table_schema in {SCHEMAS} order by all"
         ).fetchall()
-        assert len(relations) > 80
+        assert len(relations) > least
         return [
             told
             for schema, name in relations

@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 
+from ml.lake.facts import copy_tables
 from ml.workspace.errors import AlmanacError
-from ml.workspace.warehouse import open_warehouse
+from ml.workspace.warehouse import attached, open_warehouse
 from tests import warm_commands
 from tests.landed import landing
 from tests.small_workspace import make_workspace
@@ -76,3 +77,16 @@ def test_a_long_hold_is_told(held: Callable[[float], Path], read_only: bool) -> 
     told = str(caught.value)
     assert told.startswith(f"{path} is held by another process: ")
     assert told.endswith("Wait for it (a dbt build?) or stop it, then run the command again.")
+
+
+def test_tables_of_a_held_warehouse_are_waited_for(held: Callable[[float], Path]) -> None:
+    path = held(2)
+    with duckdb.connect() as connection:
+        copy_tables(connection, path, ["targets.tgt_purchase_any"])
+        assert connection.execute("select count(*) from targets.tgt_purchase_any").fetchall()
+        path = held(60)
+        with (
+            pytest.raises(AlmanacError, match="held by another process"),
+            attached(connection, path, "other", patience=0.5),
+        ):
+            pass

@@ -19,18 +19,25 @@ from ml import store
 from ml.dataset.recipe import describe
 from ml.lake import check_installed
 from ml.lake import snapshot as snapshots
+from ml.lake.bucket import prepare
 from ml.lake.build import build_lake, entries_of
 from ml.lake.build_lock import building
 from ml.lake.connection import task_connection
-from ml.lake.project import compile_project
+from ml.lake.landed import FileReader, landed_types
+from ml.lake.project import COMPILED
+from ml.lake.raw import land_workspace_tables
 from ml.lake.status import lake_status
+from ml.lake.stored import Stored, types_of
 from ml.lake.verify import verify_lake
+from ml.landing.relations import plan
 from ml.privacy import forget
 from ml.serving.batch import score
 from ml.simulate import simulate
 from ml.workspace.errors import BadInput, Held, NotBuilt
+from ml.workspace.settings import dbt_project
 from ml.workspace.targets import targets
 from tests.lake_rows import differences, spoil
+from tests.small_lakes import build_small
 from tests.test_increments import raw_until
 from tests.workspaces import REPOSITORY, TestWorkspace, environment_of, make_workspace
 
@@ -64,20 +71,13 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / "raw"
 
 
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the project compiled for buckets."""
-    ws = make_workspace(tmp_path_factory.mktemp("compiled"), Path())
-    compile_project(ws.opened())
-    return ws.home / "lake_target"
-
-
 def lake_at(home: Path, raw: Path, compiled: Path, **settings: object) -> TestWorkspace:
     ws = make_workspace(home, raw, lake={"path": "lake", "bucket_memory": "1GB"} | settings)
     shutil.copytree(compiled, home / "lake_target")
     # Spares these workspaces the manifest, which other commands read.
     (home / "target").mkdir()
     (home / "target" / "manifest.json").touch()
+    shutil.copy(compiled / COMPILED, home / "target" / f"lake_{COMPILED}")
     return ws
 
 
@@ -307,6 +307,33 @@ def test_a_task_spills_what_its_memory_does_not_hold_and_names_what_does_not_fit
     assert "larger bucket_memory" in told.value.next
 
 
+def test_a_file_is_read_within_the_memory_of_a_task(tmp_path):
+    (tmp_path / "raw" / "transactions").mkdir(parents=True)
+    lines = [f"c{n},2022-01-02T12:00:00,{n}.5,1,o{n},i1,books" for n in range(50_000)]
+    head = "customer_id,event_time,amount,quantity,order_id,item_id,category"
+    file = tmp_path / "raw" / "transactions" / "2022-01.csv"
+    file.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
+    ws = make_workspace(tmp_path / "ws", tmp_path / "raw").opened()
+    with duckdb.connect() as driver:
+        prepare(driver)
+        planned = plan(driver, dbt_project(), ws).relations
+        land_workspace_tables(driver, planned)
+        facts = {
+            name: Stored((), types_of(driver, f"from {name}"))
+            for name in ("landed.workspace__forgotten", "landed.workspace__identities")
+        }
+        (relation,) = (each for each in planned if each.identifier == "transactions__events")
+        types = landed_types(driver, relation)
+    scratch = tmp_path / "scratch"
+    ample, scarce = (
+        FileReader(relation, relation.files, 2, facts, types, scratch / "learnt", memory, scratch)
+        for memory in ("1GB", "1MB")
+    )
+    assert sum(batch.num_rows for batch in ample()) == 50_000
+    with pytest.raises(BadInput, match="does not fit 1MB"):
+        list(scarce())
+
+
 def test_nobody_is_forgotten_by_halves(tmp_path):
     ws = make_workspace(tmp_path / "ws", tmp_path, lake={"path": "lake", "buckets": 2})
     with pytest.raises(BadInput, match="is a lake"):
@@ -330,8 +357,9 @@ def test_without_a_lake_the_next_step_is_told(tmp_path):
 
 
 def test_other_buckets_a_second_build_and_a_failed_file_leave_the_snapshot(
-    history, compiled, tmp_path
+    history, compiled, tmp_path, monkeypatch
 ):
+    build_small(monkeypatch)
     raw = raw_until(history, tmp_path / "raw", "2022-09")
     ws = lake_at(tmp_path / "ws", raw, compiled, buckets=2)
     build_lake(ws.opened())

@@ -11,9 +11,8 @@ from tests.workspaces import make_workspace
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    ws = make_workspace(tmp_path_factory.mktemp("compiled"), Path())
-    return compile_project(ws.opened())
+def project(compiled: Path) -> Project:
+    return compile_project(make_workspace(compiled.parent, Path()).opened())
 
 
 def test_no_model_of_the_project_mixes_customers_and_the_whole(project):

@@ -54,9 +54,9 @@ def build_lake(ws: Workspace) -> Built:
             the disk refuses. The last snapshot stays readable.
     """
     settings = lake_settings(ws)
-    project = compile_project(ws)
     settings.path.mkdir(parents=True, exist_ok=True)
     with building(settings.path):
+        project = compile_project(ws)
         before = snapshots.read(settings.path)
         if before is not None:
             snapshots.check(
@@ -87,8 +87,8 @@ def build_lake(ws: Workspace) -> Built:
             changed = [name for name, entry in entries.items() if entry.is_changed]
             after = _commit(settings, entries, before)
             write_warehouse(ws, settings, project, entries, waves.features)
-        if before is None or changed:
-            _clean(settings.path, after)
+        # Where nothing changed as well: a build that was killed left its files.
+        _clean(settings.path, after)
     describe_project(ws)
     peak = max((result.peak_bytes for result in waves.results), default=0)
     return Built(notes, sorted(changed), len(entries), peak)
@@ -173,17 +173,25 @@ def _written(folder: Path, file: str) -> WrittenFile:
 
 def _clean(lake: Path, snapshot: Snapshot) -> None:
     """Delete files that neither this snapshot nor the one before it has."""
-    for name, versions in snapshot.kept().items():
+    kept = snapshot.kept()
+    for name, versions in kept.items():
         clean(table_folder(lake, name), versions)
+    # Tables of models and sources that are no more.
+    for folder in set((lake / "tables").glob("*/*")) - {table_folder(lake, name) for name in kept}:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
 def _scratch(lake: Path) -> Iterator[Path]:
-    """Yield a folder for what is needed while a build runs; it goes with what dead ones left."""
+    """Yield a folder for what is needed while a build runs; it goes with what dead ones left.
+
+    Tasks of a build that was killed may still write for a moment: each build has its own.
+    """
     folder = lake / "scratch"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    mine = folder / uuid.uuid4().hex
+    mine.mkdir(parents=True)
     try:
-        yield folder
+        yield mine
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,8 @@
-"""dbt, run for a lake: in a process of its own, quiet unless it fails."""
+"""dbt, run for a lake: in a process of its own, quiet unless it fails.
+
+Who kills a build leaves its dbt running for some seconds. So dbt holds the lock of the folder that
+it writes: the next build waits for it.
+"""
 
 import subprocess
 import sys
@@ -6,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ml.workspace.errors import NotBuilt
+from ml.workspace.files import locked
 from ml.workspace.settings import dbt_project, environment
 
 
@@ -21,6 +26,7 @@ def run_dbt(home: Path, target: Path, profile: str, arguments: Sequence[str], ne
 
     Raises:
         NotBuilt: dbt failed; the message carries dbt's own.
+        AlmanacError: the disk refuses.
     """
     project = dbt_project()
     command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "--quiet", *arguments]
@@ -31,9 +37,16 @@ def run_dbt(home: Path, target: Path, profile: str, arguments: Sequence[str], ne
         DBT_TARGET_PATH=str(target),
         DBT_LOG_PATH=str(home / "logs"),
     )
-    done = subprocess.run(
-        command, cwd=home, env=variables, capture_output=True, text=True, check=False
-    )
+    with locked(target) as lock:
+        done = subprocess.run(
+            command,
+            cwd=home,
+            env=variables,
+            pass_fds=[lock],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if done.returncode:
         told = done.stdout.strip() or done.stderr.strip()
         raise NotBuilt(f"dbt {arguments[0]} failed in {project}:\n{told}", next)

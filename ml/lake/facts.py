@@ -13,7 +13,8 @@ from ml.lake.bucket import Months
 from ml.lake.project import DECLARED, Model, Project, Totals
 from ml.lake.stored import Stored, types_of
 from ml.workspace.settings import dbt_project
-from ml.workspace.sql import literal, quoted, quoted_relation
+from ml.workspace.sql import quoted, quoted_relation
+from ml.workspace.warehouse import attached
 
 
 def merged(totals: Totals, parts: Sequence[str], types: Mapping[str, str]) -> str:
@@ -137,14 +138,18 @@ def _by_name(project: Project, name: str) -> str:
 
 
 def copy_tables(connection: duckdb.DuckDBPyConnection, path: Path, tables: Sequence[str]) -> None:
-    """Take tables that another DuckDB file has, those of them that are there."""
+    """Take tables that another DuckDB file has, those of them that are there.
+
+    Raises:
+        AlmanacError: another process keeps holding the file, or it is damaged.
+    """
     if not path.exists():
         return
-    connection.execute(f"attach {literal(path)} as other (read_only)")
-    found = connection.execute(
-        "select schema_name || '.' || table_name from duckdb_tables() where database_name = 'other'"
-    ).fetchall()
-    for (table,) in found:
-        if table in tables:
-            replace_table(connection, table, f"from other.{quoted_relation(table)}")
-    connection.execute("detach other")
+    with attached(connection, path, "other"):
+        found = connection.execute(
+            "select schema_name || '.' || table_name from duckdb_tables() "
+            "where database_name = 'other'"
+        ).fetchall()
+        for (table,) in found:
+            if table in tables:
+                replace_table(connection, table, f"from other.{quoted_relation(table)}")

@@ -32,7 +32,8 @@ class FileReader:
     """A task: reads raw files of one table; its rows carry their bucket.
 
     `facts` are the workspace's own tables, of which a reader needs identities and who is
-    forgotten. What it learns of its files beside their rows goes to a file in `learnt`.
+    forgotten. What it learns of its files beside their rows goes to a file in `learnt`. A file of
+    text is a table before it is rows: what `memory` does not hold of it spills below `scratch`.
     """
 
     relation: LandedRelation
@@ -41,10 +42,12 @@ class FileReader:
     facts: Mapping[str, Stored]
     types: Mapping[str, str]
     learnt: Path
+    memory: str
+    scratch: Path
 
     def __call__(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows with `bucket`, a hash of the company-wide customer; 0 where none."""
-        with task_connection() as connection:
+        with task_connection(self.memory, self.scratch) as connection:
             prepare(connection)
             for fact, stored in self.facts.items():
                 connection.execute(f"create view {quoted_relation(fact)} as {stored.query}")
@@ -98,12 +101,13 @@ class LandedReader:
     path: str
     types: Mapping[str, str]
     left_out: frozenset[str]
+    memory: str
 
     def __call__(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows with their bucket."""
         bucket = partition_of(self.path)[BUCKET]
         columns = ", ".join(quoted(name) for name in self.types)
-        with task_connection() as connection:
+        with task_connection(self.memory) as connection:
             rows = connection.sql(
                 f"select {columns}, cast({bucket} as integer) as bucket "
                 f"from read_parquet({literal(self.path)}, hive_partitioning = false) "

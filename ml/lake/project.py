@@ -19,6 +19,8 @@ VECTORS = "__vectors"
 # Folders of what dbt and Python write beside the project's own files.
 WRITTEN = {"target", "logs", "dbt_packages", "__pycache__"}
 DECLARED = "intermediate.int_declared_features"
+# The hash of the project that dbt compiled, beside what it compiled.
+COMPILED = "project.sha256"
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def compile_project(ws: Workspace) -> Project:
     target = ws.home / "lake_target"
     project = dbt_project()
     digest = _digest(project)
-    kept = target / "project.sha256"
+    kept = target / COMPILED
     if not (kept.exists() and kept.read_text(encoding="utf-8").strip() == digest):
         target.mkdir(parents=True, exist_ok=True)
         # Seeds are loaded as dbt loads them; the driver takes them from there.
@@ -121,10 +123,13 @@ def describe_project(ws: Workspace) -> None:
     Raises:
         NotBuilt: dbt cannot compile the project.
     """
-    compiled = ws.home / "lake_target" / "project.sha256"
+    digest = (ws.home / "lake_target" / COMPILED).read_text(encoding="utf-8")
     manifest = ws.manifest
-    if not manifest.exists() or manifest.stat().st_mtime < compiled.stat().st_mtime:
+    # A dbt that was killed leaves half a manifest, and no note of what it compiled.
+    kept = manifest.with_name(f"lake_{COMPILED}")
+    if not (manifest.exists() and kept.exists() and kept.read_text(encoding="utf-8") == digest):
         run_dbt(ws.home, manifest.parent, "local", ["compile"], "Run it again: ml lake build")
+        write_text(kept, digest)
 
 
 def compiled_warehouse(ws: Workspace) -> Path:

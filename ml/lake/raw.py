@@ -105,15 +105,16 @@ class Landing:
         name = f"{SCHEMA}.{relation.identifier}"
         types = landed_types(self.connection, relation)
         entry = self.entries.setdefault(name, Entry(types, (BUCKET, BATCH)))
-        learnt = self.place.scratch / "learnt" / relation.identifier
+        scratch, memory = self.place.scratch, self.place.memory
+        learnt = scratch / "learnt" / relation.identifier
         facts = {fact: self.entries[fact].whole for fact in WORKSPACE_FACTS}
         readers = [
-            FileReader(relation, files, self.place.buckets, facts, types, learnt)
+            FileReader(relation, files, self.place.buckets, facts, types, learnt, memory, scratch)
             for files in _groups(change.files)
         ]
         stale = [file for file in entry.files if partition_of(file)[BATCH] in change.stale_batches]
         left_out = frozenset(change.changed | change.gone)
-        lasting = [LandedReader(path, types, left_out) for path in stale if change.lasting]
+        lasting = [LandedReader(path, types, left_out, memory) for path in stale if change.lasting]
         batch = 1 + max((number for number, _ in change.in_batch.values()), default=0)
         written = self.engine.exchange(
             f"landing {relation.identifier}",
@@ -121,7 +122,7 @@ class Landing:
             arrow_schema({**types, BUCKET: "INTEGER"}, ()),
             buckets=self.place.buckets,
             write=BucketWriter(self.place.tables / SCHEMA / relation.identifier, batch),
-            scratch=self.place.scratch,
+            scratch=scratch,
         )
         is_new = entry.base is None or entry.types != types
         entry.types = types

@@ -7,19 +7,23 @@ import duckdb
 
 from ml.lake.bucket import named_query, view_query
 from ml.lake.entry import Entry
-from ml.lake.facts import replace_table
+from ml.lake.facts import content_of, fingerprint, replace_table
 from ml.lake.project import Project, compiled_warehouse
 from ml.lake.scope import is_view, needed_by_customers
 from ml.lake.settings import LakeSettings
 from ml.lake.shown import RELATIONS, SCHEMA, SETTINGS, Shown, write_shown
+from ml.lake.stored import table_of
 from ml.landing.land import MACROS
 from ml.workspace.settings import Workspace
-from ml.workspace.sql import literal, quoted, quoted_relation
-from ml.workspace.warehouse import open_warehouse, transaction
+from ml.workspace.sql import quoted, quoted_relation
+from ml.workspace.warehouse import attached, make_warehouse, open_warehouse, transaction
 
 # Tables that commands write into; dbt makes them where they are missing, and so does a lake.
 KEPT = ("scores.scores", "intermediate.feature_statistics", "intermediate.measured_families")
 REJECTS = "staging.rejects"
+COMPLETE = "intermediate.int_complete_months"
+# What each family's statistics were measured from.
+MEASURED = f"{SCHEMA}.measured"
 
 
 def write_warehouse(
@@ -34,25 +38,24 @@ def write_warehouse(
     Customers' relations are views over the lake's files; facts of the whole are tables, and the
     models of the whole that nothing in a bucket reads are built here. Scores stay.
     """
-    if not ws.warehouse.exists():
-        duckdb.connect(str(ws.warehouse)).close()
-    with open_warehouse(ws.warehouse, read_only=False) as connection:
-        connection.execute(f"attach {literal(compiled_warehouse(ws))} as compiled (read_only)")
-        with transaction(connection):
-            connection.execute("create schema if not exists landed")
-            for definition in MACROS:
-                connection.execute(definition)
-            for relation in KEPT:
-                _make_kept(connection, relation)
-            write_shown(connection, settings, dict(_shown(project, entries, features)))
-            shown = {*KEPT, RELATIONS, SETTINGS}
-            for relation, kind, query in _relations(project, entries, features):
-                _put(connection, relation, kind, query)
-                shown.add(relation)
-            _drop_others(connection, shown)
-            for relation, statements in project.measures.items():
-                if _is_measured_anew(project, entries, relation):
-                    connection.execute(statements)
+    make_warehouse(ws.warehouse)
+    with (
+        open_warehouse(ws.warehouse, read_only=False) as connection,
+        attached(connection, compiled_warehouse(ws), "compiled"),
+        transaction(connection),
+    ):
+        connection.execute("create schema if not exists landed")
+        for definition in MACROS:
+            connection.execute(definition)
+        for relation in KEPT:
+            _make_kept(connection, relation)
+        write_shown(connection, settings, dict(_shown(project, entries, features)))
+        shown = {*KEPT, RELATIONS, SETTINGS, MEASURED}
+        for relation, kind, query in _relations(project, entries, features):
+            _put(connection, relation, kind, query)
+            shown.add(relation)
+        _drop_others(connection, shown)
+        _measure(connection, project, entries)
 
 
 def write_views(
@@ -70,11 +73,25 @@ def write_views(
             _put(connection, relation, "view", shown.stored.query if shown.stored else shown.query)
 
 
-def _is_measured_anew(project: Project, entries: Mapping[str, Entry], relation: str) -> bool:
-    """Return whether a family's rows, or what counts as complete months, changed."""
-    model = project.find(relation)
-    read = [model.rows if model else relation, "intermediate.int_complete_months"]
-    return any(entries[name].is_changed for name in read if name in entries)
+def _measure(
+    connection: duckdb.DuckDBPyConnection, project: Project, entries: Mapping[str, Entry]
+) -> None:
+    """Measure the families whose rows, complete months or measures this warehouse has not yet.
+
+    What this build changed says less: a build that was killed may have committed the rows.
+    """
+    connection.execute(f"create table if not exists {MEASURED} (relation varchar, made_of varchar)")
+    known = dict(connection.execute(f"select relation, made_of from {MEASURED}").fetchall())
+    complete = content_of(connection, COMPLETE)
+    measured = {}
+    for relation, statements in project.measures.items():
+        model = project.find(relation)
+        entry = entries.get(model.rows if model else relation)
+        measured[relation] = fingerprint(statements, complete, sorted(entry.files if entry else ()))
+        if known.get(relation) != measured[relation]:
+            connection.execute(statements)
+    columns = {"relation": "VARCHAR", "made_of": "VARCHAR"}
+    replace_table(connection, MEASURED, table_of(columns, list(measured.items())))
 
 
 def _relations(

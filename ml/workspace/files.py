@@ -86,14 +86,18 @@ def sweep_folder(folder: Path) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of `folder`, for which others wait; the system frees it after a kill."""
+def locked(folder: Path) -> Iterator[int]:
+    """Hold the lock of `folder`, for which others wait; the system frees it after a kill.
+
+    It is held by the file number that this yields: a process that is given it (`pass_fds`) holds
+    the lock as well, until it ends.
+    """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield lock
     finally:
         os.close(lock)
 

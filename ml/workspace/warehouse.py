@@ -2,15 +2,20 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 from tqdm import tqdm
 
 from ml.workspace.errors import Held, NotBuilt
 from ml.workspace.faults import refused, writing
+from ml.workspace.files import fresh_file
+from ml.workspace.sql import literal, quoted
+
+T = TypeVar("T")
 
 PATIENCE_SECONDS = 60.0
 # Suffix of the table of vectors under the view of a wide family.
@@ -43,13 +48,40 @@ def open_warehouse(
     # Who only reads writes too, beside it, what memory does not hold.
     written = path.with_name(f"{path.name}.tmp") if read_only else path
     with _damage_named(path):
-        connection = _connect(path, read_only, patience)
+        connection = _patiently(
+            lambda: duckdb.connect(str(path), read_only=read_only), path, patience
+        )
         try:
             with writing(written):
                 connection.execute("set TimeZone = 'UTC'")
                 yield connection
         finally:
             connection.close()
+
+
+@contextmanager
+def attached(
+    connection: duckdb.DuckDBPyConnection, path: Path, name: str, patience: float = PATIENCE_SECONDS
+) -> Iterator[None]:
+    """Have the DuckDB file at `path` as the database `name` of a connection meanwhile, to be read.
+
+    Raises:
+        AlmanacError: as `open_warehouse`.
+    """
+    statement = f"attach {literal(path)} as {quoted(name)} (read_only)"
+    with _damage_named(path):
+        _patiently(lambda: connection.execute(statement), path, patience)
+    try:
+        yield
+    finally:
+        connection.execute(f"detach {quoted(name)}")
+
+
+def make_warehouse(path: Path) -> None:
+    """Make an empty warehouse at `path` where there is none, all of it at once."""
+    if not path.exists():
+        with fresh_file(path) as temporary:
+            duckdb.connect(str(temporary)).close()
 
 
 @contextmanager
@@ -74,12 +106,13 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     connection.execute("commit")
 
 
-def _connect(path: Path, read_only: bool, patience: float) -> duckdb.DuckDBPyConnection:
+def _patiently(open_it: Callable[[], T], path: Path, patience: float) -> T:
+    """Return what opens the file at `path`, again and again while another process holds it."""
     deadline = time.monotonic() + patience
     announced = False
     while True:
         try:
-            return duckdb.connect(str(path), read_only=read_only)
+            return open_it()
         except duckdb.IOException as error:
             if "Could not set lock" not in str(error):
                 raise refused(error, path, "opened") or error from error
