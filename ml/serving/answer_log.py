@@ -44,7 +44,7 @@ FOLDER = "answers"
 # Answers that wait to be written; a file has about so many rows, or the answers of so many seconds.
 MOST_WAITING = 100_000
 ROWS_PER_FILE = 50_000
-SECONDS_PER_FILE, SECONDS_PER_LOOK = 60.0, 0.5
+SECONDS_PER_FILE, SECONDS_PER_LOOK = 60.0, 2.0
 _HASH_BYTES = 16
 
 
