@@ -175,7 +175,8 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @settings(
-    max_examples=2,
+    # A seed is as random as another; more of them are tried by hand.
+    max_examples=1,
     derandomize=True,
     deadline=None,
     phases=[Phase.generate],
