@@ -50,9 +50,9 @@ class RunningService:
         if self.process.poll() is None:
             self.stop()
 
-    def stop(self) -> int:
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Stop as a service manager does; return the exit code."""
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(number)
         return self.process.wait(60)
 
     def wait_until(self, holds: Any, seconds: float = 60) -> None:

@@ -132,6 +132,7 @@ def test_records_keep_their_order(company):
 def test_a_record_to_predict_may_bring_raw_fields(company):
     family = session_of(company)
     raw = RequestFeatures(company.opened())
+    raw.refresh()
     names = list(family.features[:4])
     wanted = features(family, [RECORD, {"time_spent": 3}]).to_pylist()
     records = [RECORD | {"customer_id": "c"}, {names[0]: 1.0}, {"time_spent": 3}]
@@ -144,6 +145,10 @@ def test_a_record_to_predict_may_bring_raw_fields(company):
     with pytest.raises(Problem) as refused:
         raw.completed([{names[0]: 1.0}, {"time_spent": [True], "page": 1}], names, {"session"})
     assert [each["pointer"] for each in refused.value.errors] == ["/records/1"]
+    for wrong in ({"time_spent": 10**400}, {"device_type": "\ud800"}, {"time_spent": "\ud800"}):
+        with pytest.raises(Problem) as refused:
+            raw.completed([wrong], names, {"session"})
+        assert "must be a" in refused.value.errors[0]["detail"]
     with pytest.raises(Problem, match="not both"):
         raw.completed([{names[0]: 1.0, "time_spent": 3}], names, {"session"})
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import sqlite3
 from collections import Counter
@@ -14,12 +13,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import requests
 import schemathesis
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import load_all_checks
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from ml import Predictor
+from ml.cli import main
+from ml.service.bodies import is_compressed
 from ml.store.values import entity_key, packed
 from ml.workspace.settings import workspace_at
 from tests.learnable import FEATURES, fake_store
@@ -174,11 +177,13 @@ SCORE, PREDICT = f"/v1/targets/{TARGET}/score", f"/v1/targets/{TARGET}/predict"
         (SCORE, {"customers": ["a"], "reasons": "yes"}, 422, "valid boolean"),
         (SCORE, {"customers": ["a"] * 1001}, 413, "1,000 are allowed"),
         (PREDICT, {"records": {}}, 422, "valid list"),
-        (PREDICT, {"records": [[1]]}, 422, "is a list, not {feature: number}"),
+        (PREDICT, {"records": [[1]]}, 422, '"/records/0", "detail": "the record is a list'),
+        (PREDICT, b'{"records": [{"customer_id": "\\ud800"}]}', 422, "not an id"),
+        (PREDICT, {"records": [{"spend_sum__1m": "3" * 10_000}]}, 422, "…, not a number"),
         (PREDICT, {"records": [{"spend_sum__1m": "3"}]}, 422, "is '3', not a number"),
         (PREDICT, {"records": [{"spend_sum__1m": [True]}]}, 422, "is [True], not a number"),
         (PREDICT, {"records": [{"spend_sum": 1}]}, 422, "did you mean spend_sum__1m?"),
-        (PREDICT, {"records": [{}]}, 422, "is missing"),
+        (PREDICT, {"records": [{}]}, 422, "every feature is missing"),
         ("/v1/targets/spend_next_moth/score", {"customers": ["a"]}, 404, "There are: spend_next_m"),
         ("/v1/targets/spend_next_moth/predict", {"records": [{}]}, 404, "There are: spend_next_m"),
         ("/v1/nothing", {}, 404, "Not Found"),
@@ -214,6 +219,60 @@ def test_bodies_of_another_type_or_size_are_refused(service):
     assert large.status_code == 413
     parts = service.post(SCORE, b"", **{"transfer-encoding": "chunked"})
     assert parts.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "columns", "status", "told"),
+    [
+        (SCORE, {"customer_id": ["c" * 501]}, 422, "too long"),
+        (SCORE, {"customer_id": ["c"], "more": [1]}, 422, "one column"),
+        (SCORE, {"customer_id": pa.array(["c"]).dictionary_encode()}, 422, "of texts"),
+        (PREDICT, {}, 422, "no columns"),
+        (PREDICT, {FEATURES[0]: pa.array([2**31 - 1], pa.date32())}, 422, "cannot be read"),
+        (PREDICT, {FEATURES[0]: ["3"]}, 422, "is '3', not a number"),
+    ],
+)
+def test_streams_of_other_columns_are_refused(service, path, columns, status, told):
+    found = service.post(path, as_stream(pa.table(columns)), ARROW)
+    assert (found.status_code, found.headers["content-type"]) == (status, PROBLEM), found.text
+    assert told in found.text
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_streams_that_are_compressed_or_go_on_are_refused(service, encoded):
+    ids = pa.array(["c" * 400] * 900)
+    columns = pa.table({"customer_id": ids.dictionary_encode() if encoded else ids})
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_stream(sink, columns.schema, options=options) as writer:
+        writer.write_table(columns)
+    small = service.post(SCORE, sink.getvalue().to_pybytes(), ARROW)
+    assert (small.status_code, "is compressed" in small.text) == (422, True)
+    whole = as_stream(columns)
+    assert "goes on" in service.post(SCORE, whole + b"more", ARROW).text
+    assert not is_compressed(pa.ipc.read_message(whole).metadata.to_pybytes())
+
+
+def test_ids_in_streams_stay_exact(service):
+    columns = {"customer_id": pa.array([9007199254740993, None]), FEATURES[0]: [1.0, 2.0]}
+    found = service.post(PREDICT, as_stream(pa.table(columns)), ARROW)
+    assert [each["id"] for each in found.json()["predictions"]] == ["9007199254740993", None]
+
+
+def test_no_redirect_names_the_callers_host(service):
+    found = requests.get(
+        f"{service.url}/v1/targets/", headers={"host": "evil.example"}, allow_redirects=False
+    )
+    assert (found.status_code, found.headers["content-type"]) == (404, PROBLEM)
+
+
+def test_a_port_that_is_taken_is_told(service, monkeypatch):
+    monkeypatch.setenv("ALMANAC_HOME", str(service.home))
+    done = CliRunner().invoke(main, ["serve", "--port", str(service.port)])
+    assert done.exit_code == 1
+    assert f"port {service.port}: Address already in use" in done.output
+    for option in ("--log-inputs", "--seconds"):
+        assert CliRunner().invoke(main, ["serve", option, "nan"]).exit_code == 2
 
 
 def test_the_interface_describes_itself_without_the_network(service):
@@ -293,7 +352,9 @@ def test_workers_are_replaced_and_a_clean_stop_loses_no_answer(changed, tmp_path
         for _ in range(50):
             answered += len(running.score(TARGET, asked)["scores"])
             running.predict(TARGET, [RECORD])
-        assert running.stop() == 0
+        # As a person stops it at the keyboard: the first process alone is told.
+        assert running.stop(signal.SIGINT) == 0
+        assert "leaked" not in running.log()
     table = pa.concat_tables(pq.read_table(path) for path in (home / "answers").glob("*.parquet"))
     kinds = Counter(table["asked"].to_pylist())
     # The first hundred were with whichever worker answered, perhaps the killed one.
@@ -303,35 +364,6 @@ def test_workers_are_replaced_and_a_clean_stop_loses_no_answer(changed, tmp_path
     assert 0.3 < sampled.num_rows / table.num_rows < 0.7
     assert set(sampled["customer_id"].to_pylist()) <= {*asked, "x"}
     assert table["customer_id"].null_count == table.num_rows - sampled.num_rows
-
-
-def test_champions_are_exchanged_while_it_serves(changed, tmp_path):
-    there = changed.copied(tmp_path / "home")
-    home = there.ws.home
-    with RunningService(home) as running:
-        first = running.score(TARGET, ["c010"])["model_id"]
-        # Another champion of other features: until its input is published, the first answers by id.
-        ran = there.run(f"ml train --target {TARGET} --model logistic --features 2")
-        assert ran.code == 0, ran.text
-        known = {path.name for path in (home / "models" / TARGET).iterdir() if path.is_dir()}
-        (second,) = known - {first}
-        there.run(f"ml promote {second} --force")
-        running.wait_until(lambda: running.predict(TARGET, [RECORD])["model_id"] == second)
-        assert running.score(TARGET, ["c010"])["model_id"] == first
-        assert there.ws.must("feast", "apply")
-        assert there.run("ml materialize").code == 0
-        running.wait_until(lambda: running.score(TARGET, ["c010"])["model_id"] == second)
-        assert there.run(f"ml rollback {TARGET}").code == 0
-        running.wait_until(lambda: running.predict(TARGET, [RECORD])["model_id"] == first)
-        # Its files are spoilt: it goes on from memory, and says so.
-        (home / "models" / TARGET / first / "card.json").write_text("{}")
-        running.wait_until(lambda: running.get("/ready").json()["status"] == "degraded")
-        assert "was changed after training" in running.get("/ready").json()["problems"][TARGET]
-        assert running.predict(TARGET, [RECORD])["model_id"] == first
-        # The folder vanishes with all that is known of it.
-        shutil.rmtree(home / "models" / TARGET)
-        running.wait_until(lambda: "no models" in running.get("/ready").text)
-        assert running.predict(TARGET, [RECORD])["model_id"] == first
 
 
 def test_whatever_is_sent_gets_a_documented_answer(service):

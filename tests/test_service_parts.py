@@ -1,6 +1,7 @@
 """Parts of the service by themselves: the log of answers, the marts, stores that go away."""
 
 import hmac
+import time
 from datetime import UTC, datetime
 
 import duckdb
@@ -88,6 +89,18 @@ def test_a_disk_that_takes_nothing_is_told_and_counted(ws):
     assert "answers" in log.problem
 
 
+def test_an_answer_that_cannot_be_logged_is_counted_and_the_next_are_logged(ws, monkeypatch):
+    monkeypatch.setattr(answer_log, "SECONDS_PER_LOOK", 0.01)
+    log = AnswerLog(ws, sampled=1.0, most_bytes=2**30)
+    log.add(answers(10, "\ud800"))
+    while not log.lost:
+        time.sleep(0.01)
+    assert "cannot be logged" in log.problem
+    log.add(answers(5))
+    log.close()
+    assert (log.lost, logged(ws).num_rows) == (10, 5)
+
+
 def test_a_forgotten_customer_leaves_the_log(ws):
     log = AnswerLog(ws, sampled=1.0, most_bytes=2**30)
     log.add(answers(10, "a"))
@@ -164,7 +177,7 @@ def test_a_store_that_goes_away_is_told_and_found_again(redis, tmp_path, monkeyp
     with pytest.raises(AlmanacError, match=r"Redis at 127\.0\.0\.1"):
         champions.published("purchase_any", ["a"])
     champions.refresh()
-    assert "cannot be read" in champions.problems["online store"]
+    assert "cannot be read" in champions.problems["purchase_any by id"]
     redis.__enter__()
     materialize(ws, None)
     champions.refresh()
@@ -184,6 +197,10 @@ def test_a_sqlite_store_that_is_replaced_is_read_anew(tmp_path):
         path.unlink()
     with pytest.raises(AlmanacError, match="ml materialize"):
         champions.published("purchase_any", ["a"])
+    champions.refresh()
+    assert "ml materialize" in champions.problems["purchase_any by id"]
     materialize(ws, None)
+    champions.refresh()
+    assert champions.problems == {}
     after = champions.published("purchase_any", ["a"])[1]
     assert after.values == before.values

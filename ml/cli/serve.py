@@ -1,7 +1,8 @@
 """The service over HTTP: `ml serve`, and `ml serve keys add | list | revoke`."""
 
+import math
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
 import click
 
@@ -9,6 +10,22 @@ from ml.cli import text
 from ml.cli.group import examples
 from ml.workspace.errors import BadInput
 from ml.workspace.settings import workspace
+
+
+class _Finite(click.FloatRange):
+    """A number that is neither infinite nor NaN, which compares with nothing."""
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        found = float(super().convert(value, param, ctx))
+        if not math.isfinite(found):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return found
+
 
 EXTRA = ("fastapi", "fastapi_offline", "gunicorn", "prometheus_client", "uvicorn_worker")
 
@@ -37,14 +54,12 @@ EXTRA = ("fastapi", "fastapi_offline", "gunicorn", "prometheus_client", "uvicorn
 @click.option(
     "--most-rows", default=10_000, show_default=True, type=click.IntRange(1), help="Of a request."
 )
-@click.option(
-    "--seconds", default=10.0, show_default=True, type=click.FloatRange(0.1), help="Of a request."
-)
+@click.option("--seconds", default=10.0, show_default=True, type=_Finite(0.1), help="Of a request.")
 @click.option(
     "--log-inputs",
     default=0.0,
     show_default=True,
-    type=click.FloatRange(0, 1),
+    type=_Finite(0, 1),
     help="Share of answers that are logged with customer and input.",
 )
 @click.option("--log-ids", is_flag=True, help="Write paths with customer ids to the access log.")
@@ -71,9 +86,10 @@ def serve(ctx: click.Context, /, **given: object) -> None:
     for target, held in champions.targets.items():
         click.echo(f"{target}: {held.champion.model_id}")
     place = f"[{options.host}]" if ":" in options.host else options.host
-    from ml.service.keys import read
+    from ml.service.keys import Keys
 
-    who = "with a key" if read(ws) else "without a key, from this machine only"
+    needed = Keys(ws).are_needed
+    who = "with a key" if needed else "without a key, from this machine only"
     click.echo(f"Answers {who}: http://{place}:{options.port}/docs")
     run(ws, options, champions)
 
@@ -110,15 +126,11 @@ def list_keys() -> None:
     """List the keys' names, scopes and times; not the keys."""
     from ml.service import keys as kept
 
-    rows: list[list[text.Cell]] = [
-        [
-            key.name,
-            key.scope,
-            key.made[:10],
-            (key.expires[:10] + (" (expired)" if key.expired else "")) or "never",
-        ]
-        for key in kept.read(workspace()).values()
-    ]
+    rows: list[list[text.Cell]] = []
+    for key in kept.read(workspace()).values():
+        until = f"{key.expires:%Y-%m-%d}" if key.expires else "never"
+        ended = " (expired)" if key.expired else ""
+        rows.append([key.name, key.scope, f"{key.made:%Y-%m-%d}", until + ended])
     click.echo(text.table(["name", "scope", "made", "expires"], rows))
 
 
@@ -128,8 +140,15 @@ def revoke(name: str) -> None:
     """Remove a key; a service that runs refuses it at once."""
     from ml.service import keys as kept
 
-    kept.revoke(workspace(), name)
+    ws = workspace()
+    left = kept.revoke(ws, name)
     click.echo(f"{name} is revoked.")
+    if not left:
+        click.echo(
+            "No key is left: a service answers nobody. To let this machine ask without a key: "
+            f"rm {ws.home / kept.FILE}, and start it anew.",
+            err=True,
+        )
 
 
 def _need_extra() -> None:

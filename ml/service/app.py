@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
 from ml.service import reading, scoring
@@ -20,6 +21,7 @@ from ml.service.service import Service
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 
+HANDLED = (Problem, AlmanacError, HTTPException, ClientDisconnect, Exception)
 DESCRIPTION = """Scores of customers by id and predictions of records, by the workspace's champions.
 Errors are problem details after RFC 9457. With a key: `authorization: Bearer <key>`."""
 
@@ -47,12 +49,15 @@ def create_app(
 
     app = FastAPIOffline(
         redoc_url=None,
+        # A redirect would name whatever host the caller names.
+        redirect_slashes=False,
         title="Almanac",
         version=version("almanac"),
         description=DESCRIPTION,
         lifespan=living,
-        exception_handlers=dict.fromkeys((Problem, AlmanacError, HTTPException, Exception), handle),
+        exception_handlers=dict.fromkeys(HANDLED, handle),
     )
+    app.state.home = ws.home
     app.include_router(scoring.router(service))
     app.include_router(reading.router(service))
     _describe(app)

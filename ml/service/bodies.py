@@ -1,18 +1,21 @@
 """Bodies of requests: JSON or an Arrow stream in, whole and no larger than allowed."""
 
 import json
+import struct
 from collections.abc import Sequence
 from typing import Any, NoReturn, TypeVar
 
-import pandas as pd
 import pyarrow as pa
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from ml.service.problems import Problem, Wrong, pointer
+from ml.service.schemas import LONGEST_ID
 
 JSON = "application/json"
 ARROW = "application/vnd.apache.arrow.stream"
+# Kinds of Arrow's messages.
+_DICTIONARY, _BATCH = 2, 3
 Asked = TypeVar("Asked", bound=BaseModel)
 
 
@@ -28,6 +31,8 @@ async def body_of(request: Request, most: int) -> bytes:
             f"The body is {content_type(request) or 'of no type'}.",
             next=f"Send content-type: {JSON}, or {ARROW}.",
         )
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Problem(415, "The body is encoded.", next="Send it without content-encoding.")
     if int(request.headers.get("content-length") or 0) > most:
         _too_large(most)
     parts, size = [], 0
@@ -75,48 +80,85 @@ def table(body: bytes, most_rows: int) -> pa.Table:
     """Return the table of an Arrow stream.
 
     Raises:
-        Problem: it is no such stream, or has no rows or more than `most_rows`.
+        Problem: it is no such stream, is compressed (a few bytes may then hold gigabytes), goes on
+            after its end, names a column twice, or has no rows or columns, or too many rows.
     """
-    batches: list[pa.RecordBatch] = []
-    rows = 0
     try:
-        with pa.ipc.open_stream(body) as reader:
-            schema = reader.schema
-            for batch in reader:
-                batch.validate(full=True)
-                batches.append(batch)
-                rows += len(batch)
-                check_rows(rows, most_rows)
-    except (pa.ArrowException, OSError, ValueError) as error:
+        source = pa.BufferReader(body)
+        messages = pa.ipc.MessageReader.open_stream(source)
+        if any(is_compressed(message.metadata.to_pybytes()) for message in messages):
+            raise Problem(422, "The stream is compressed.", next="Send it uncompressed.")
+        if source.tell() < len(body):
+            raise Problem(400, "The body goes on after the end of the Arrow stream.")
+        found = pa.ipc.open_stream(body).read_all()
+        found.validate(full=True)
+        names = found.schema.names
+    except (pa.ArrowException, OSError, ValueError, struct.error) as error:
         raise Problem(400, f"The body is no Arrow stream: {error}.") from error
-    check_rows(rows, most_rows)
-    return pa.Table.from_batches(batches, schema)
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise Problem(422, f"Columns named twice: {', '.join(twice)}.")
+    if not names:
+        raise Problem(422, "The stream has no columns.")
+    check_rows(found.num_rows, most_rows)
+    return found
 
 
-def frame(body: bytes, most_rows: int) -> pd.DataFrame:
-    """Return the rows of an Arrow stream as records' fields, a column each."""
+def is_compressed(message: bytes) -> bool:
+    """Return whether the buffers of an Arrow message are compressed.
+
+    Args:
+        message: its metadata, a flatbuffer as Arrow's Message.fbs says: of a record batch, or of a
+            dictionary with one inside, the field `compression`.
+    """
+    header = _field(message, struct.unpack_from("<I", message)[0], 2)
+    kind = _field(message, struct.unpack_from("<I", message)[0], 1)
+    if not header or not kind or message[kind] not in (_DICTIONARY, _BATCH):
+        return False
+    batch = header + struct.unpack_from("<I", message, header)[0]
+    if message[kind] == _DICTIONARY:
+        inner = _field(message, batch, 1)
+        batch = inner + struct.unpack_from("<I", message, inner)[0]
+    return bool(_field(message, batch, 3))
+
+
+def _field(message: bytes, table: int, number: int) -> int:
+    """Return where a flatbuffer table's field lies; 0 where the table has none such."""
+    names = table - struct.unpack_from("<i", message, table)[0]
+    size = struct.unpack_from("<H", message, names)[0]
+    place = 4 + 2 * number
+    offset = struct.unpack_from("<H", message, names + place)[0] if place < size else 0
+    return table + offset if offset else 0
+
+
+def rows(body: bytes, most_rows: int) -> list[dict[str, Any]]:
+    """Return the rows of an Arrow stream as records.
+
+    Raises:
+        Problem: it is no such stream, or holds what is no number and no text.
+    """
     found = table(body, most_rows)
     if any(pa.types.is_nested(each.type) for each in found.schema):
         raise Problem(422, "A column holds lists or structures; a field is a number or a text.")
-    made: pd.DataFrame = found.to_pandas()
-    return made
+    try:
+        return list(found.to_pylist())
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        raise Problem(422, f"A value cannot be read: {error}.") from error
 
 
 def customers(body: bytes, most_rows: int) -> list[str]:
     """Return the column `customer_id` of an Arrow stream.
 
     Raises:
-        Problem: there is no such column of texts without nulls.
+        Problem: there is another column, or not in every row a text as long as an id may be.
     """
     found = table(body, most_rows)
-    names = found.schema.names
-    if names.count("customer_id") != 1 or not _is_text(found.schema.field("customer_id").type):
-        raise Problem(422, "The stream has no column customer_id of texts.")
+    if found.schema.names != ["customer_id"] or not _is_text(found.schema.field(0).type):
+        raise Problem(422, "The stream must have one column, customer_id, of texts.")
     ids = found["customer_id"].to_pylist()
     wrong: list[Wrong] = [
-        {"pointer": pointer(row, "customer_id"), "detail": "is null or empty"}
+        {"pointer": pointer(row, "customer_id"), "detail": "is null, empty or too long"}
         for row, value in enumerate(ids)
-        if not value
+        if not value or len(value) > LONGEST_ID
     ]
     if wrong:
         raise Problem(422, "Not every row names a customer.", errors=wrong)

@@ -18,7 +18,6 @@ from ml.registry import artifact, history
 from ml.registry.artifact import Artifact
 from ml.registry.listing import read_card
 from ml.serving.predict import Predictor
-from ml.serving.predict.raw_fields import raw_fields
 from ml.serving.reasons import Meaning, meanings
 from ml.store import ModelInput, PublishedInputs, TargetInput, target_inputs
 from ml.workspace.errors import AlmanacError, NotBuilt
@@ -93,8 +92,9 @@ class Champions:
             problems: dict[str, str] = {}
             _attempt(problems, ONLINE, self._open_inputs, None)
             layouts: dict[str, str | None] = {
-                target: _attempt(problems, ONLINE, partial(published_layout, reader), None)
+                target: _attempt(problems, f"{target} by id", partial(_layout, reader), None)
                 for target, reader in self.inputs.items()
+                if target in self.targets
             }
             self._take(layouts, problems)
 
@@ -172,21 +172,15 @@ class Champions:
         return None
 
     def _served(self, model: Artifact) -> Served:
-        families = {feature.view for feature in model.features}
-        predictor = Predictor.of(model, lambda: raw_fields(self.ws, families))
+        predictor = Predictor.of(model)
         layout = ModelInput.of(model.card.target, model.model_id, model.features).layout
         files = signature(model.folder)
         names = tuple(feature.name for feature in model.features)
         return Served(predictor, names, meanings(model), layout, _seconds_a_row(model), files)
 
 
-def published_layout(reader: TargetInput) -> str | None:
-    """Return the layout of what is published; None where nothing is."""
-    try:
-        found = reader.read([])
-    except NotBuilt:
-        return None
-    return found.layout
+def _layout(reader: TargetInput) -> str | None:
+    return reader.read([]).layout
 
 
 def signature(folder: Path, *names: str) -> Signature:

@@ -5,14 +5,17 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import secrets
 import stat
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field, TypeAdapter
 
 from ml.workspace.errors import AlmanacError, BadInput
 from ml.workspace.files import fresh_file, locked
@@ -25,23 +28,25 @@ PREFIX = "alm"
 # About 50 ms and 16 MB a check (RFC 7914's parameters for interactive use).
 _COST, _BLOCK, _PARALLEL = 2**14, 8, 1
 _SALT_BYTES = 16
+_NAME = re.compile(r"[\w.-]{1,64}")
+_Hex = Annotated[str, Field(pattern=r"^([0-9a-f]{2})+$")]
 
 
 @dataclass(frozen=True)
 class Key:
-    """A caller's key; `expires` and `made` are moments (UTC) as ISO 8601, `expires` may be empty.
+    """A caller's key; `salt` is hexadecimal, `hash` in base 64.
 
     `scope` says what it may ask: `score` scores and predictions, `customers` that and customers,
     `admin` all, metrics too.
     """
 
     name: str
-    number: str
+    number: _Hex
     scope: Scope
-    salt: str
-    hash: str
-    made: str
-    expires: str = ""
+    salt: _Hex
+    hash: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]+=*$")]
+    made: AwareDatetime
+    expires: AwareDatetime | None = None
 
     def allows(self, scope: Scope) -> bool:
         """Return whether the key may ask what needs `scope`."""
@@ -50,18 +55,26 @@ class Key:
     @property
     def expired(self) -> bool:
         """Whether its time is over."""
-        return bool(self.expires) and datetime.fromisoformat(self.expires) <= datetime.now(UTC)
+        return self.expires is not None and self.expires <= datetime.now(UTC)
+
+
+_KEYS = TypeAdapter(list[Key])
 
 
 def add(ws: Workspace, name: str, scope: Scope, expires: datetime | None = None) -> str:
     """Keep a new key's hash, and return the key, which nobody can be told again.
 
     Raises:
-        AlmanacError: there is a key of that name, or the file cannot be read or written.
+        AlmanacError: the name is none or taken, or the file cannot be read or written.
     """
+    if not _NAME.fullmatch(name):
+        raise BadInput(
+            f"{name!r} is no name of a key: letters, digits, `_`, `-` and `.`, at most 64.",
+            "Name who will use it: ml serve keys add shop",
+        )
     secret = secrets.token_urlsafe(32)
     salt = os.urandom(_SALT_BYTES)
-    made = datetime.now(UTC).isoformat(timespec="seconds")
+    made = datetime.now(UTC).replace(microsecond=0)
     with locked(ws.home):
         known = read(ws)
         if any(each.name == name for each in known.values()):
@@ -70,14 +83,15 @@ def add(ws: Workspace, name: str, scope: Scope, expires: datetime | None = None)
                 f"Revoke it first: ml serve keys revoke {name}",
             )
         number = secrets.token_hex(4)
-        until = expires.isoformat() if expires else ""
-        key = Key(name, number, scope, salt.hex(), _slow(secret, salt), made, until)
+        key = Key(name, number, scope, salt.hex(), _slow(secret, salt), made, expires)
         _write(ws, {**known, number: key})
     return f"{PREFIX}_{number}_{secret}"
 
 
-def revoke(ws: Workspace, name: str) -> None:
-    """Remove the key of this name; services that run refuse it from the next request on.
+def revoke(ws: Workspace, name: str) -> int:
+    """Remove the key of this name, and return how many are left.
+
+    Services that run refuse it from the next request on. Where none is left, they refuse everybody.
 
     Raises:
         AlmanacError: there is none.
@@ -89,6 +103,7 @@ def revoke(ws: Workspace, name: str) -> None:
             names = ", ".join(key.name for key in known.values()) or "none"
             raise BadInput(f"There is no key of {name}. There are: {names}.", "ml serve keys list")
         _write(ws, kept)
+    return len(kept)
 
 
 def read(ws: Workspace) -> dict[str, Key]:
@@ -99,11 +114,11 @@ def read(ws: Workspace) -> dict[str, Key]:
     """
     path = ws.home / FILE
     try:
-        listed = json.loads(path.read_text(encoding="utf-8"))
-        return {each["number"]: Key(**each) for each in listed}
+        found = _KEYS.validate_json(path.read_bytes())
+        return {each.number: each for each in found}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError) as error:
         raise AlmanacError(
             f"{path} cannot be read as keys: {error}",
             f"Set it aside and make keys anew: mv {path} {path}.damaged && ml serve keys add NAME",
@@ -121,16 +136,17 @@ class Keys:
         self._path = ws.home / FILE
         self._secret = os.urandom(32)
         self._seen: tuple[int, int, int] | None = None
+        self._was_there = False
         self._keys: Mapping[str, Key] = {}
         self._known: dict[bytes, str] = {}
         # One slow check at a time: wrong keys must not take all processors.
         self._slowly = threading.Lock()
 
     @property
-    def exist(self) -> bool:
-        """Whether there is any key."""
+    def are_needed(self) -> bool:
+        """Whether keys were ever made: a file without keys, or one that went, opens nothing."""
         self._refresh()
-        return bool(self._keys)
+        return self._was_there
 
     def recognized(self, given: str) -> Key | None:
         """Return the key that was checked before and still stands; None where `find` must look."""
@@ -159,19 +175,18 @@ class Keys:
 
     def _refresh(self) -> None:
         try:
-            status = self._path.stat()
+            status = os.stat(self._path)
             seen = (status.st_ino, status.st_size, status.st_mtime_ns)
+            self._was_there = True
         except FileNotFoundError:
             seen = (0, 0, 0)
+        except OSError:
+            # `read` says what is wrong with it.
+            seen, self._was_there = (-1, -1, -1), True
         if seen != self._seen:
+            self._keys, self._known, self._seen = {}, {}, None
             self._keys = read(self._ws)
-            self._known = {}
             self._seen = seen
-
-
-def without_secrets(key: Key) -> Key:
-    """Return the key without salt and hash, to be shown."""
-    return replace(key, salt="", hash="")
 
 
 def _slow(secret: str, salt: bytes) -> str:
@@ -183,4 +198,5 @@ def _write(ws: Workspace, keys: Mapping[str, Key]) -> None:
     path: Path = ws.home / FILE
     with fresh_file(path) as fresh:
         fresh.touch(mode=stat.S_IRUSR | stat.S_IWUSR)
-        fresh.write_text(json.dumps([asdict(key) for key in keys.values()], indent=2) + "\n")
+        listed = [asdict(key) for key in keys.values()]
+        fresh.write_text(json.dumps(listed, indent=2, default=datetime.isoformat) + "\n")

@@ -48,9 +48,9 @@ class PublishedMarts:
             connection = self._opened()
             try:
                 return self._read(connection, customer_id, published_as)
-            except (duckdb.CatalogException, duckdb.BinderException) as error:
+            except duckdb.Error as error:
                 raise NotBuilt(
-                    f"{self._ws.published} lacks what is asked: {error}",
+                    f"{self._ws.published} lacks what is asked: {str(error).splitlines()[0]}",
                     "Publish it anew: dbt build && ml publish",
                 ) from error
 

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import Request, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from typing_extensions import TypedDict
 
 from ml.workspace.errors import AlmanacError, BadInput
@@ -81,23 +82,32 @@ def answer(problem: Problem, request_id: str = "") -> Response:
 
 def problem_of(error: Exception) -> Problem:
     """Return an error of any kind as a problem; what nobody foresaw tells nothing of itself."""
-    if isinstance(error, Problem):
-        return error
-    if isinstance(error, HTTPException):
-        return Problem(error.status_code, str(error.detail), headers=error.headers)
-    if isinstance(error, BadInput):
-        return Problem(422, error.what, next=error.next)
-    if isinstance(error, AlmanacError):
-        retry = {"Retry-After": "1"}
-        return Problem(503, error.what, next=error.next, headers=retry)
-    if isinstance(error, TimeoutError):
-        return Problem(503, "The answer took too long.", headers={"Retry-After": "1"})
-    return Problem(500, "The service failed; its log has more under this request id.")
+    retry = {"Retry-After": "1"}
+    match error:
+        case Problem():
+            found = error
+        case HTTPException():
+            found = Problem(error.status_code, str(error.detail), headers=error.headers)
+        case ClientDisconnect():
+            found = Problem(400, "The caller went away.")
+        case BadInput():
+            found = Problem(422, error.what, next=error.next)
+        case AlmanacError():
+            found = Problem(503, error.what, next=error.next, headers=retry)
+        case TimeoutError():
+            found = Problem(503, "The answer took too long.", headers=retry)
+        case _:
+            found = Problem(500, "The service failed; its log has more under this request id.")
+    return found
 
 
 async def handle(request: Request, error: Exception) -> Response:
-    """Answer a request that raised `error`."""
-    return answer(problem_of(error), request.scope.get("request_id", ""))
+    """Answer a request that raised `error`; where the workspace lies is nobody's business."""
+    problem = problem_of(error)
+    home = f"{request.app.state.home}/"
+    problem.detail = problem.detail.replace(home, "")
+    problem.next = problem.next.replace(home, "")
+    return answer(problem, request.scope.get("request_id", ""))
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

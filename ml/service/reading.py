@@ -81,7 +81,9 @@ def _add_operation(routes: APIRouter, service: Service) -> None:
         state = {
             "status": "degraded" if problems else "ready",
             "targets": {name: each.champion.model_id for name, each in held.items()},
-            "problems": problems,
+            "problems": {
+                name: what.replace(f"{service.ws.home}/", "") for name, what in problems.items()
+            },
         }
         return _json(state, 200 if held else 503)
 

@@ -2,39 +2,34 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from threading import Lock
+from contextlib import suppress
 from typing import Any
 
 from ml.features.request import RequestFamily, features, request_families
 from ml.service.champions import Signature, signature
 from ml.service.problems import Problem, Wrong, pointer
-from ml.workspace.errors import BadInput, NotBuilt
+from ml.workspace.errors import AlmanacError, BadInput
 from ml.workspace.settings import Workspace
 
 _OF_A_RECORD = re.compile(r"record (\d+): (.*)", re.DOTALL)
 
 
 class RequestFeatures:
-    """The families that can be computed on request; the manifest is read when it changes."""
+    """The families that can be computed on request, by name; none without a manifest."""
 
     def __init__(self, ws: Workspace) -> None:
         self._ws = ws
         self._seen: Signature | None = None
-        self._families: Mapping[str, RequestFamily] = {}
-        self._lock = Lock()
+        self.families: Mapping[str, RequestFamily] = {}
 
-    def families(self) -> Mapping[str, RequestFamily]:
-        """Return the families by name; none without a manifest."""
+    def refresh(self) -> None:
+        """Read the manifest if it has changed; one that dbt is writing is read the next time."""
         manifest = self._ws.manifest
         seen = signature(manifest.parent, manifest.name)
-        with self._lock:
-            if seen != self._seen:
-                try:
-                    self._families = {each.name: each for each in request_families(self._ws)}
-                except NotBuilt:
-                    self._families = {}
+        if seen != self._seen:
+            with suppress(AlmanacError):
+                self.families = {each.name: each for each in request_families(self._ws)}
                 self._seen = seen
-            return self._families
 
     def completed(
         self, records: Sequence[Mapping[str, Any]], names: Sequence[str], views: Collection[str]
@@ -51,7 +46,7 @@ class RequestFeatures:
         """
         found = list(records)
         known = frozenset(names)
-        for name, family in self.families().items():
+        for name, family in self.families.items():
             if name in views:
                 self._complete(found, family, frozenset(family.fields) - known, known)
         return found

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
-CustomerId = Annotated[str, Field(min_length=1, max_length=500)]
+LONGEST_ID = 500
+CustomerId = Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 # A record's fields are checked by the model that it is for.
 Record = Annotated[dict[str, float | str | None], SkipValidation]

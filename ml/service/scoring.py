@@ -16,6 +16,7 @@ from ml.service.problems import Problem, Wrong, documented, pointer
 from ml.service.schemas import Predictions, PredictRequest, ScoreRequest, Scores
 from ml.service.service import QUICK_BODY, QUICK_SECONDS, Service
 from ml.serving.answer_log import Answers
+from ml.serving.predict.records import WHOLE
 from ml.serving.reasons import reasons as reasons_of
 from ml.serving.scorer import have_any
 from ml.store import PRESENT
@@ -81,7 +82,8 @@ def router(service: Service) -> APIRouter:
             request.scope["told"] = {"target": target, "rows": len(asked.customers)}
             return _scored(service, target, asked).response(as_arrow=as_arrow)
 
-        return await service.run(job, quick=_is_quick(held.by_id or held.champion, body))
+        served = held.by_id or held.champion
+        return await service.run(job, quick=not from_arrow and _is_quick(served, body))
 
     @routes.post(
         "/{target}/predict",
@@ -102,7 +104,7 @@ def router(service: Service) -> APIRouter:
             found = _predicted(service, served, records, reasons=reasons)
             return found.response(as_arrow=as_arrow)
 
-        return await service.run(job, quick=_is_quick(served, body))
+        return await service.run(job, quick=not from_arrow and _is_quick(served, body))
 
     return routes
 
@@ -165,14 +167,7 @@ def _records(
     body: bytes, most: int, *, from_arrow: bool
 ) -> tuple[Sequence[Mapping[str, Any]], bool]:
     if from_arrow:
-        frame = bodies.frame(body, most)
-        if twice := sorted(set(frame.columns[frame.columns.duplicated()])):
-            raise Problem(422, f"Columns named twice: {', '.join(twice)}.")
-        nulls = frame.astype(object).where(frame.notna(), None)
-        records: list[dict[str, Any]] = [
-            {str(name): value for name, value in row.items()} for row in nulls.to_dict("records")
-        ]
-        return records, False
+        return bodies.rows(body, most), False
     asked = bodies.parsed(body, PredictRequest)
     bodies.check_rows(len(asked.records), most)
     return asked.records, asked.reasons
@@ -187,8 +182,8 @@ def _predicted(
     if checked.problems:
         wrong: list[Wrong] = [
             {
-                "pointer": pointer("records", *([] if p.row is None else [p.row]), p.field),
-                "detail": p.reason,
+                "pointer": pointer("records", p.row or 0, *([] if p.field in WHOLE else [p.field])),
+                "detail": f"{p.field} {p.reason}" if p.field in WHOLE else p.reason,
             }
             for p in checked.problems
         ]

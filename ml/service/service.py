@@ -57,7 +57,7 @@ class Service:
         self.log = AnswerLog(self.ws, self.options.sampled, self.options.most_logged)
         self._pool = ThreadPoolExecutor(_THREADS, "work", initializer=_one_thread)
         self._turn = asyncio.Lock()
-        await self._in_pool(self.champions.refresh)
+        await self._in_pool(self._refresh)
         self._refreshing = asyncio.create_task(self._keep_fresh())
         self.metrics.before.append(self._tell_metrics)
         # What is there now stays: the collector need not look at it again and again.
@@ -89,7 +89,7 @@ class Service:
             Problem: the key is absent, unknown, expired, or its scope too small.
         """
         try:
-            if self.options.is_local and not self.keys.exist:
+            if self.options.is_local and not self.keys.are_needed:
                 return
         except AlmanacError as error:
             ERRORS.exception("keys cannot be read")
@@ -117,10 +117,14 @@ class Service:
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
             try:
-                await asyncio.to_thread(self.champions.refresh)
+                await asyncio.to_thread(self._refresh)
             except Exception:
                 # What is served goes on; the next look may succeed.
                 ERRORS.exception("refresh failed")
+
+    def _refresh(self) -> None:
+        self.champions.refresh()
+        self.raw.refresh()
 
     def _tell_metrics(self) -> None:
         self.metrics.logged.set(self.log.written)

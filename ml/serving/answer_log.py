@@ -107,7 +107,11 @@ class AnswerLog:
         tables: list[pa.Table] = []
         while not ended:
             ended = self._ended.wait(SECONDS_PER_LOOK)
-            tables += self._table()
+            try:
+                tables += self._table()
+            except Exception as error:
+                # Whatever an answer holds, the next ones are logged.
+                self.problem = f"Answers cannot be logged: {error!r}"
             is_old = time.monotonic() - since > SECONDS_PER_FILE
             if ended or is_old or self._waiting >= ROWS_PER_FILE:
                 since = time.monotonic()
@@ -118,8 +122,14 @@ class AnswerLog:
     def _table(self) -> list[pa.Table]:
         """Return what was taken since the last look, as a table if there is any."""
         taken = [self._taken.popleft() for _ in range(len(self._taken))]
-        rows = [row for answers in taken for row in self._rows(answers)]
-        return [pa.Table.from_pylist(rows, SCHEMA)] if rows else []
+        count = sum(len(answers.scores) for answers in taken)
+        try:
+            rows = [row for answers in taken for row in self._rows(answers)]
+            return [pa.Table.from_pylist(rows, SCHEMA)] if rows else []
+        except Exception:
+            self.lost += count
+            self._waiting -= count
+            raise
 
     def _write(self, table: pa.Table) -> None:
         try:
@@ -133,7 +143,7 @@ class AnswerLog:
             self._remove_oldest()
         except (AlmanacError, OSError) as error:
             self.lost += table.num_rows
-            self.problem = str(error)
+            self.problem = f"Answers cannot be written: {error}"
         finally:
             self._waiting -= table.num_rows
 

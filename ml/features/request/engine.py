@@ -143,7 +143,8 @@ def _value_problem(kinds: Mapping[str, str], field: str, value: object) -> str:
     """Return what is wrong with a value that no file could hold, or an empty text."""
     if field not in kinds:
         return f"{field} is no field; there are {', '.join(kinds)}"
-    if value is None or isinstance(value, str) or (_text(value) and kinds[field] != TEXT):
+    is_text = isinstance(value, str)
+    if value is None or (_text(value) is not None and (is_text or kinds[field] != TEXT)):
         return ""
     return _wrong_type(field, kinds[field], value)
 
@@ -151,9 +152,14 @@ def _value_problem(kinds: Mapping[str, str], field: str, value: object) -> str:
 def _text(value: object) -> str | None:
     """Return a value as a file would hold it; None for what is no text and no finite number."""
     if isinstance(value, str):
-        return value
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return str(value) if number else None
+        # A half of a surrogate pair is no text.
+        return value if value.isascii() or value.encode(errors="ignore").decode() == value else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return str(value) if math.isfinite(value) else None
+    except (OverflowError, ValueError):
+        return None
 
 
 def _wrong_type(field: str, kind: str, value: object) -> str:

@@ -93,15 +93,10 @@ class Predictor:
         return cls.of(artifact.load(Path(folder)))
 
     @classmethod
-    def of(cls, model: "Artifact", raw: Callable[[], Mapping[str, str]] = dict) -> "Predictor":
-        """Return the predictor of a loaded model.
-
-        Args:
-            model: the model, its files checked.
-            raw: gives raw fields by which a record may be mistaken, each with its family.
-        """
+    def of(cls, model: "Artifact") -> "Predictor":
+        """Return the predictor of a loaded model."""
         made = cls.__new__(cls)
-        made._take(model, raw)
+        made._take(model, dict)
         return made
 
     def _take(self, model: "Artifact", raw: Callable[[], Mapping[str, str]]) -> None:

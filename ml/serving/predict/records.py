@@ -17,6 +17,9 @@ from ml.workspace.errors import BadInput
 from ml.workspace.suggest import did_you_mean
 
 KEY = "customer_id"
+# In place of a field, where the whole record has a problem.
+WHOLE = ("the record", "every feature")
+MOST_SHOWN = 100
 # Columns that tables of the warehouse and training sets have besides the features; ignored.
 OTHER_COLUMNS = frozenset({"event_timestamp", "feature_month", "label"})
 LARGEST = float(np.finfo(np.float32).max)
@@ -191,7 +194,7 @@ def _of_records(
     for row, record in enumerate(records):
         if not isinstance(record, Mapping):
             what = f"is a {type(record).__name__}, not {{feature: number}}"
-            problems.append(Problem(row, "the record", what))
+            problems.append(Problem(row, WHOLE[0], what))
             ids.append(None)
             continue
         known = [name for name in record if name in places]
@@ -214,7 +217,7 @@ def _checked(
     """Return the inputs, their problems by row; a row without any feature has one more."""
     touched = {problem.row for problem in problems}
     empty = np.flatnonzero(np.isnan(matrix).all(axis=1)).tolist()
-    nothing = [Problem(row, "every feature", "is missing") for row in empty if row not in touched]
+    nothing = [Problem(row, WHOLE[1], "is missing") for row in empty if row not in touched]
     return RecordInputs(tuple(ids), matrix, tuple(sorted([*problems, *nothing], key=_place)))
 
 
@@ -246,7 +249,7 @@ def _number(value: object) -> float:
     if value is None or value is pd.NA:
         return math.nan
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real | Decimal):
-        raise ValueError(f"is {value!r}, not a number")
+        raise ValueError(f"is {_shown(value)}, not a number")
     try:
         number = float(value)
     except OverflowError:
@@ -268,11 +271,27 @@ def _ids(column: FieldValues) -> tuple[list[str | None], list[tuple[int, str]]]:
         is_whole = isinstance(given, float | np.floating) and float(given).is_integer()
         value = int(given) if is_whole else given
         null = value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
-        good = isinstance(value, str | int | np.integer) and not isinstance(value, bool)
+        good = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        good = good or (isinstance(value, str) and is_unicode(value))
         if not null and (not good or value == ""):
-            wrong.append((row, "is empty" if value == "" else f"is {value!r}, not an id"))
+            what = "is empty" if value == "" else f"is {_shown(value)}, not an id"
+            wrong.append((row, what))
         ids.append(str(value) if good else None)
     return ids, wrong
+
+
+def is_unicode(text: str) -> bool:
+    """Return whether the text can be written: halves of surrogate pairs cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
 
 
 def _place(problem: Problem) -> int:

@@ -1,6 +1,7 @@
-"""Who may ask the service what, and what it never shows or keeps."""
+"""Who may ask the service what, what it never shows, and what changes while it runs."""
 
 import json
+import shutil
 import stat
 from datetime import UTC, datetime, timedelta
 
@@ -53,12 +54,40 @@ def test_keys_that_end_or_go_are_refused_at_once(ws):
         keys.add(ws, "old", "score")
 
 
-def test_a_damaged_file_of_keys_lets_nobody_in(ws):
+def entry(**changed: object) -> str:
+    whole = {"name": "a", "number": "12345678", "scope": "score", "salt": "00", "hash": "aaaa",
+             "made": "2023-01-01T00:00:00+00:00", "expires": None}  # fmt: skip
+    return json.dumps([whole | changed])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[{]", "{}", "1", entry(salt="zz"), entry(salt=5), entry(hash="hé"), entry(scope="god"),
+     entry(expires="never"), entry(made="2023-01-01")],
+)  # fmt: skip
+def test_a_damaged_file_of_keys_lets_nobody_in(ws, text):
     given = keys.add(ws, "shop", "score")
     running = keys.Keys(ws)
-    (ws.home / keys.FILE).write_text("[{]")
+    assert running.find(given)
+    (ws.home / keys.FILE).write_text(text)
     with pytest.raises(AlmanacError, match="cannot be read as keys"):
         running.find(given)
+
+
+def test_names_of_keys_are_names(ws):
+    for name in ("", " ", "a\nb", "x" * 65, "\x1b[2J"):
+        with pytest.raises(AlmanacError, match="is no name of a key"):
+            keys.add(ws, name, "score")
+
+
+def test_once_keys_were_made_they_are_needed(ws):
+    running = keys.Keys(ws)
+    assert not running.are_needed
+    keys.add(ws, "shop", "score")
+    assert running.are_needed
+    assert keys.revoke(ws, "shop") == 0
+    assert running.are_needed
+    assert keys.Keys(ws).are_needed
 
 
 @pytest.mark.parametrize(
@@ -84,7 +113,8 @@ def test_the_command_makes_lists_and_revokes_keys(ws, monkeypatch):
     assert "2099-01-01" in listed
     assert given.split("_")[2] not in listed
     assert run("add", "late", "--expires", "2020-01-01").startswith("1 Error: --expires 2020-01-01")
-    assert run("revoke", "shop") == "0 shop is revoked.\n"
+    revoked = run("revoke", "shop")
+    assert revoked.startswith("0 shop is revoked.\nNo key is left: a service answers nobody.")
 
 
 def test_without_keys_it_serves_this_machine_alone(ready, monkeypatch):
@@ -130,11 +160,49 @@ def test_requests_need_a_key_of_their_scope(ready, tmp_path):
         assert running.get("/v1/targets", key=score).ok
         for path in ("/health", "/ready", "/docs", "/openapi.json"):
             assert running.get(path).ok
-        keys.revoke(ws, "shop")
+        for name in ("shop", "gone", "late"):
+            keys.revoke(ws, name)
         assert running.post(SCORE, body, key=score).status_code == 401
+        keys.revoke(ws, "operator")
+        assert running.get("/v1/targets").status_code == 401
+        assert running.get("/v1/targets", key=admin).status_code == 401
+        (home / keys.FILE).unlink()
+        assert running.get("/v1/targets").status_code == 401
         lines = [json.loads(line) for line in running.log().splitlines()]
         assert {line.get("key") for line in lines} >= {"shop", "operator", None}
         (home / keys.FILE).write_text("[{]")
         unread = running.post(SCORE, body, key=admin)
         assert (unread.status_code, str(home) in unread.text) == (503, False)
         assert not any(secret.split("_", 2)[2] in running.log() for secret in (score, admin))
+
+
+def test_champions_are_exchanged_while_it_serves(ready, tmp_path):
+    target, record = "spend_next_month", {"spend_sum__1m": 3.0}
+    there = ready.copied(tmp_path / "home")
+    home = there.ws.home
+    with RunningService(home) as running:
+        first = running.score(target, ["c010"])["model_id"]
+        # Another champion of other features: until its input is published, the first answers by id.
+        ran = there.run(f"ml train --target {target} --model logistic --features 2")
+        assert ran.code == 0, ran.text
+        known = {path.name for path in (home / "models" / target).iterdir() if path.is_dir()}
+        (second,) = known - {first}
+        there.run(f"ml promote {second} --force")
+        running.wait_until(lambda: running.predict(target, [record])["model_id"] == second)
+        assert running.score(target, ["c010"])["model_id"] == first
+        assert there.ws.must("feast", "apply")
+        assert there.run("ml materialize").code == 0
+        running.wait_until(lambda: running.score(target, ["c010"])["model_id"] == second)
+        assert there.run(f"ml rollback {target}").code == 0
+        running.wait_until(lambda: running.predict(target, [record])["model_id"] == first)
+        # Its files are spoilt: it goes on from memory, and says so.
+        (home / "models" / target / first / "card.json").write_text("{}")
+        running.wait_until(lambda: running.get("/ready").json()["status"] == "degraded")
+        told = running.get("/ready").json()["problems"][target]
+        assert "was changed after training" in told
+        assert str(home) not in told
+        assert running.predict(target, [record])["model_id"] == first
+        # The folder vanishes with all that is known of it.
+        shutil.rmtree(home / "models" / target)
+        running.wait_until(lambda: "no models" in running.get("/ready").text)
+        assert running.predict(target, [record])["model_id"] == first
