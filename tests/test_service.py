@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sqlite3
 from collections import Counter
@@ -311,6 +312,12 @@ def test_metrics_count_requests_and_scores(service):
     assert f'almanac_scores_total{{status="missing",target="{TARGET}"}}' in page
     assert 'path="/v1/targets/{target}/score",status="200"' in page
     assert "almanac_request_seconds_bucket" in page
+    moment = datetime.fromisoformat(service.score(TARGET, ["c010"])["as_of"]).timestamp()
+    (told,) = re.findall(
+        r'almanac_published_timestamp_seconds{target="spend_next_month"} (.*)', page
+    )
+    assert float(told) == moment
+    assert re.search(r"^almanac_problems 0.0$", page, re.MULTILINE)
 
 
 def test_the_access_log_is_json_without_ids(service):

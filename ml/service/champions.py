@@ -7,6 +7,7 @@ holds: between a promotion and the next `ml materialize` that is the champion be
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -19,7 +20,7 @@ from ml.registry.artifact import Artifact
 from ml.registry.listing import read_card
 from ml.serving.predict import Predictor
 from ml.serving.reasons import Meaning, meanings
-from ml.store import ModelInput, PublishedInputs, TargetInput, target_inputs
+from ml.store import ModelInput, PublishedInputs, TargetInput, ViewVersion, target_inputs
 from ml.workspace.errors import AlmanacError, NotBuilt
 from ml.workspace.settings import Workspace
 
@@ -70,13 +71,14 @@ class Champions:
     """All targets' models in memory; a change is taken over whole, between two requests.
 
     `problems` says by target (or "online store") what could not be taken over: what was served
-    before goes on.
+    before goes on. `as_of` has the moment (naive UTC) of each target's published input.
     """
 
     ws: Workspace
     targets: Mapping[str, ServedTarget] = field(default_factory=dict)
     inputs: Mapping[str, TargetInput] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
+    as_of: Mapping[str, datetime] = field(default_factory=dict)
     _registry: Signature = ()
     _opened: float = 0.0
     _lock: Lock = field(default_factory=Lock)
@@ -91,11 +93,13 @@ class Champions:
         with self._lock:
             problems: dict[str, str] = {}
             _attempt(problems, ONLINE, self._open_inputs, None)
-            layouts: dict[str, str | None] = {
-                target: _attempt(problems, f"{target} by id", partial(_layout, reader), None)
+            found = {
+                target: _attempt(problems, f"{target} by id", partial(_version, reader), None)
                 for target, reader in self.inputs.items()
                 if target in self.targets
             }
+            self.as_of = {target: each.moment for target, each in found.items() if each}
+            layouts = {target: each and each.layout for target, each in found.items()}
             self._take(layouts, problems)
 
     def published(self, target: str, customers: list[str]) -> tuple[Served, PublishedInputs]:
@@ -179,8 +183,9 @@ class Champions:
         return Served(predictor, names, meanings(model), layout, _seconds_a_row(model), files)
 
 
-def _layout(reader: TargetInput) -> str | None:
-    return reader.read([]).layout
+def _version(reader: TargetInput) -> ViewVersion | None:
+    found = reader.read([])
+    return ViewVersion(found.moment, found.layout)
 
 
 def signature(folder: Path, *names: str) -> Signature:

@@ -1,6 +1,5 @@
 """Figures of the service for Prometheus, of all workers together."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from prometheus_client import (
@@ -68,13 +67,9 @@ class Metrics:
             registry=self._own,
             multiprocess_mode="livemax",
         )
-        # What is read when somebody asks.
-        self.before: list[Callable[[], None]] = []
 
     def page(self) -> tuple[bytes, str]:
         """Return the figures in Prometheus's text format, and its media type."""
-        for update in self.before:
-            update()
         registry = self._own
         if self._folder is not None:
             registry = CollectorRegistry()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import TypeVar
 
 from fastapi import Request
@@ -59,7 +60,6 @@ class Service:
         self._turn = asyncio.Lock()
         await self._in_pool(self._refresh)
         self._refreshing = asyncio.create_task(self._keep_fresh())
-        self.metrics.before.append(self._tell_metrics)
         # What is there now stays: the collector need not look at it again and again.
         gc.freeze()
 
@@ -125,8 +125,11 @@ class Service:
     def _refresh(self) -> None:
         self.champions.refresh()
         self.raw.refresh()
+        self._tell_metrics()
 
     def _tell_metrics(self) -> None:
+        for target, moment in self.champions.as_of.items():
+            self.metrics.as_of.labels(target).set(moment.replace(tzinfo=UTC).timestamp())
         self.metrics.logged.set(self.log.written)
         self.metrics.lost.set(self.log.lost)
         self.metrics.problems.set(len(self.champions.problems) + bool(self.log.problem))

@@ -2,6 +2,7 @@
 
 from feature_repo.stores.retrieval import FeatureMatrix
 from ml.store import feast_import  # noqa: F401  # before all that imports Feast
+from ml.store.generation import ViewVersion
 from ml.store.materialization import (
     Materialized,
     forget_customers,
@@ -45,6 +46,7 @@ __all__ = [
     "PublishedInputs",
     "ServiceFeature",
     "TargetInput",
+    "ViewVersion",
     "applied",
     "define_input",
     "family_rows",
