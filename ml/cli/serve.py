@@ -37,7 +37,13 @@ EXTRA = ("fastapi", "fastapi_offline", "gunicorn", "prometheus_client", "uvicorn
     ),
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(1, 65535),
+    help="The port to listen on.",
+)
 @click.option(
     "--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes; one a core."
 )
