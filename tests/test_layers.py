@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -243,3 +245,14 @@ def test_every_command_is_explained_and_in_the_readme(command):
     assert (main.commands[command].help or "").strip(), f"ml/cli/: `ml {command}` has no help"
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     assert re.search(rf"\bml {command}\b", readme), f"README.md:1: does not name `ml {command}`"
+
+
+def test_without_the_extras_nothing_of_them_is_imported():
+    extras = ("deltalake", "pyspark", "xgboost", "mlflow", "polars", "lifetimes")
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({extras}))\n"
+        "import feature_repo.stores.duckdb_offline, ml.cli, ml.features.leakage, ml.store\n"
+        "import ml.service.server, ml.serving.batch, ml.serving.publish, ml.training.train"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,16 +1,19 @@
 """What a lake holds while it is built: the relations as the next snapshot will have them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 from ml.lake.stored import Stored, partition_of
-from ml.lake.tables import Replaced
 from ml.workspace.errors import BadInput
 
 BUCKET = "bucket"
 BATCH = "batch"
+# Which earlier files a commit takes out: all, none, or those whose partition column has one of
+# the values; with several columns, those that meet them all.
+Replaced = Literal["everything", "nothing"] | Mapping[str, Collection[int]]
 
 
 @dataclass(frozen=True)

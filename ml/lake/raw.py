@@ -10,11 +10,10 @@ import duckdb
 
 from ml.lake.column_types import arrow_schema
 from ml.lake.engines import Engine
-from ml.lake.entry import BATCH, BUCKET, Entry, files_with_rows
+from ml.lake.entry import BATCH, BUCKET, Entry, Replaced, files_with_rows
 from ml.lake.facts import content_of, fingerprint, replace_table
 from ml.lake.landed import BucketWriter, FileReader, LandedReader, landed_types
 from ml.lake.stored import partition_of, table_of
-from ml.lake.tables import Replaced
 from ml.lake.waves import FILES, Place
 from ml.landing.decimals import POINT
 from ml.landing.declarations import SCHEMA

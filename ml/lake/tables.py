@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -19,12 +18,9 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction, CommitProperties, create_table_with_add_actions
 
 from ml.lake import REBUILD
+from ml.lake.entry import Replaced
 from ml.workspace.errors import Held, NotBuilt
 from ml.workspace.faults import writing
-
-# Which earlier files a commit takes out: all, none, or those whose partition column has one of
-# the values; with several columns, those that meet them all.
-Replaced = Literal["everything", "nothing"] | Mapping[str, Collection[int]]
 
 # The log of a version that the pointer names must not expire. Every tenth commit sums up the ones
 # before it, so that a table opens as fast after hundreds of them.
