@@ -161,14 +161,20 @@ def test_customers_published_under_hashes_are_found_by_their_ids(ws):
     assert marts.customer(hidden) is None
 
 
-def test_a_store_that_goes_away_is_told_and_found_again(redis, tmp_path, monkeypatch):
-    choose(monkeypatch, tmp_path, redis.settings)
-    ws = make_workspace(tmp_path / "home")
+def published_champions(home) -> Champions:
+    ws = make_workspace(home)
     crown(ws)
     materialize(ws, None)
     champions = Champions(ws)
     champions.load()
     champions.refresh()
+    return champions
+
+
+def test_a_store_that_goes_away_is_told_and_found_again(redis, tmp_path, monkeypatch):
+    choose(monkeypatch, tmp_path, redis.settings)
+    champions = published_champions(tmp_path / "home")
+    ws = champions.ws
     served, found = champions.published("purchase_any", ["a", "nobody"])
     assert served.model_id == "first"
     assert found.status.tolist()[1] == "missing"
@@ -186,12 +192,8 @@ def test_a_store_that_goes_away_is_told_and_found_again(redis, tmp_path, monkeyp
 
 
 def test_a_sqlite_store_that_is_replaced_is_read_anew(tmp_path):
-    ws = make_workspace(tmp_path / "home")
-    crown(ws)
-    materialize(ws, None)
-    champions = Champions(ws)
-    champions.load()
-    champions.refresh()
+    champions = published_champions(tmp_path / "home")
+    ws = champions.ws
     before = champions.published("purchase_any", ["a"])[1]
     for path in ws.home.glob("online_store.db*"):
         path.unlink()

@@ -78,6 +78,7 @@ def serve(ctx: click.Context, /, **given: object) -> None:
     if ctx.invoked_subcommand is not None:
         return
     _need_extra()
+    from ml.service.keys import Keys
     from ml.service.options import MEGABYTE, Options
     from ml.service.server import check
     from ml.service.server import serve as run
@@ -91,12 +92,9 @@ def serve(ctx: click.Context, /, **given: object) -> None:
     champions = check(ws, options)
     for target, held in champions.targets.items():
         click.echo(f"{target}: {held.champion.model_id}")
-    place = f"[{options.host}]" if ":" in options.host else options.host
-    from ml.service.keys import Keys
-
     needed = Keys(ws).are_needed
     who = "with a key" if needed else "without a key, from this machine only"
-    click.echo(f"Answers {who}: http://{place}:{options.port}/docs")
+    click.echo(f"Answers {who}: http://{options.address}/docs")
     run(ws, options, champions)
 
 

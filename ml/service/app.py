@@ -26,10 +26,8 @@ DESCRIPTION = """Scores of customers by id and predictions of records, by the wo
 Errors are problem details after RFC 9457. With a key: `authorization: Bearer <key>`."""
 
 
-def create_app(
-    ws: Workspace, options: Options, champions: Champions, metrics: Metrics
-) -> tuple[ASGIApp, FastAPI]:
-    """Return the application behind its gate, and the application itself, whose schema it has.
+def create_app(ws: Workspace, options: Options, champions: Champions, metrics: Metrics) -> ASGIApp:
+    """Return the application behind its gate.
 
     Args:
         ws: the workspace whose champions answer.
@@ -61,7 +59,7 @@ def create_app(
     app.include_router(scoring.router(service))
     app.include_router(reading.router(service))
     _describe(app)
-    return Gate(app, options, metrics), app
+    return Gate(app, options, metrics)
 
 
 def _describe(app: FastAPI) -> None:

@@ -110,15 +110,19 @@ def is_compressed(message: bytes) -> bool:
         message: its metadata, a flatbuffer as Arrow's Message.fbs says: of a record batch, or of a
             dictionary with one inside, the field `compression`.
     """
-    header = _field(message, struct.unpack_from("<I", message)[0], 2)
-    kind = _field(message, struct.unpack_from("<I", message)[0], 1)
+    root = _pointed(message, 0)
+    kind, header = (_field(message, root, number) for number in (1, 2))
     if not header or not kind or message[kind] not in (_DICTIONARY, _BATCH):
         return False
-    batch = header + struct.unpack_from("<I", message, header)[0]
+    batch = _pointed(message, header)
     if message[kind] == _DICTIONARY:
-        inner = _field(message, batch, 1)
-        batch = inner + struct.unpack_from("<I", message, inner)[0]
+        batch = _pointed(message, _field(message, batch, 1))
     return bool(_field(message, batch, 3))
+
+
+def _pointed(message: bytes, place: int) -> int:
+    """Return where the flatbuffer table lies to which the offset at `place` points."""
+    return place + int(struct.unpack_from("<I", message, place)[0])
 
 
 def _field(message: bytes, table: int, number: int) -> int:

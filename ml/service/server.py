@@ -106,9 +106,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load_config(self) -> None:
         options = self._options
-        host = f"[{options.host}]" if ":" in options.host else options.host
         settings: dict[str, Any] = {
-            "bind": f"{host}:{options.port}",
+            "bind": options.address,
             "workers": options.workers,
             "worker_class": Worker,
             "preload_app": True,
@@ -127,7 +126,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         # Workers share the memory of these objects, which the collector would write to.
         gc.collect()
         gc.freeze()
-        return create_app(self._ws, self._options, self._champions, metrics)[0]
+        return create_app(self._ws, self._options, self._champions, metrics)
 
 
 def _leave_worker(_: object, __: object) -> None:
