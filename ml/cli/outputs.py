@@ -8,7 +8,11 @@ from ml.workspace.settings import workspace
 
 
 @click.command(
-    epilog=examples("ml simulate", "ml simulate --customers 2000 --months 12 --seed 1 --form ptls")
+    epilog=examples(
+        "ml simulate",
+        "ml simulate --customers 2000 --months 12 --seed 1 --form ptls",
+        "ml simulate --plant renamed-code@2022-09 --plant half-file@2022-11",
+    )
 )
 @click.option("--customers", default=10_000, show_default=True, help="How many customers.")
 @click.option("--months", default=18, show_default=True, help="How many months of records.")
@@ -20,12 +24,23 @@ from ml.workspace.settings import workspace
     show_default=True,
     help="The bank's layout: one row an event, or arrays a customer.",
 )
-def simulate(customers: int, months: int, seed: int, form: str) -> None:
+@click.option(
+    "--plant",
+    "plants",
+    multiple=True,
+    metavar="KIND@MONTH",
+    help="Change the shop's orders from a month on, such as cents@2022-09; repeatable. Kinds: "
+    "renamed-code, toys become `toys & games`; cents, amounts of electronics are in cents; "
+    "half-file, half of this one month's rows are missing; slow-shift, affluent customers order "
+    "15 % less each month; new-product, pets take 10 % of the orders; turned-outcome, who ordered "
+    "much orders little, and the reverse.",
+)
+def simulate(customers: int, months: int, seed: int, form: str, plants: tuple[str, ...]) -> None:
     """Write a made-up company's raw files, dirt included, into the workspace."""
     from ml.simulate import simulate as write
 
     ws = workspace()
-    write(ws.home, customers=customers, months=months, seed=seed, form=form)
+    write(ws.home, customers=customers, months=months, seed=seed, form=form, plants=plants)
     click.echo(f"Wrote {customers} customers over {months} months to {ws.home}.\nNext: dbt build")
 
 

@@ -1,7 +1,7 @@
 """Writing one simulated company: every source, the identities that join them, the true chances."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,8 @@ from ml.simulate.bank_files import PART, ParquetFiles, client_ids, stream_table,
 from ml.simulate.identities import write_identities
 from ml.simulate.latent import PRODUCTS, State, draw_state, purchase_probability
 from ml.simulate.market import Market, draw_market, write_market
-from ml.simulate.orders import FIRST_ORDER, draw_orders, write_month
+from ml.simulate.orders import draw_orders, write_month
+from ml.simulate.plants import kept_share
 from ml.simulate.scenario import (
     UNLABELLED_FOLD,
     Block,
@@ -53,8 +54,14 @@ class Simulation:
         return self.transactions / self.seconds
 
 
-def simulate(
-    home: Path, *, customers: int, months: int, seed: int, form: str = "detail"
+def simulate(  # noqa: PLR0913
+    home: Path,
+    *,
+    customers: int,
+    months: int,
+    seed: int,
+    form: str = "detail",
+    plants: Iterable[str] = (),
 ) -> Simulation:
     """Write a company of `customers` and `months` months of events below `home`; return its counts.
 
@@ -71,12 +78,15 @@ def simulate(
         months: months of events, 4 to 240; the newest 12 months are labelled, or all but three.
         seed: 0 or more.
         form: how the bank's events are written: `detail` (a row an event) or `ptls` (arrays).
+        plants: changes of the shop's orders, such as `cents@2022-09`: a kind of
+            `ml.simulate.plants.KINDS`, each at most once, and the first of the months it changes.
 
     Raises:
-        AlmanacError: an argument is out of range, or the folder holds files of someone else.
+        AlmanacError: an argument is out of range, a plant is not known, or the folder holds files
+            of someone else.
     """
     began = time.perf_counter()
-    scenario = make_scenario(customers, months, seed, form)
+    scenario = make_scenario(customers, months, seed, form, plants)
     work = folder.make_work_folder(home)
     with closing(ParquetFiles(work)) as files:
         everyone, count = _write_bank(scenario, files)
@@ -163,15 +173,17 @@ def _write_orders(
 ) -> dict[str, int]:
     """Write a file of orders a month, and earlier buyers' chance to order in the next month."""
     names = company_ids(members.ordering)
+    affluence = everyone.affluence[members.ordering]
     bought = np.zeros(members.ordering.size, dtype=np.bool_)
-    rows, first = {}, FIRST_ORDER
+    rows = {}
     for orders in draw_orders(scenario, everyone, members.ordering):
         name = f"transactions/{scenario.calendar[orders.month]}.csv"
-        rows[name] = write_month(scenario, files.root / "raw" / name, orders, first)
-        first += orders.buyer.size
+        rows[name] = write_month(scenario, files.root / "raw" / name, orders)
         bought[orders.buyer] = True
-        rate = everyone.order_rates[members.ordering, orders.month + 1].astype(np.float64)
+        following = orders.month + 1
+        rate = everyone.order_rates[members.ordering, following].astype(np.float64)
+        rate *= kept_share(scenario.plants, following, affluence)
         chance = np.where(bought, 1 - np.exp(-rate), np.nan)[:, None]
-        table = truth_table(scenario, "spend_next_month", names, [orders.month + 1], chance)
+        table = truth_table(scenario, "spend_next_month", names, [following], chance)
         files.append(TRUTH, table)
     return rows

@@ -72,6 +72,9 @@ def _files(folder: Path) -> set[str]:
 def _mark(raw: Path, scenario: Scenario) -> None:
     """Write the marker file: the run's arguments and the names of all files in `raw`."""
     marks = {name: getattr(scenario, name) for name in ("customers", "months", "seed", "form")}
+    planted = scenario.plants.since.items()
+    if planted:
+        marks["plants"] = [f"{kind}@{scenario.calendar[month]}" for kind, month in planted]
     marks["files"] = [*sorted(_files(raw)), MARKER]
     (raw / MARKER).write_text(json.dumps(marks, indent=1) + "\n", encoding="utf-8")
 

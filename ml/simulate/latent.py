@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.simulate.plants import direction
 from ml.simulate.scenario import Block, Doubles, Flags, Floats, Integers, Scenario, standard_normal
 
 PRODUCTS = 4
@@ -133,6 +134,7 @@ def order_rates(scenario: Scenario, state: State) -> Floats:
         ORDER_LEVEL + ORDER_SEASON * scenario.season[months] + ORDER_DRIFT * scenario.drift[months]
     )
     rate = ORDER_SPREAD * state.shopping[:, None] + ORDER_ENGAGEMENT * state.engagement
+    rate = rate * direction(scenario.plants, range(scenario.months + 1))
     rate = rate - ORDER_DECLINE * state.disaffection[:, None] * falling.astype(np.float32)
     rates = np.exp(rate + swing.astype(np.float32))
     return np.asarray(rates * (state.joined[:, None] <= months), dtype=np.float32)

@@ -1,7 +1,7 @@
 """The shop's orders: a CSV file a month, in order of time, with a few deliberately bad rows."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ml.simulate.events import seconds_of
-from ml.simulate.scenario import Doubles, Floats, Integers, Scenario
+from ml.simulate.plants import NEW_CATEGORY, NEW_ITEMS, kept_share, of_new_category, written
+from ml.simulate.scenario import Doubles, Flags, Floats, Integers, Scenario
 from ml.simulate.shop import Shoppers
 
 HEADER = "customer_id,event_time,amount,quantity,order_id,item_id,category\n"
@@ -23,14 +24,24 @@ FIRST_ORDER, FIRST_BUYER = 1_000_001, 500_001
 
 @dataclass(frozen=True)
 class OrderMonth:
-    """Orders of one month in order of time; `buyer` counts the shop's own customers from 0."""
+    """Orders of one month in order of time; `buyer` counts the shop's own customers from 0.
+
+    `number` is the order's own; those of orders that a plant took out are given to no other.
+    """
 
     month: int
+    number: Integers
     buyer: Integers
     seconds: Integers
     amount: NDArray[np.float64]
     quantity: Integers
     item: Integers
+    category: NDArray[np.str_]
+
+    def only(self, kept: Flags) -> "OrderMonth":
+        """Return the orders where `kept` (n,) is true."""
+        columns = {name: each for name, each in vars(self).items() if name != "month"}
+        return replace(self, **{name: values[kept] for name, values in columns.items()})
 
 
 def buyer_ids(buyers: NDArray[Any]) -> list[str]:
@@ -39,16 +50,20 @@ def buyer_ids(buyers: NDArray[Any]) -> list[str]:
 
 
 def draw_orders(scenario: Scenario, shoppers: Shoppers, ordering: Integers) -> Iterator[OrderMonth]:
-    """Yield the months of orders: Poisson counts; prices grow with affluence."""
+    """Yield the months of orders: Poisson counts; prices grow with affluence; plants are in."""
+    affluence, first = shoppers.affluence[ordering], FIRST_ORDER
     for month in range(scenario.months):
         random = scenario.random("orders", month)
         rates = shoppers.order_rates[ordering, month]
-        yield _draw_month(scenario, random, month, rates, shoppers.affluence[ordering])
+        drawn = _draw_month(scenario, random, month, rates, affluence)
+        yield _planted(scenario, replace(drawn, number=first + drawn.number), affluence)
+        first += drawn.number.size
 
 
 def _draw_month(
     scenario: Scenario, random: np.random.Generator, month: int, rates: Floats, affluence: Floats
 ) -> OrderMonth:
+    """Return the month's orders, numbered from 0."""
     counts = random.poisson(rates)
     buyer = np.repeat(np.arange(counts.size), counts)
     days = random.random(buyer.size) * scenario.days[month]
@@ -58,12 +73,33 @@ def _draw_month(
     item = (ITEMS * random.random(buyer.size) ** 2).astype(np.int64)
     price = np.exp(2.6 + 0.35 * affluence[buyer] + 0.7 * random.standard_normal(buyer.size))
     seconds = scenario.starts[month] + seconds_of(days[order])
-    return OrderMonth(month, buyer, seconds, np.round(price * quantity, 2), quantity, item)
+    return OrderMonth(
+        month=month,
+        number=np.arange(buyer.size),
+        buyer=buyer,
+        seconds=seconds,
+        amount=np.round(price * quantity, 2),
+        quantity=quantity,
+        item=item,
+        category=np.array(CATEGORIES)[item % len(CATEGORIES)],
+    )
 
 
-def write_month(scenario: Scenario, path: Path, orders: OrderMonth, first_order: int) -> int:
+def _planted(scenario: Scenario, orders: OrderMonth, affluence: Floats) -> OrderMonth:
+    """Return `orders` as the scenario's plants change them; without plants, as they are."""
+    plants, month = scenario.plants, orders.month
+    keeping, choosing = scenario.random("plants", month).random((2, orders.buyer.size))
+    new = of_new_category(plants, month, choosing)
+    item = np.where(new, NEW_ITEMS + orders.item, orders.item)
+    category = np.where(new, NEW_CATEGORY, orders.category)
+    category, amount = written(plants, month, category, orders.amount)
+    planted = replace(orders, item=item, category=category, amount=amount)
+    return planted.only(keeping < kept_share(plants, month, affluence)[orders.buyer])
+
+
+def write_month(scenario: Scenario, path: Path, orders: OrderMonth) -> int:
     """Write one month's file, bad lines included; return its number of lines without the header."""
-    lines = _lines(orders, first_order)
+    lines = _lines(orders)
     bad_lines, positions = _bad_lines(scenario, orders, lines)
     order = np.argsort(np.concatenate([np.arange(len(lines)), positions]), kind="stable")
     all_lines = pa.concat_arrays([lines, pa.array(bad_lines, pa.string())]).take(pa.array(order))
@@ -73,15 +109,13 @@ def write_month(scenario: Scenario, path: Path, orders: OrderMonth, first_order:
     return len(all_lines)
 
 
-def _lines(orders: OrderMonth, first_order: int) -> pa.StringArray:
+def _lines(orders: OrderMonth) -> pa.StringArray:
     """Return one text a row, its line end included."""
     known = int(orders.buyer.max(initial=-1)) + 1
     buyers = pa.array(buyer_ids(np.arange(known)), pa.string()).take(pa.array(orders.buyer))
-    numbers = [orders.amount, orders.quantity, first_order + np.arange(orders.buyer.size)]
-    texts = [pa.array(each).cast(pa.string()) for each in (*numbers, 10_000 + orders.item)]
-    ends = pa.array([f"{name}\n" for name in CATEGORIES]).take(
-        pa.array(orders.item % len(CATEGORIES))
-    )
+    numbers = [orders.amount, orders.quantity, orders.number, 10_000 + orders.item]
+    texts = [pa.array(each).cast(pa.string()) for each in numbers]
+    ends = pc.binary_join_element_wise(pa.array(orders.category, pa.string()), "\n", "")
     return pc.binary_join_element_wise(buyers, _iso(orders.seconds), *texts, ends, ",")
 
 

@@ -1,13 +1,15 @@
 """The scenario of one run: its size, months, random streams and blocks of customers."""
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.simulate.plants import Plants, make_plants
 from ml.workspace.errors import BadInput
 
 Floats = NDArray[np.float32]
@@ -44,6 +46,7 @@ class Scenario:
     months: int
     seed: int
     form: str
+    plants: Plants = field(default_factory=Plants)
 
     def random(self, purpose: str, index: int = 0) -> np.random.Generator:
         """Return the random stream of `purpose` and `index`: the same for the same seed."""
@@ -94,11 +97,13 @@ class Scenario:
         return tuple(Block(i, fold, a, b - a) for i, (fold, a, b) in enumerate(cuts))
 
 
-def make_scenario(customers: int, months: int, seed: int, form: str) -> Scenario:
-    """Return the scenario of a run.
+def make_scenario(
+    customers: int, months: int, seed: int, form: str, plants: Iterable[str] = ()
+) -> Scenario:
+    """Return the scenario of a run; `plants` are texts `KIND@MONTH`.
 
     Raises:
-        AlmanacError: an argument is out of its range.
+        AlmanacError: an argument is out of its range, or a plant is not known.
     """
     _require(
         customers >= FEWEST_CUSTOMERS, f"customers is {customers}", f"{FEWEST_CUSTOMERS} or more"
@@ -110,7 +115,9 @@ def make_scenario(customers: int, months: int, seed: int, form: str) -> Scenario
     )
     _require(seed >= 0, f"seed is {seed}", "0 or more")
     _require(form in FORMS, f"form is {form!r}", " or ".join(FORMS))
-    return Scenario(customers, months, seed, form)
+    scenario = Scenario(customers, months, seed, form)
+    simulated = scenario.calendar[:months].astype(str).tolist()
+    return replace(scenario, plants=make_plants(plants, simulated))
 
 
 def _require(holds: bool, fault: str, wanted: str) -> None:
