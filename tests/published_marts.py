@@ -13,4 +13,17 @@ MARTS = """
     create table marts.mart_offers as select 'a' as customer_id, 'keep' as offer,
         null::varchar as category, 10 as discount_percent, 'decline' as target,
         timestamp '2023-01-01' as as_of;
+    create table marts.mart_monitoring_features as select * from (values
+        (date '2022-12-01', 'alarmed'), (date '2022-12-01', 'fine'), (date '2022-12-01', 'fine'),
+        (date '2022-11-01', 'warned')
+    ) t (feature_month, status);
+    create table marts.mart_monitoring_sources as
+    select date '2022-12-01' as feature_month, 'fine' as status;
+    create table marts.mart_monitoring_scores as select * from (values
+        ('decline', 'everyone', date '2022-12-01', 0.5),
+        ('decline', 'everyone', date '2023-01-01', 0.125)
+    ) t (target, segment, score_month, psi);
+    create table marts.mart_monitoring_outcomes as select * from (values
+        ('decline', date '2022-12-01', 0.75), ('decline', date '2023-01-01', null)
+    ) t (target, score_month, roc_auc);
 """

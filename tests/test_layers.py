@@ -19,7 +19,7 @@ from tests.workspaces import REPOSITORY
 LAYERS = (
     ("cli", "__init__"),
     ("pages", "privacy", "service", "simulate"),
-    ("features",),
+    ("features", "monitoring"),
     ("serving",),
     ("training",),
     ("dataset",),

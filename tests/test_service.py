@@ -320,6 +320,16 @@ def test_metrics_count_requests_and_scores(service):
     assert re.search(r"^almanac_problems 0.0$", page, re.MULTILINE)
 
 
+def test_metrics_have_what_monitoring_published(service):
+    service.wait_until(lambda: "almanac_monitored{" in service.get("/metrics").text)
+    page = service.get("/metrics").text
+    for kind, status, count in (("feature", "fine", 2), ("feature", "alarmed", 1)):
+        assert f'almanac_monitored{{kind="{kind}",status="{status}"}} {count}.0' in page
+    assert 'almanac_score_psi{target="decline"} 0.125' in page
+    assert 'almanac_outcome_roc_auc{target="decline"} 0.75' in page
+    assert 'kind="feature",status="warned"' not in page
+
+
 def test_the_access_log_is_json_without_ids(service):
     service.get("/v1/customers/c042secret")
     line = json.loads(service.log().splitlines()[-1])

@@ -8,6 +8,7 @@ from ml.cli.forget import forget
 from ml.cli.group import main
 from ml.cli.lake import lake
 from ml.cli.models import evaluate, list_targets, score, train
+from ml.cli.monitor import monitor
 from ml.cli.online import materialize, verify
 from ml.cli.outputs import publish, report, simulate
 from ml.cli.predict import predict
@@ -38,6 +39,7 @@ for command in (
     serve,
     verify,
     trace,
+    monitor,
     publish,
     report,
     refit,

@@ -55,6 +55,7 @@ def list_targets() -> None:
         "ml train --trials 50 --features 200",
         "ml train --config training.toml",
         "ml train --dataset december",
+        "ml train --if-due",
         "ml train --mlflow",
     ),
 )
@@ -75,11 +76,15 @@ def list_targets() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="A TOML file with these settings, and more; options go before it.",
 )
+@click.option(
+    "--if-due", is_flag=True, help="Only targets that `ml monitor` says are due for training."
+)
 @click.option("--mlflow", is_flag=True, help="Log the models as runs of MLflow, in mlflow.db.")
 def train(
     names: tuple[str, ...],
     dataset: str | None,
     config: Path | None,
+    if_due: bool,
     mlflow: bool,
     **options: Option,
 ) -> None:
@@ -99,13 +104,16 @@ def train(
         tracking.refuse_absent()
     wanted, plan = read_config(config) if config else ((), Plan())
     names = names or wanted
-    if names and dataset:
-        raise click.UsageError("--target and --dataset exclude each other.")
+    if (names or if_due) and dataset:
+        raise click.UsageError("--dataset excludes --target and --if-due.")
     given: dict[str, Any] = {name: value for name, value in options.items() if value}
     if given.keys() & {"budget", "trials"}:
         given = {"budget": None, "trials": None, **given}
     plan = checked(replace(plan, **given), "ml train")
     ws = workspace()
+    if if_due and not (names := _due(ws, names)):
+        click.echo("No target is due for training.")
+        return
     if dataset:
         kept = find(ws, dataset)
         done = [training.train_on(ws, kept, kept.rows(), plan)]
@@ -131,6 +139,16 @@ def train(
         for trained in done:
             tracking.log(ws, trained.folder, trained.card)
         click.echo(f"Runs of MLflow: {tracking.address(ws)}")
+
+
+def _due(ws: Workspace, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Say which targets, of `names` if there are any, are due for training, and return them."""
+    from ml.monitoring import due, read_month
+
+    found = [each for each in due(ws, read_month(ws)) if not names or each.target in names]
+    for each in found:
+        click.echo(f"{each.target} is due for training: {each.why}")
+    return tuple(each.target for each in found)
 
 
 @click.command(

@@ -24,6 +24,7 @@ from ml.landing.workspace_tables import (
     settings_in_force,
 )
 from ml.workspace.errors import BadInput
+from ml.workspace.monitoring import monitoring_settings
 from ml.workspace.responses import SECTION as RESPONSES
 from ml.workspace.settings import Workspace
 from ml.workspace.sql import literal, quoted
@@ -40,6 +41,14 @@ SOURCES = {
     "form": "varchar",
     "files": "bigint",
     "bytes": "bigint",
+}
+RULES = {
+    "kind": "varchar",
+    "pattern": "varchar",
+    "warn": "double",
+    "alarm": "double",
+    "until": "date",
+    "reason": "varchar",
 }
 CODE = Path(__file__).parent
 
@@ -135,6 +144,7 @@ def plan(connection: duckdb.DuckDBPyConnection, project: Path, workspace: Worksp
         _listing("settings", {"name": "varchar", "value": "varchar"}, settings_rows),
         _listing("sources", SOURCES, [_source_row(found_source, chosen) for found_source in found]),
         _listing("responses", {"response": "varchar", "file": "varchar"}, response_rows),
+        _listing("monitoring", RULES, list(monitoring_settings(workspace).rules())),
         _identities(sources, workspace, digest(code, listed)),
     ]
     unknown = _unknown(sources, relations, workspace.raw)
@@ -353,7 +363,7 @@ def _code_digest() -> str:
     return digest([path.read_text() for path in sorted(CODE.glob("*.py"))])
 
 
-def _sql(value: str | bool | int | None) -> str:
+def _sql(value: str | bool | float | None) -> str:
     if isinstance(value, str):
         return literal(value)
     return "null" if value is None else str(value)

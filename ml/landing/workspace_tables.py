@@ -11,6 +11,8 @@ from ml.landing.declarations import DeclaredColumn, DeclaredSource, DeclaredTabl
 from ml.landing.delimited import load_table, new_table
 from ml.landing.raw_files import RawFile
 from ml.workspace.errors import AlmanacError, BadInput
+from ml.workspace.monitoring import SECTION as MONITORING
+from ml.workspace.monitoring import monitoring_settings
 from ml.workspace.responses import SECTION as RESPONSES
 from ml.workspace.settings import PUBLISHED_ID_KEY, Workspace
 from ml.workspace.sql import quoted
@@ -48,7 +50,7 @@ def settings_in_force(sources: Iterable[DeclaredSource], workspace: Workspace) -
         values[name] = _checked(name, default, default if value is None else value, workspace)
     if LAKE in workspace.settings:
         values[LAKE] = "true"
-    return values | _contact(workspace)
+    return values | _contact(workspace) | monitoring_settings(workspace).values()
 
 
 def notes_on_defaults(source: DeclaredSource, workspace: Workspace) -> list[str]:
@@ -165,8 +167,9 @@ def _choices(source: DeclaredSource) -> list[str]:
 
 def _check_names(sources: list[DeclaredSource], workspace: Workspace) -> None:
     names = [source.name for source in sources]
+    known = [RAW, CONTACT, LAKE, MONITORING, PUBLISHED_ID_KEY, *SHARED, *names]
     for name, value in workspace.settings.items():
-        if name not in (known := [RAW, CONTACT, LAKE, PUBLISHED_ID_KEY, *SHARED, *names]):
+        if name not in known:
             kind = "source" if isinstance(value, dict) else "setting"
             hint = did_you_mean(str(name), known)
             raise _mistake(workspace, f"no {kind} `{name}`{hint}", known)

@@ -9,9 +9,11 @@ from ml.registry import artifact, history
 from ml.registry.artifact import Artifact
 from ml.registry.history import Event
 from ml.registry.listing import card_files
+from ml.registry.reigns import record_reign
 from ml.workspace.errors import AlmanacError, NotTrained
 from ml.workspace.settings import Workspace
 from ml.workspace.suggest import nearest
+from ml.workspace.warehouse import open_warehouse
 
 # Which held-out rows two models are compared on: the first of these that both predicted.
 PARTS = {"test": "rows of the test month", "cv": "cross-validated rows"}
@@ -138,13 +140,15 @@ def rollback(ws: Workspace, target: str) -> tuple[str, str]:
 
 
 def _define_input(ws: Workspace, champion: Artifact) -> None:
-    """Let the warehouse give the input of the model that is about to be champion."""
+    """Let the warehouse give the input of the model that is about to be champion, and know it."""
     # Feast takes seconds to import; only what defines inputs pays for it.
     from ml import store
 
     card = champion.card
     wanted = store.ModelInput.of(card.target, card.model_id, card.features)
     store.define_input(ws, wanted)
+    with open_warehouse(ws.warehouse, read_only=False) as connection:
+        record_reign(connection, champion)
 
 
 def _in_common(mine: pd.DataFrame, others: pd.DataFrame, part: str) -> pd.DataFrame:

@@ -68,6 +68,31 @@ class Metrics:
             multiprocess_mode="livemax",
         )
 
+        self._add_monitoring()
+
+    def _add_monitoring(self) -> None:
+        self.monitored = Gauge(
+            "almanac_monitored",
+            "Features and codes of sources by what monitoring says of their newest month.",
+            ["kind", "status"],
+            registry=self._own,
+            multiprocess_mode="livemostrecent",
+        )
+        self.score_psi = Gauge(
+            "almanac_score_psi",
+            "Population stability index of a target's newest scores against its model's first.",
+            ["target"],
+            registry=self._own,
+            multiprocess_mode="livemostrecent",
+        )
+        self.outcome_roc_auc = Gauge(
+            "almanac_outcome_roc_auc",
+            "ROC-AUC of a target's scores of the newest month whose labels are known.",
+            ["target"],
+            registry=self._own,
+            multiprocess_mode="livemostrecent",
+        )
+
     def page(self) -> tuple[bytes, str]:
         """Return the figures in Prometheus's text format, and its media type."""
         registry = self._own

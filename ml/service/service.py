@@ -17,6 +17,7 @@ from ml.service.gate import ERRORS
 from ml.service.keys import Keys, Scope
 from ml.service.marts import PublishedMarts
 from ml.service.metrics import Metrics
+from ml.service.monitored import Monitored
 from ml.service.options import Options
 from ml.service.problems import Problem
 from ml.service.request_features import RequestFeatures
@@ -42,6 +43,7 @@ class Service:
     keys: Keys = field(init=False)
     marts: PublishedMarts = field(init=False)
     raw: RequestFeatures = field(init=False)
+    monitored: Monitored = field(init=False)
     log: AnswerLog = field(init=False)
     _pool: ThreadPoolExecutor = field(init=False)
     _turn: asyncio.Lock = field(init=False)
@@ -51,6 +53,7 @@ class Service:
         self.keys = Keys(self.ws)
         self.marts = PublishedMarts(self.ws)
         self.raw = RequestFeatures(self.ws)
+        self.monitored = Monitored(self.ws, self.metrics)
 
     async def start(self) -> None:
         """Open what a worker needs of its own; threads do not outlive a fork."""
@@ -125,6 +128,7 @@ class Service:
     def _refresh(self) -> None:
         self.champions.refresh()
         self.raw.refresh()
+        self.monitored.refresh()
         self._tell_metrics()
 
     def _tell_metrics(self) -> None:

@@ -10,8 +10,11 @@ from scipy.stats import rankdata
 
 from ml.registry import artifact
 from ml.registry.artifact import Artifact
+from ml.registry.reigns import record_reign
+from ml.serving import attribution
+from ml.serving.attribution import Attribution
 from ml.serving.batch_inputs import FeatureReader, materialized_moment
-from ml.serving.reasons import meanings
+from ml.serving.reasons import meanings, most_important
 from ml.serving.scorer import SCORES, Scorer
 from ml.workspace.errors import AlmanacError, BadInput, NotBuilt
 from ml.workspace.progress import Progress
@@ -68,8 +71,11 @@ def score(
     at, customers = scoring_population(ws, champion, moment)
     reader = FeatureReader(ws, champion, at, online)
     batch = _scores(reader, customers, explained)
+    means = _mean_contributions(reader, customers)
     with open_warehouse(ws.warehouse, read_only=False) as connection:
         new, earlier = append(connection, batch)
+        record_reign(connection, champion)
+        attribution.keep(connection, (target.name, champion.model_id, at), means)
     return Scored(
         target=target.name,
         model_id=champion.model_id,
@@ -208,6 +214,14 @@ def _predict(reader: FeatureReader, customers: pa.Array, *, with_reasons: bool) 
             parts.append(part)
             progress.update(part.num_rows)
     return pa.concat_tables(parts).combine_chunks().sort_by("customer_id")
+
+
+def _mean_contributions(reader: FeatureReader, customers: pa.Array) -> pa.Table:
+    """Return what each feature adds to the log-odds on average, of a sample of the customers."""
+    model = reader.model
+    asked = most_important(meanings(model))
+    summed = Attribution(model.model, model.features, asked)
+    return attribution.averages(list(reader.attributed(attribution.sample(customers), summed)))
 
 
 def _no_features(reader: FeatureReader, asked: int) -> AlmanacError:

@@ -1,6 +1,6 @@
 """Feature matrices for batch scoring: many customers at one instant, read in batches."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -9,11 +9,12 @@ import pyarrow as pa
 
 from ml.data.training_set import Matrix
 from ml.registry.artifact import Artifact
+from ml.serving.attribution import Attribution
 from ml.serving.scorer import Scorer
 from ml.workspace.settings import Workspace
 
 if TYPE_CHECKING:
-    from ml.store import InputReader
+    from ml.store import FeatureMatrix, InputReader
 
 # Customers times features: 20 MB as float32; a model needs several times that to predict.
 CELLS_PER_BATCH = 5_000_000
@@ -49,12 +50,29 @@ class FeatureReader:
             for batch, matrix in self._online(customers):
                 yield scorer.scored(batch, matrix)
             return
+        yield from self._offline(customers, scorer)
+
+    def attributed(self, customers: pa.Array, attribution: Attribution) -> Iterator[pa.Table]:
+        """Yield the sums of contributions of the customers who have any feature, in batches.
+
+        Raises:
+            AlmanacError: as `scored`.
+        """
+        if self.online:
+            for _, matrix in self._online(customers):
+                yield attribution.summed(matrix)
+            return
+        yield from self._offline(customers, attribution)
+
+    def _offline(
+        self, customers: pa.Array, call: "Callable[[FeatureMatrix], pa.Table]"
+    ) -> Iterator[pa.Table]:
         # Feast takes seconds to import; only what reads features pays for it.
         from ml import store
 
         names = [feature.name for feature in self.model.features]
         asked = store.rows_at(customers, self.as_of)
-        yield from store.applied(self.ws, names, asked, rows_per_batch(self.model), scorer)
+        yield from store.applied(self.ws, names, asked, rows_per_batch(self.model), call)
 
     def _online(self, customers: pa.Array) -> Iterator[tuple[pa.Array, Matrix]]:
         reader = _online_reader(self.ws, self.model)

@@ -70,6 +70,11 @@ class Workspace:
         return self.home / "profile.html"
 
     @property
+    def monitoring(self) -> Path:
+        """The page that `ml monitor` writes."""
+        return self.home / "monitoring.html"
+
+    @property
     def slices(self) -> Path:
         """The values that `ml profile` proposes to declare."""
         return self.home / "slices.yml"

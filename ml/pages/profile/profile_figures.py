@@ -9,6 +9,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
+from ml.pages.axes import count_axis, month_number, month_ticks
 from ml.pages.drawing import (
     BASELINE,
     CHANCE,
@@ -23,15 +24,7 @@ from ml.pages.drawing import (
 from ml.pages.profile.category_values import SHOWN, Dimension
 from ml.pages.profile.distributions import Distribution, KindQuantiles
 from ml.pages.profile.event_times import BinnedCounts
-from ml.pages.profile.profile_axes import (
-    axis_positions,
-    count_axis,
-    day_ticks,
-    month_number,
-    month_ticks,
-    number_axis,
-    title,
-)
+from ml.pages.profile.profile_axes import axis_positions, day_ticks, number_axis, title
 from ml.pages.profile.vectors import VectorCloud
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

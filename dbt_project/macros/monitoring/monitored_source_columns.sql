@@ -1,0 +1,38 @@
+{#-
+    The columns of mart_monitoring_sources.
+    in:  the columns of its CTE `named`
+    out: a list of expressions; `finding` says in words what changed, and where
+-#}
+{% macro monitored_source_columns() -%}
+{%- set code -%}
+case when column_name <> 'customers by amount' then column_name || ' ' || value when value = 'new' then 'new customers' else 'customers of the ' || value || ' by amount' end
+{%- endset -%}
+{%- set table -%} source || '.' || table_name {%- endset -%}
+{%- set where -%} ' (' || files || ')' {%- endset -%}
+{%- set status -%} case when kind is null then case when months_before < 3 then 'too few months' else 'fine' end when kind = 'drift' then 'warned' else 'alarmed' end {%- endset %}
+    source,
+    table_name,
+    feature_month,
+    column_name,
+    value,
+    rows,
+    customers,
+    case when column_name <> '' then measure end as share,
+    expected * case when column_name = '' then 1 else table_rows end as expected_rows,
+    rows_last_year,
+    exp(log_amount) as typical_amount,
+    exp(log_amount_level) as usual_amount,
+    kind,
+    {{ monitored_status(status, [table, 'source', code]) }} as status,
+    case kind
+        when 'renamed' then column_name || ' ' || old_value || ' is written ' || new_value
+        when 'new' then {{ code }} || ' is new: ' || round(100 * measure, 1) || ' % of the rows'
+        when 'vanished' then {{ code }} || ' has no rows any more; it had ' || round(100 * level, 1) || ' %'
+        when 'amounts' then 'amounts' || case when column_name = '' then '' else ' of ' || {{ code }} end || ' are ' || {{ times('exp(amount_moved)') }}
+        when 'set aside' then 'rows set aside because ' || value || ': ' || round(100 * measure, 1) || ' % of the rows that were accepted'
+        when 'rows' then case when column_name = '' then 'rows' else 'rows of ' || {{ code }} end || ' are ' || {{ times('exp(moved)') }}
+        when 'drift' then 'the share of ' || {{ code }} || ' moved within a year: it is ' || {{ times('exp(moved_in_a_year)') }}
+    end || ' in ' || {{ table }} || {{ where }} as finding,
+    case when kind is not null then abs(coalesce(case kind when 'amounts' then amount_moved when 'drift' then moved_in_a_year when 'rows' then moved else ln(1000) end, 0)) end as strength,
+    files,
+{%- endmacro %}

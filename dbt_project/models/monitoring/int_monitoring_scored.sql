@@ -1,0 +1,33 @@
+-- one row a customer, model and month that it scored, with the label once it is known; key: target, model_id, score_month, customer_id
+-- Of several instants of a month the last counts.
+{{ config(materialized='view', schema='intermediate', access='protected') }}
+with scores as (
+    select
+        *,
+        {{ month_start('as_of') }} as score_month,
+    from {{ source('scores', 'scores') }}
+    qualify as_of = max(as_of) over (partition by target, model_id, {{ month_start('as_of') }})
+),
+
+labels as (
+    select
+        *,
+        {{ month_start('event_timestamp') }} as label_month,
+    from {{ ref('int_monitoring_labels') }}
+)
+
+select
+    scores.target,
+    scores.model_id,
+    scores.score_month,
+    scores.as_of,
+    scores.customer_id,
+    scores.score,
+    scores.percentile,
+    labels.label,
+from scores
+left join labels
+    on
+        scores.target = labels.target
+        and scores.customer_id = labels.customer_id
+        and scores.score_month = labels.label_month

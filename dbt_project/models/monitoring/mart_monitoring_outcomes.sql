@@ -1,0 +1,75 @@
+-- one row a model and month that it scored: its scores beside their labels, and beside the card's promise; key: target, model_id, score_month
+-- Intervals hold 95 %. An outcome is judged by ten labels of each class or more, none of which the model learnt from or was chosen by.
+{{ config(materialized='table') }}
+with outcomes as (
+    select * from {{ ref('int_monitoring_outcomes') }}
+),
+
+promises as (
+    select * from {{ champions_table() }}
+    qualify row_number() over (partition by target, model_id order by since) = 1
+),
+
+compared as (
+    select
+        outcomes.*,
+        case when outcomes.roc_auc_error is not null then greatest(outcomes.roc_auc - 1.96 * outcomes.roc_auc_error, 0) end as roc_auc_low,
+        case when outcomes.roc_auc_error is not null then least(outcomes.roc_auc + 1.96 * outcomes.roc_auc_error, 1) end as roc_auc_high,
+        promises.roc_auc as promised_roc_auc,
+        promises.roc_auc_low as promised_roc_auc_low,
+        promises.roc_auc_high as promised_roc_auc_high,
+        promises.pr_auc as promised_pr_auc,
+        promises.brier as promised_brier,
+        outcomes.score_month <= promises.last_month + interval 1 month as is_learnt_from,
+        outcomes.positives / nullif(outcomes.labelled, 0) as prevalence,
+        abs(outcomes.positives - outcomes.expected_of_labelled) / nullif(sqrt(outcomes.variance_of_labelled), 0) as calibration_z,
+        outcomes.positives / nullif(outcomes.expected_of_labelled, 0) as positives_ratio,
+    from outcomes
+    left join promises on outcomes.target = promises.target and outcomes.model_id = promises.model_id
+),
+
+judged as (
+    select
+        *,
+        case
+            when labelled = 0 then 'not ripe'
+            when is_learnt_from then 'learnt from'
+            when least(positives, labelled - positives) < 10 then 'too few labels'
+            when roc_auc_high < 0.5 or roc_auc_high < coalesce(promised_roc_auc_low, promised_roc_auc) then 'alarmed'
+            when roc_auc_high < promised_roc_auc or (calibration_z > 4 and abs(ln(positives_ratio)) > ln(1.25)) then 'warned'
+            else 'fine'
+        end as status,
+    from compared
+)
+
+select
+    target,
+    model_id,
+    score_month,
+    as_of,
+    {{ monitored_status('status', ['target', 'model_id']) }} as status,
+    customers,
+    mean_score,
+    expected_positives,
+    estimated_roc_auc,
+    estimated_brier,
+    labelled,
+    cast(positives as bigint) as positives,
+    prevalence,
+    roc_auc,
+    roc_auc_low,
+    roc_auc_high,
+    pr_auc,
+    brier,
+    prevalence * (1 - prevalence) as trivial_brier,
+    log_loss,
+    lift_top_decile,
+    expected_of_labelled,
+    positives_ratio,
+    calibration_z,
+    promised_roc_auc,
+    promised_roc_auc_low,
+    promised_roc_auc_high,
+    promised_pr_auc,
+    promised_brier,
+from judged

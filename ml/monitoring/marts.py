@@ -1,0 +1,39 @@
+"""The monitoring marts of the warehouse, opened where they are built."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from ml.workspace.errors import BadInput, NotBuilt
+from ml.workspace.settings import Workspace
+from ml.workspace.warehouse import open_warehouse
+
+MARTS = (
+    "mart_monitoring_sources",
+    "mart_monitoring_features",
+    "mart_monitoring_scores",
+    "mart_monitoring_attribution",
+    "mart_monitoring_outcomes",
+)
+
+
+@contextmanager
+def open_marts(ws: Workspace) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a connection to the warehouse whose schema `marts` has all of MARTS.
+
+    Raises:
+        AlmanacError: there is no warehouse, it has no such marts, or it is a lake's.
+    """
+    if "lake" in ws.settings:
+        raise BadInput(
+            f"{ws.home} is a lake, which is not monitored.",
+            "See docs/monitoring.md, Limits.",
+        )
+    with open_warehouse(ws.warehouse) as connection:
+        found = connection.execute(
+            "select table_name from information_schema.tables where table_schema = 'marts'"
+        ).fetchall()
+        if missing := set(MARTS) - {name for (name,) in found}:
+            raise NotBuilt(f"{ws.warehouse} has no marts.{min(missing)}.", "Build it: dbt build")
+        yield connection

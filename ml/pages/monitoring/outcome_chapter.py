@@ -1,0 +1,175 @@
+"""The chapter about outcomes: how scores turned out, beside what the models promised."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+from typing import Any
+
+from markupsafe import Markup
+from matplotlib.axes import Axes
+
+from ml.pages.axes import month_number
+from ml.pages.drawing import BASELINE, MODEL, PALE, PAPER, draw
+from ml.pages.formatting import count, month
+from ml.pages.monitoring import month_figures as figures
+from ml.pages.monitoring.month_figures import EXPECTED, Line, Picture
+from ml.pages.monitoring.shown_months import Shown
+
+RIPE = {"color": MODEL, "marker": "o", "markersize": 4.5, "lw": 0}
+UNRIPE = {**RIPE, "markerfacecolor": PAPER}
+_OUTCOMES = """
+    select target, model_id, score_month, status, labelled, positives, roc_auc, roc_auc_low,
+        roc_auc_high, estimated_roc_auc, promised_roc_auc,
+        case when labelled > 0 then expected_of_labelled else expected_positives end
+    from marts.mart_monitoring_outcomes
+    where score_month between $first and $scored_until
+    order by target, score_month, model_id
+"""
+
+
+@dataclass(frozen=True)
+class OutcomeMonth:
+    """A model's scores of a month and their labels, as mart_monitoring_outcomes has them.
+
+    `expected` are the positives that the scores promise: of the labels that are known, or of all
+    customers where none is yet.
+    """
+
+    target: str
+    model_id: str
+    month: date
+    status: str
+    labelled: int
+    positives: int
+    roc_auc: float | None
+    low: float | None
+    high: float | None
+    estimated: float | None
+    promised: float | None
+    expected: float | None
+
+    @property
+    def is_ripe(self) -> bool:
+        """Whether labels are known."""
+        return self.labelled > 0
+
+    @property
+    def in_words(self) -> str:
+        """Its ROC-AUC and its positives, in a sentence."""
+        expected = "" if self.expected is None else f"{count(self.expected)} expected"
+        if not self.is_ripe:
+            guess = "" if self.estimated is None else f"ROC-AUC estimated at {self.estimated:.3f}; "
+            return f"{month(self.month)}: not known yet; {guess}{expected}."
+        measured = "ROC-AUC not measured"
+        if self.roc_auc is not None:
+            measured = f"ROC-AUC {self.roc_auc:.3f}"
+        if self.low is not None and self.high is not None:
+            measured += f" ({self.low:.3f} to {self.high:.3f})"
+        promised = "" if self.promised is None else f", promised {self.promised:.3f}"
+        positives = f"{count(self.positives)} positives, {expected}"
+        return f"{month(self.month)}: {measured}{promised}; {positives}."
+
+
+@dataclass(frozen=True)
+class TargetOutcomes:
+    """A target's outcomes: those of the page's month in words, and pictures over months."""
+
+    target: str
+    words: str
+    pictures: Sequence[Picture]
+
+
+def read_outcomes(shown: Shown) -> list[TargetOutcomes]:
+    """Return the chapter about outcomes: a target each, by name."""
+    rows = shown.rows(_OUTCOMES, scored_until=shown.scored_until)
+    found = [OutcomeMonth(*row) for row in rows]
+    return [
+        _target_outcomes(shown, list(months))
+        for _, months in groupby(found, lambda each: each.target)
+    ]
+
+
+def _target_outcomes(shown: Shown, months: Sequence[OutcomeMonth]) -> TargetOutcomes:
+    target = months[0].target
+    words = " ".join(each.in_words for each in months if each.month == shown.month)
+    words = words or f"Nothing was scored at the start of {month(shown.month)}."
+    pictures = [
+        Picture(
+            "ROC-AUC",
+            _roc_auc(shown, months),
+            "Filled dots are measured, their strokes 95 % intervals. Hollow dots are estimates "
+            "from the scores alone, of months whose outcome is not known yet. The dashed line is "
+            "what the model promised when it was trained; below 0.5 is worse than chance.",
+        ),
+        Picture(
+            "Positives",
+            _positives(shown, months),
+            "Bars are outcomes that happened; diamonds what the probabilities add up to, hollow "
+            "where the outcome is not known yet.",
+        ),
+    ]
+    return TargetOutcomes(target, words, pictures)
+
+
+def _roc_auc(shown: Shown, months: Sequence[OutcomeMonth]) -> Markup:
+    measured = [each for each in months if each.is_ripe and each.roc_auc is not None]
+    estimated = [each for each in months if not each.is_ripe and each.estimated is not None]
+    promised = [(each.month, each.promised) for each in months]
+
+    def paint(axes: Axes) -> None:
+        for each in measured:
+            if each.low is not None and each.high is not None:
+                axes.vlines(month_number(each.month), each.low, each.high, color=MODEL, lw=2)
+        _dots(axes, "measured", [(each.month, each.roc_auc) for each in measured], RIPE)
+        _dots(axes, "estimate", [(each.month, each.estimated) for each in estimated], UNRIPE)
+        if any(value is not None for _, value in promised):
+            by_month = dict(promised)
+            figures.draw_line(axes, Line("promise", list(by_month.items()), EXPECTED))
+        _finish(axes, shown, months)
+        figures.numbers(axes)
+
+    words = "; ".join(each.in_words.rstrip(".") for each in months)
+    return draw(
+        f"auc-{months[0].target}", f"ROC-AUC of {months[0].target}: {words}", paint, figures.SMALL
+    )
+
+
+def _positives(shown: Shown, months: Sequence[OutcomeMonth]) -> Markup:
+    ripe = [each for each in months if each.is_ripe]
+    unripe = [each for each in months if not each.is_ripe]
+
+    def paint(axes: Axes) -> None:
+        if ripe:
+            places = [month_number(each.month) for each in ripe]
+            heights = [each.positives for each in ripe]
+            axes.bar(places, heights, color=PALE, width=0.6, label="positives")
+        diamond = {"color": BASELINE, "marker": "D", "markersize": 4, "lw": 0}
+        _dots(axes, "expected", [(each.month, each.expected) for each in ripe], diamond)
+        hollow = {**diamond, "markerfacecolor": PAPER}
+        _dots(axes, "not known yet", [(each.month, each.expected) for each in unripe], hollow)
+        _finish(axes, shown, months)
+        figures.counts(axes)
+
+    words = "; ".join(
+        f"{each.month:%Y-%m} {count(each.positives) if each.is_ripe else 'not known yet'}"
+        + ("" if each.expected is None else f", {count(each.expected)} expected")
+        for each in months
+    )
+    alt = f"Positives of {months[0].target} by month: {words}"
+    return draw(f"positives-{months[0].target}", alt, paint, figures.SMALL)
+
+
+def _dots(axes: Axes, label: str, points: figures.Points, look: Mapping[str, Any]) -> None:
+    """Draw dots, and name them where there are any."""
+    known = [(month_number(day), value) for day, value in points if value is not None]
+    if known:
+        axes.plot(*zip(*known, strict=True), label=label, **look)
+
+
+def _finish(axes: Axes, shown: Shown, months: Sequence[OutcomeMonth]) -> None:
+    days = [each.month for each in months]
+    if min(days) <= shown.month <= max(days):
+        figures.shade(axes, shown.month)
+    figures.month_axis(axes, days)
+    figures.legend(axes)
