@@ -53,6 +53,7 @@ def list_targets() -> None:
         "ml train",
         "ml train --target purchase_any --model lightgbm --budget 600",
         "ml train --trials 50 --features 200",
+        "ml train --window all --window 12 --window half-life:6",
         "ml train --config training.toml",
         "ml train --dataset december",
         "ml train --if-due",
@@ -71,6 +72,13 @@ def list_targets() -> None:
 @click.option("--budget", type=click.FloatRange(0, min_open=True), help="Search so many seconds.")
 @click.option("--trials", type=click.IntRange(1), help="Search so many trials: reproducible.")
 @click.option("--features", type=click.IntRange(1), help="The most inputs a model may have.")
+@click.option(
+    "--window",
+    "windows",
+    multiple=True,
+    help="The months to learn from: all, the last so many such as 12, or weights by age such as "
+    "half-life:6; repeatable, then a backtest chooses. Default: all.",
+)
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),

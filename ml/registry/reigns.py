@@ -57,7 +57,10 @@ def _learnt(champion: Artifact) -> tuple[list[str], date, date] | None:
     if not labels:
         return None
     families = sorted({feature["view"] for feature in made["features"]})
-    return families, _month_before(min(labels)), _month_before(max(labels))
+    months = sorted(labels)
+    window = (*champion.card.plan.get("windows", ()), "")[0]
+    first = months[-int(window) :][0] if window.isdecimal() else months[0]
+    return families, _month_before(first), _month_before(months[-1])
 
 
 def _month_before(month: str) -> date:

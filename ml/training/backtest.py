@@ -34,6 +34,7 @@ from ml.training.crossfit import FOLDS, CrossFit, refuse_poor
 from ml.training.ensemble import learn
 from ml.training.leaderboard import baseline_ranking
 from ml.training.plan import Plan, read_plan
+from ml.training.window import weights_of, windowed
 from ml.workspace.errors import BadInput
 from ml.workspace.progress import Progress
 from ml.workspace.settings import Workspace
@@ -201,8 +202,10 @@ class _Backtester:
         fold_of = np.full(len(rows), -1)
         for fold, (train, judged) in enumerate(pairs):
             fold_of[judged] = fold
-            training = rows.take(train)
-            learnt = learn(CrossFit.of(training, target, plan), plan, quiet=True)
+            kept, own = windowed(rows, train, target, plan)
+            training = rows.take(kept)
+            cross_fit = CrossFit.of(training, target, own, weights_of(training, own))
+            learnt = learn(cross_fit, own, quiet=True)
             probabilities[judged] = learnt.predict(rows.matrix[judged])
             chosen[judged] = probabilities[judged] >= learnt.threshold
             bar.update()

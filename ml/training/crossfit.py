@@ -52,10 +52,15 @@ class CrossFit:
     folds: tuple[Fold, ...]
     most_features: int | None
     seed: int
+    weights: Vector | None = None
 
     @classmethod
-    def of(cls, data: TrainingSet, target: Target, plan: Plan) -> "CrossFit":
+    def of(
+        cls, data: TrainingSet, target: Target, plan: Plan, weights: Vector | None = None
+    ) -> "CrossFit":
         """Return the cross-fitting of these rows, customers whole, the same for every candidate.
+
+        `weights` say how much each row counts in a fit; by default all count alike.
 
         Equal customers stay in one fold where time is absent: a copy would give the answer away.
 
@@ -70,7 +75,7 @@ class CrossFit:
             return Fold(*rows, chosen_columns(data, rows[0], plan.features, plan.seed))
 
         chosen = parallel.each(fold, train_and_held_out(fold_of))
-        return cls(data, fold_of, tuple(chosen), plan.features, plan.seed)
+        return cls(data, fold_of, tuple(chosen), plan.features, plan.seed, weights)
 
     @cached_property
     def columns(self) -> Rows:
@@ -83,7 +88,8 @@ class CrossFit:
         log_odds = np.empty(len(self.data))
 
         def judge(fold: Fold) -> None:
-            model = fit(candidate, self.data, fold.train, fold.columns, self.seed)
+            weights = None if self.weights is None else self.weights[fold.train]
+            model = fit(candidate, self.data, fold.train, fold.columns, self.seed, weights)
             log_odds[fold.held_out] = model.log_odds_at(
                 self.data.matrix, fold.held_out, fold.columns
             )
@@ -96,7 +102,8 @@ class CrossFit:
 
     def fit(self, candidate: Candidate) -> Model:
         """Return the candidate fitted to all rows and their columns."""
-        return fit(candidate, self.data, np.arange(len(self.data)), self.columns, self.seed)
+        rows = np.arange(len(self.data))
+        return fit(candidate, self.data, rows, self.columns, self.seed, self.weights)
 
     def roc_auc(self, scores: Vector) -> float:
         """Return the mean of the folds' ROC-AUC; 0 where it is undefined."""
@@ -128,13 +135,24 @@ def refuse_poor(data: TrainingSet, groups: CustomerGroups, target: Target) -> No
         )
 
 
-def fit(candidate: Candidate, data: TrainingSet, rows: Rows, columns: Rows, seed: int) -> Model:
-    """Return a model fitted to these rows and columns, its probabilities at their prevalence."""
+def fit(  # noqa: PLR0913, PLR0917
+    candidate: Candidate,
+    data: TrainingSet,
+    rows: Rows,
+    columns: Rows,
+    seed: int,
+    weights: Vector | None = None,
+) -> Model:
+    """Return a model fitted to these rows and columns, its probabilities at their prevalence.
+
+    `weights` say how much each of the rows counts; families without weights ignore them.
+    """
     family = FAMILIES[candidate.family]
     labels = data.labels[rows]
     sample = resample(labels, candidate.sampling, seed, weighted=family.weighted)
     matrix = data.matrix[rows[sample.rows][:, None], columns]
-    model = family.fit(matrix, labels[sample.rows], sample.weights, seed, candidate.parameters)
+    counts = sample.weights if weights is None else sample.weights * weights[sample.rows]
+    model = family.fit(matrix, labels[sample.rows], counts, seed, candidate.parameters)
     return model.calibrated(intercept=sample.shift)
 
 

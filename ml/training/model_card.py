@@ -180,6 +180,7 @@ def _protocol(target: Target, fitted: Fitted, split: Split) -> list[str]:
     return [
         f"Tested on label month {split.test_month}, trained on {months.min()} to {months.max()}, "
         f"whose labels were decided before it began (horizon in months: {target.horizon_months}).",
+        *([f"Training window: {fitted.plan.windows[0]}."] if fitted.plan.windows else []),
         f"{FOLDS} folds inside the training months, a customer's rows all in one.",
         *_choice(fitted),
     ]

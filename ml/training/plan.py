@@ -31,6 +31,8 @@ class Plan:
     `stack` for their weighted sum; empty, those that suit the rows. `budget` (seconds) or `trials`
     make it a search over parameters and samplings; a budget in trials gives the same model each
     time, one in seconds depends on the machine. `features` is the most inputs a model may have.
+    `windows` are the months to learn from (`all`, a number of the last ones, `half-life:` and a
+    number of months); of several a backtest chooses, and the first is what another has to beat.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -40,6 +42,7 @@ class Plan:
     trials: Annotated[Whole, Field(gt=0)] | None = None
     sampling: Texts = SAMPLINGS
     features: Annotated[Whole, Field(gt=0)] | None = None
+    windows: Texts = ()
     criterion: str = "f1"
     costs: Costs = field(default_factory=Costs)
     seed: Whole = SEED

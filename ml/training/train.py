@@ -1,6 +1,6 @@
 """Training: one target's rows in, judged on rows they never saw, one artifact out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ml.data.split import Split, stratified, temporal
@@ -16,6 +16,7 @@ from ml.training.ensemble import learn
 from ml.training.leaderboard import baseline_ranking
 from ml.training.model_card import Fitted, HeldOut, card_of, described, predictions_table
 from ml.training.plan import Plan
+from ml.training.window import weights_of, windowed
 from ml.workspace.errors import BadInput
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import Target
@@ -72,8 +73,10 @@ def train_on(
     """
     plan, target = plan or Plan(), dataset.manifest.target
     split, baseline = split_of(rows, target), baseline_ranking(rows, target)
+    train, plan = windowed(rows, split.train, target, plan)
+    split = replace(split, train=train)
     training, test = rows.take(split.train), rows.take(split.test)
-    cross_fit = CrossFit.of(training, target, plan)
+    cross_fit = CrossFit.of(training, target, plan, weights_of(training, plan))
     journal = ws.models / target.name / "search" / f"{dataset.manifest.id}.journal"
     fitted = Fitted(learn(cross_fit, plan, title=target.name, journal=journal), training, plan)
     held_out = [HeldOut.cross_validated(fitted, baseline[split.train])]

@@ -15,6 +15,6 @@
         when
             abs(moved_in_a_year) > greatest(case column_name when 'customers by amount' then 0.2 else 0.4 end, noise)
             and months_before >= case column_name when 'customers by amount' then 18 else 12 end
-            and column_name <> '' then 'drift'
+            and column_name <> '' and value <> 'new' then 'drift'
     end
 {%- endmacro %}
