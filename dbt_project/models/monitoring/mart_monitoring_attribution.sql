@@ -1,5 +1,7 @@
 -- one row a feature, model and month that it scored: its part in the change of the mean log-odds; key: target, model_id, score_month, feature
 -- Means of the same sample of customers in both months. The feature `` is what no feature adds, which stays where contributions are exact.
+-- `ml score` adds to its contributions what it adds to the scores.
+-- depends_on: {{ source('scores', 'scores') }}
 {{ config(materialized='table') }}
 with months as (
     select
