@@ -184,7 +184,7 @@ def test_without_mlflow_nothing_is_trained_for_it(built, tmp_path, monkeypatch):
     monkeypatch.setattr("ml.registry.mlflow.find_spec", lambda name: None)
     failed = built("train", "-t", "activity", "--mlflow")
     assert failed.exit_code == 1
-    assert "pip install 'almanac[mlflow]'" in failed.stderr
+    assert "pip install --constraint constraints.txt -e '.[mlflow]'" in failed.stderr
     assert not (tmp_path / "home" / "models").exists()
 
 
@@ -224,8 +224,25 @@ def test_models_are_listed_shown_promoted_and_rolled_back(built):
     assert "promoted  the first champion" in shown
     output = built("promote", other, "--force").stdout
     assert output.startswith(f"{other} is the champion now: ")
+    # Both read the same features: it scores customers by id at once.
+    assert "Next" not in output
+    again = built("promote", other, "--force").stdout
+    assert again == f"{other} is the champion of activity already. Nothing has changed.\n"
     back = built("rollback", "activity")
     assert back.stdout == f"{first} is the champion of activity again, {other} no longer.\n"
     failed = built("rollback", "activity")
     assert failed.exit_code == 1
     assert failed.stderr.rstrip().endswith("See the models: ml models")
+
+
+def test_a_champion_of_other_features_tells_what_brings_its_input_online(built):
+    built("train", "-t", "activity", "--model", "logistic")
+    built("train", "-t", "activity", "--model", "logistic", "--features", "2")
+    lines = [line.split() for line in built("models").stdout.splitlines()[2:]]
+    challenger, champion = sorted(lines, key=lambda line: "champion" in line)
+    following = "Next: feast apply && ml materialize\n"
+    assert built("promote", challenger[1], "--force").stdout.endswith(f".\n{following}")
+    back = built("rollback", "activity").stdout
+    assert back == (
+        f"{champion[1]} is the champion of activity again, {challenger[1]} no longer.\n{following}"
+    )

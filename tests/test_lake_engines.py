@@ -229,7 +229,7 @@ def test_a_missing_pyspark_is_named_with_its_cure(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyspark", None)
     with pytest.raises(BadInput) as raised:
         engine_of(settings("spark"))
-    assert raised.value.next == "pip install 'almanac[spark]'"
+    assert raised.value.next.endswith(" -e '.[spark]'")
 
 
 @needs_spark

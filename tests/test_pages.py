@@ -143,6 +143,12 @@ def test_every_link_leads_somewhere(page):
         assert not anchor or anchor in anchors(linked), f"{page.name}: {name}#{anchor}"
 
 
+def test_nothing_tells_to_install_a_strangers_package_of_the_same_name():
+    others = (REPOSITORY / "data" / "README.md", *(REPOSITORY / "ml").rglob("*.py"))
+    named = [path.name for path in (*TEXTS, *others) if "almanac[" in text_of(path)]
+    assert not named
+
+
 def shown_commands(page: Path) -> Iterator[list[str]]:
     """The `ml` commands of the fences that are only shown, as words."""
     for fence in fences(text_of(page).splitlines(keepends=True)):

@@ -146,6 +146,24 @@ def test_rolling_back_walks_through_the_champions(ws):
     assert champion(ws) == "t-1"
 
 
+def test_a_target_that_is_not_there_is_named_with_those_there_are(ws):
+    with pytest.raises(AlmanacError, match=r"no target t with a champion in .* Here are: none\."):
+        registry.rollback(ws, "t")
+    history.add(ws.models / "t", Event("promoted", "t-1"))
+    with pytest.raises(AlmanacError, match=r"There is no target nix .* Here are: t\."):
+        registry.rollback(ws, "nix")
+
+
+def test_models_of_the_same_features_in_the_same_order_read_the_same(ws):
+    others = [{"name": "a", "dtype": "bigint", "view": "v"}]
+    for about in (card(), card(model_id="t-2"), card(model_id="t-3", features=others)):
+        artifact.save(ws, about, MODEL, predictions(0.1), RECORDS)
+    assert registry.read_the_same(ws, "t", "t-1", "t-2")
+    assert not registry.read_the_same(ws, "t", "t-1", "t-3")
+    for gone in (None, "t-4"):
+        assert not registry.read_the_same(ws, "t", gone, "t-1")
+
+
 def test_a_spoilt_model_gets_nothing_back(ws):
     settle(ws, "t-1", predictions(1.0))
     settle(ws, "t-2", predictions(0.1))

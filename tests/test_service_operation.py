@@ -3,6 +3,7 @@
 import json
 import shutil
 import stat
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -111,7 +112,7 @@ def test_the_command_makes_lists_and_revokes_keys(ws, monkeypatch):
     listed = run("list")
     assert "shop  customers" in listed
     assert "2099-01-01" in listed
-    assert given.split("_")[2] not in listed
+    assert given.split("_", 2)[2] not in listed
     assert run("add", "late", "--expires", "2020-01-01").startswith("1 Error: --expires 2020-01-01")
     revoked = run("revoke", "shop")
     assert revoked.startswith("0 shop is revoked.\nNo key is left: a service answers nobody.")
@@ -152,6 +153,9 @@ def test_requests_need_a_key_of_their_scope(ready, tmp_path):
             assert refused.status_code == 401
             assert refused.headers["www-authenticate"] == "Bearer"
             assert told in refused.json()["detail"]
+            # A caller cannot make one.
+            assert "whoever runs this service" in refused.json()["next"]
+            assert "ml serve keys" not in refused.text
         assert running.post(SCORE, body, key=score).status_code == 200
         for path in ("/v1/customers/c010", "/metrics"):
             small = running.get(path, key=score)
@@ -195,9 +199,19 @@ def test_champions_are_exchanged_while_it_serves(ready, tmp_path):
         running.wait_until(lambda: running.score(target, ["c010"])["model_id"] == second)
         assert there.run(f"ml rollback {target}").code == 0
         running.wait_until(lambda: running.predict(target, [record])["model_id"] == first)
+        state = running.get("/ready").json()
+        assert state["status"] == "degraded"
+        instead = f"scored by {second} instead of the champion {first}"
+        assert instead in state["problems"][f"{target} by id"]
+        scores = running.score(target, ["c010", "c011"])
+        assert scores["model_id"] == second
+        with RunningService(home) as anew:
+            assert anew.get("/ready").json() == state
+            assert anew.score(target, ["c010", "c011"]) == scores
+            assert anew.predict(target, [record])["model_id"] == first
         # Its files are spoilt: it goes on from memory, and says so.
         (home / "models" / target / first / "card.json").write_text("{}")
-        running.wait_until(lambda: running.get("/ready").json()["status"] == "degraded")
+        running.wait_until(lambda: target in running.get("/ready").json()["problems"])
         told = running.get("/ready").json()["problems"][target]
         assert "was changed after training" in told
         assert str(home) not in told
@@ -206,3 +220,29 @@ def test_champions_are_exchanged_while_it_serves(ready, tmp_path):
         shutil.rmtree(home / "models" / target)
         running.wait_until(lambda: "no models" in running.get("/ready").text)
         assert running.predict(target, [record])["model_id"] == first
+        lines = [json.loads(line) for line in running.log().splitlines()]
+        found = [each for each in lines if each["logger"] == "almanac.champions"]
+        assert [(each["level"], each["model_id"], each["target"]) for each in found[:2]] == [
+            ("info", second, target),
+            ("warning", second, target),
+        ]
+
+
+def test_what_answers_in_a_champions_place_is_told_at_the_start(ready, tmp_path, monkeypatch):
+    there = ready.copied(tmp_path / "home")
+    (there.ws.home / "online_store.db").unlink()
+    monkeypatch.setenv("ALMANAC_HOME", str(there.ws.home))
+    monkeypatch.setattr("ml.service.server.serve", lambda *_: None)
+    monkeypatch.setattr("ml.service.server._refuse_taken", lambda _: None)
+    done = CliRunner().invoke(main, ["serve"])
+    assert done.exit_code == 0, done.output
+    assert "Warning: activity by id: The online store" in done.stdout
+    assert "Answers without a key" in done.stdout
+
+
+def test_the_extra_is_installed_from_the_repository(monkeypatch):
+    # By its dotted name it would be the command.
+    monkeypatch.setattr(sys.modules["ml.cli.serve"], "EXTRA", ("no_such_package",))
+    done = CliRunner().invoke(main, ["serve"])
+    assert done.exit_code == 1
+    assert done.output.rstrip().endswith("-e '.[serve]'")

@@ -1,6 +1,8 @@
 """Parts of the service by themselves: the log of answers, the marts, stores that go away."""
 
 import hmac
+import logging
+import shutil
 import time
 from datetime import UTC, datetime
 
@@ -10,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ml import store
+from ml.registry import artifact, history
 from ml.service.champions import Champions
 from ml.service.marts import PublishedMarts
 from ml.serving import answer_log
@@ -19,7 +23,7 @@ from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from tests.online_stores import choose, redis
 from tests.published_marts import MARTS
-from tests.small_workspace import crown, make_workspace
+from tests.small_workspace import READ, crown, make_workspace, register
 
 __all__ = ["redis"]
 
@@ -165,10 +169,136 @@ def published_champions(home) -> Champions:
     ws = make_workspace(home)
     crown(ws)
     materialize(ws, None)
+    return started(ws)
+
+
+def started(ws: Workspace) -> Champions:
+    """The champions of a service that has just been started."""
     champions = Champions(ws)
     champions.load()
+    assert champions.inputs == {}
     champions.refresh()
     return champions
+
+
+def roll_back(ws: Workspace, target: str = "purchase_any") -> None:
+    """What `ml rollback` does, and `feast apply` after it."""
+    events = history.read(ws.models / target)
+    history.add(ws.models / target, history.Event("rolled back", history.champions(events)[-2]))
+    card = artifact.champion(ws, target).card
+    store.define_input(ws, store.ModelInput.of(target, card.model_id, card.features))
+    register(ws)
+
+
+def told(champions: Champions) -> tuple[str, str]:
+    """Which model scores by id, and what is said of that."""
+    served, _ = champions.published("purchase_any", ["a"])
+    return served.model_id, champions.problems.get("purchase_any by id", "")
+
+
+def test_who_scores_by_id_until_the_champion_can_is_told_and_stays_after_a_restart(tmp_path):
+    running = published_champions(tmp_path / "home")
+    ws = running.ws
+    assert told(running) == ("first", "")
+    crown(ws, READ[:2], "second")
+    for champions in (running, started(ws)):
+        champions.refresh()
+        instead = "purchase_any are scored by first instead of the champion second, whose input"
+        assert told(champions)[0] == "first"
+        assert instead in told(champions)[1]
+        assert told(champions)[1].endswith("Next: feast apply && ml materialize")
+    materialize(ws, None)
+    running.refresh()
+    assert told(running) == told(started(ws)) == ("second", "")
+    roll_back(ws)
+    for champions in (running, started(ws)):
+        champions.refresh()
+        assert champions.targets["purchase_any"].champion.model_id == "first"
+        assert told(champions)[0] == "second"
+        assert "are scored by second instead of the champion first" in told(champions)[1]
+    materialize(ws, None)
+    running.refresh()
+    assert told(running) == told(started(ws)) == ("first", "")
+
+
+def test_of_models_with_the_same_features_the_champion_before_scores_by_id(tmp_path):
+    ws = make_workspace(tmp_path / "home")
+    crown(ws)
+    materialize(ws, None)
+    running = started(ws)
+    for name, read in (("again", READ), ("other", READ[:2])):
+        crown(ws, read, name)
+        running.refresh()
+    assert told(running)[0] == told(started(ws))[0] == "again"
+    # Its files go: it answers on from memory, and that is told.
+    shutil.rmtree(ws.models / "purchase_any" / "again")
+    running.refresh()
+    model_id, why = told(running)
+    assert model_id == "again"
+    assert "again lacks hashes.json" in why
+    assert told(started(ws))[0] == "first"
+
+
+def test_where_no_model_reads_what_is_materialized_that_is_told(tmp_path):
+    ws = make_workspace(tmp_path / "home")
+    crown(ws)
+    champions = started(ws)
+    assert "Nothing of purchase_any__input" in champions.problems["purchase_any by id"]
+    crown(ws, READ[:2], "second")
+    materialize(ws, None)
+    roll_back(ws)
+    shutil.rmtree(ws.models / "purchase_any" / "second")
+    champions = started(ws)
+    (line, why) = champions.problems["purchase_any by id"].split("\n", 1)
+    assert line.startswith("No customer of purchase_any can be scored by id: ")
+    assert line.endswith("Next: feast apply && ml materialize")
+    assert "second" in why
+    with pytest.raises(AlmanacError, match="that a model of it can read"):
+        champions.published("purchase_any", ["a"])
+
+
+def test_an_input_that_is_not_registered_is_told(tmp_path):
+    ws = make_workspace(tmp_path / "home")
+    register(ws)
+    crown(ws)
+    store.feature_store(ws).delete_feature_service("purchase_any__input")
+    store.feature_store(ws).registry.delete_feature_view(
+        "purchase_any__input", store.feature_store(ws).project
+    )
+    assert "can be scored by id" in started(ws).problems["purchase_any by id"]
+
+
+def lines_of(caplog) -> list[tuple[object, ...]]:
+    """What was logged since the last look: message, target, model, and the first line of what."""
+    found = [
+        (each.message, each.target, each.model_id, each.what.splitlines()[0])
+        for each in caplog.records
+        if each.name == "almanac.champions"
+    ]
+    caplog.clear()
+    return found
+
+
+def test_the_log_says_once_what_was_taken_over_and_what_could_not_be(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "almanac.champions")
+    champions = published_champions(tmp_path / "home")
+    ws = champions.ws
+    assert lines_of(caplog) == []
+    crown(ws, READ[:2], "second")
+    champions.refresh()
+    taken, waits = lines_of(caplog)
+    assert taken == ("model taken over", "purchase_any", "second", "records")
+    assert waits[:3] == ("not taken over", "purchase_any", "second")
+    materialize(ws, None)
+    champions.refresh()
+    by_id = ("model taken over", "purchase_any", "second", "customers by id")
+    assert lines_of(caplog) == [by_id]
+    (ws.models / "purchase_any" / "second" / "card.json").write_text("{}", encoding="utf-8")
+    for _ in range(3):
+        champions.refresh()
+    (spoilt,) = lines_of(caplog)
+    assert spoilt[:3] == ("not taken over", "purchase_any", "second")
+    assert "was changed after training: card.json" in spoilt[3]
 
 
 def test_a_store_that_goes_away_is_told_and_found_again(redis, tmp_path, monkeypatch):

@@ -15,23 +15,23 @@ from ml.workspace.settings import workspace
 @click.option(
     "--until",
     type=click.DateTime(["%Y-%m-%d"]),
-    help="Publish what was known on this day. Default: the newest complete month.",
+    help="Write what was known on this day. Default: the newest complete month.",
 )
 def materialize(until: datetime | None) -> None:
-    """Publish the champions' inputs, and families by name, to the online store.
+    """Write the champions' inputs, and families by name, to the online store.
 
-    All of it or nothing: whoever reads meanwhile sees what was published before, and then all of
+    All of it or nothing: whoever reads meanwhile sees what was materialized before, and then all of
     the new.
     """
-    from ml.serving.materialize import materialize as publish
+    from ml.serving.materialize import materialize as write
 
-    click.echo(text.published(publish(workspace(), until)))
+    click.echo(text.materialized(write(workspace(), until)))
 
 
 @click.command(epilog=examples("ml verify", "ml verify --target purchase_any"))
 @TARGET
 def verify(names: tuple[str, ...]) -> None:
-    """Compare every published value with the warehouse's; fail where they differ.
+    """Compare every materialized value with the warehouse's; fail where they differ.
 
     missing: only the warehouse has a value; extra: only the online store; mismatched: both, and not
     the same (whole numbers exactly, fractions to a millionth).
@@ -44,5 +44,5 @@ def verify(names: tuple[str, ...]) -> None:
         raise AlmanacError(
             "The online store does not answer as the warehouse does:\n"
             f"{text.differences(verdicts)}",
-            "Publish anew: ml materialize",
+            "Materialize anew: ml materialize",
         )

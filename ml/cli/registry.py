@@ -6,7 +6,7 @@ import click
 
 from ml.cli import text
 from ml.cli.group import examples
-from ml.workspace.settings import workspace
+from ml.workspace.settings import Workspace, workspace
 
 if TYPE_CHECKING:
     from ml.registry.listing import Entry
@@ -70,8 +70,13 @@ def promote(model_id: str, force: bool) -> None:
     """
     from ml.registry.champions import promote as make_champion
 
-    found = make_champion(workspace(), model_id, force=force)
+    ws = workspace()
+    found = make_champion(ws, model_id, force=force)
+    if found.champion == model_id:
+        click.echo(f"{model_id} is the champion of {found.target} already. Nothing has changed.")
+        return
     click.echo(f"{model_id} is the champion now: {found.why}.")
+    _tell_next(ws, found.target, found.champion, model_id)
 
 
 @click.command(epilog=examples("ml rollback activity_decline"))
@@ -80,8 +85,18 @@ def rollback(target: str) -> None:
     """Give the champion's place back to the champion before."""
     from ml.registry.champions import rollback as restore_previous
 
-    before, now = restore_previous(workspace(), target)
+    ws = workspace()
+    before, now = restore_previous(ws, target)
     click.echo(f"{now} is the champion of {target} again, {before} no longer.")
+    _tell_next(ws, target, before, now)
+
+
+def _tell_next(ws: Workspace, target: str, before: str | None, now: str) -> None:
+    """Say what brings the new champion's input online, where it is not that of the one before."""
+    from ml.registry.champions import read_the_same
+
+    if not read_the_same(ws, target, before, now):
+        click.echo("Next: feast apply && ml materialize")
 
 
 def _line(entry: "Entry") -> list[text.Cell]:

@@ -8,6 +8,7 @@ import click
 
 from ml.cli import text
 from ml.cli.group import examples
+from ml.workspace import extras
 from ml.workspace.errors import BadInput
 from ml.workspace.settings import workspace
 
@@ -92,6 +93,9 @@ def serve(ctx: click.Context, /, **given: object) -> None:
     champions = check(ws, options)
     for target, held in champions.targets.items():
         click.echo(f"{target}: {held.champion.model_id}")
+    for name, problem in champions.problems.items():
+        # Not to standard error, where each line is JSON.
+        click.echo(f"Warning: {name}: {problem}")
     needed = Keys(ws).are_needed
     who = "with a key" if needed else "without a key, from this machine only"
     click.echo(f"Answers {who}: http://{options.address}/docs")
@@ -161,5 +165,5 @@ def _need_extra() -> None:
     if missing := [name for name in EXTRA if find_spec(name) is None]:
         raise BadInput(
             f"The service needs what is not installed: {', '.join(missing)}.",
-            "Install it: pip install 'almanac[serve]'",
+            extras.advice("serve"),
         )

@@ -200,7 +200,7 @@ def _absent(rows: int, positives: int) -> str:
 
 def verdicts(found: Sequence["ParityResult"]) -> str:
     """Return one line a view: what was compared, and how many values are not the same online."""
-    headers = ["view", "published", "customers", "features", *_WRONG]
+    headers = ["view", "as of", "customers", "features", *_WRONG]
     rows: list[list[Cell]] = [
         [
             each.view,
@@ -232,8 +232,8 @@ def differences(found: Sequence["ParityResult"], most: int = 10) -> str:
     return table(headers, rows)
 
 
-def published(found: Sequence["Materialized"]) -> str:
-    """Return one line a view: the moment it is published at, its customers and features."""
+def materialized(found: Sequence["Materialized"]) -> str:
+    """Return one line a view: the moment it is as of, its customers and features."""
     rows: list[list[Cell]] = [
         [
             each.view,
@@ -243,8 +243,8 @@ def published(found: Sequence["Materialized"]) -> str:
         ]
         for each in found
     ]
-    return table(["view", "published", "customers", "features"], rows)
+    return table(["view", "as of", "customers", "features"], rows)
 
 
-# What can be wrong with a published value.
+# What can be wrong with a materialized value.
 _WRONG = ("missing", "extra", "mismatched")

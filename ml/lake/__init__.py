@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 
+from ml.workspace import extras
 from ml.workspace.errors import BadInput
 
 REBUILD = "remove the lake's folder, then: ml lake build"
@@ -10,6 +11,4 @@ REBUILD = "remove the lake's folder, then: ml lake build"
 def check_installed() -> None:
     """Raise BadInput where the library of the lake's tables is missing."""
     if find_spec("deltalake") is None:
-        raise BadInput(
-            "ml lake needs deltalake, which is not installed.", "pip install 'almanac[lake]'"
-        )
+        raise BadInput("ml lake needs deltalake, which is not installed.", extras.advice("lake"))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from ml.data.training_set import Labels, Matrix, Rows, Vector, blocks
+from ml.workspace import extras
 from ml.workspace.errors import AlmanacError
 
 Parameters = Mapping[str, Any]
@@ -158,9 +159,7 @@ class Family(Format):
             AlmanacError: the family's package is not installed.
         """
         if not self.installed:
-            raise AlmanacError(
-                f"{self.name} is not installed.", f"Install it: pip install 'almanac[{self.name}]'"
-            )
+            raise AlmanacError(f"{self.name} is not installed.", extras.advice(self.name))
         settings = {**self.defaults(labels), **(parameters or {})}
         return self.learn(matrix, labels, weights, settings, seed)
 

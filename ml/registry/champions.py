@@ -8,7 +8,7 @@ from ml.evaluation.delong import Comparison, compare
 from ml.registry import artifact, history
 from ml.registry.artifact import Artifact
 from ml.registry.history import Event
-from ml.registry.listing import card_files
+from ml.registry.listing import card_files, read_card
 from ml.registry.reigns import record_reign
 from ml.workspace.errors import AlmanacError, NotTrained
 from ml.workspace.settings import Workspace
@@ -24,6 +24,7 @@ KEY = ["customer_id", "event_timestamp"]
 class Contest:
     """Whether a challenger may take the champion's place, why, and how they compared, if at all."""
 
+    target: str
     challenger: str
     champion: str | None
     accepted: bool
@@ -60,21 +61,23 @@ def contest(ws: Workspace, challenger: Artifact) -> Contest:
     mine, target = challenger.model_id, challenger.card.target
     reigning = artifact.champion_id(ws, target)
     if reigning is None:
-        return Contest(mine, None, True, "the first champion")
+        return Contest(target, mine, None, True, "the first champion")
     if reigning == mine:
-        return Contest(mine, mine, True, "the champion already")
+        return Contest(target, mine, mine, True, "the champion already")
     try:
         champion = artifact.champion(ws, target)
     except AlmanacError:
-        return Contest(mine, reigning, True, f"{reigning}, the champion before, cannot be read")
+        return Contest(
+            target, mine, reigning, True, f"{reigning}, the champion before, cannot be read"
+        )
     part, comparison = compared(challenger, champion)
     if comparison is None:
         why = f"no held-out rows of both classes in common with the champion {reigning}"
-        return Contest(mine, reigning, False, why)
+        return Contest(target, mine, reigning, False, why)
     verdict = "worse than" if comparison.worse else "not worse than"
     rows = f"on {comparison.rows} {PARTS[part]}"
     why = f"{verdict} the champion {reigning} {rows}: {comparison}"
-    return Contest(mine, reigning, not comparison.worse, why, comparison)
+    return Contest(target, mine, reigning, not comparison.worse, why, comparison)
 
 
 def compared(challenger: Artifact, champion: Artifact) -> tuple[str, Comparison | None]:
@@ -123,13 +126,19 @@ def rollback(ws: Workspace, target: str) -> tuple[str, str]:
     """Give the champion's place back to the one before; return who had it and who has it now.
 
     Raises:
-        AlmanacError: there was none before, or its files were changed.
+        AlmanacError: there is no such target, no champion was before, or its files were changed.
     """
     reigns = history.champions(history.read(ws.models / target))
+    if not reigns:
+        known = [path.parent.name for path in ws.models.glob(f"[!.]*/{history.HISTORY}")]
+        raise NotTrained(
+            f"There is no target {target} with a champion in {ws.models}. "
+            f"Here are: {nearest(target, known)}.",
+            "See the models: ml models",
+        )
     if len(reigns) < 2:
         raise NotTrained(
-            f"{target} has no champion before {reigns[0] if reigns else 'this one'} to go back to "
-            f"in {ws.models}.",
+            f"{target} has no champion before {reigns[0]} to go back to in {ws.models}.",
             "See the models: ml models",
         )
     before = artifact.load(ws.models / target / reigns[-2])
@@ -137,6 +146,19 @@ def rollback(ws: Workspace, target: str) -> tuple[str, str]:
     happened = Event("rolled back", before.model_id, f"from {reigns[-1]}")
     history.add(ws.models / target, happened)
     return reigns[-1], before.model_id
+
+
+def read_the_same(ws: Workspace, target: str, *model_ids: str | None) -> bool:
+    """Return whether these models read the same features in the same order.
+
+    Of the one whose place another took only the card may be left, or nothing: then they do not.
+    """
+    try:
+        cards = [read_card(ws.models / target / (model_id or "")) for model_id in model_ids]
+    except AlmanacError:
+        return False
+    read = {tuple((each.name, each.dtype) for each in card.features) for card in cards}
+    return len(read) == 1
 
 
 def _define_input(ws: Workspace, champion: Artifact) -> None:

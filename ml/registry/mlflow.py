@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml.registry.card import Card
+from ml.workspace import extras
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace, without_telemetry
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def refuse_absent() -> None:
     """Raise AlmanacError unless MLflow is installed."""
     if find_spec("mlflow") is None:
-        raise AlmanacError("mlflow is not installed.", "Install it: pip install 'almanac[mlflow]'")
+        raise AlmanacError("mlflow is not installed.", extras.advice("mlflow"))
 
 
 def address(ws: Workspace) -> str:

@@ -56,14 +56,14 @@ class Metrics:
         )
         self.as_of = Gauge(
             "almanac_published_timestamp_seconds",
-            "The moment that a target's published input is as of.",
+            "The moment that a target's materialized input is as of.",
             ["target"],
             registry=self._own,
             multiprocess_mode="livemostrecent",
         )
         self.problems = Gauge(
             "almanac_problems",
-            "Targets or stores that could not be taken over.",
+            "What could not be taken over, and champions that do not score customers by id.",
             registry=self._own,
             multiprocess_mode="livemax",
         )

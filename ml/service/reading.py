@@ -72,7 +72,7 @@ def _add_operation(routes: APIRouter, service: Service) -> None:
         response_model=State,
         responses={503: {"model": State, "description": "No champion is served."}},
         tags=["operation"],
-        summary="Champions are served; problems of what could not be taken over",
+        summary="Champions are served; what could not be taken over, who scores in their place",
     )
     async def ready() -> Response:
         held, problems = service.champions.targets, dict(service.champions.problems)

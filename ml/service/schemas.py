@@ -44,8 +44,9 @@ class Score(BaseModel):
 
     customer_id: str
     status: Literal["scored", "missing", "stale", "empty"] = Field(
-        description="missing: nothing is published of the customer; stale: what is published is "
-        "older than its time to live; empty: all that is published of the customer is null."
+        description="missing: nothing is materialized of the customer; stale: the customer's row "
+        "is older than `as_of` by more than its time to live; empty: all that is materialized of "
+        "the customer is null."
     )
     score: Probability | None
     reasons: list[str] | None = None
@@ -149,7 +150,7 @@ class Customer(BaseModel):
 
 
 class State(BaseModel):
-    """Whether the service answers, and what it could not take over."""
+    """Whether the service answers, what it could not take over, and whose place another takes."""
 
     status: Literal["ready", "degraded"]
     targets: dict[str, str]

@@ -30,6 +30,8 @@ REFRESH_SECONDS = 1.0
 # What takes no longer than a change of threads is done at once.
 QUICK_BODY, QUICK_SECONDS = 2048, 0.002
 _THREADS = 2
+# Callers cannot make keys themselves.
+ASK = "Ask whoever runs this service for a key."
 
 
 @dataclass
@@ -99,18 +101,18 @@ class Service:
             raise Problem(503, "The keys cannot be read; the service's log says why.") from error
         kind, _, given = request.headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not given:
-            raise _unauthorized("A key is needed", "Send it: authorization: Bearer <key>")
+            raise _unauthorized("A key is needed", f"{ASK} Send it: authorization: Bearer <key>")
         key = self.keys.recognized(given) or await self._in_pool(lambda: self.keys.find(given))
         if key is None:
-            raise _unauthorized("The key is not known here", "Make one: ml serve keys add NAME")
+            raise _unauthorized("The key is not known here", ASK)
         if key.expired:
-            raise _unauthorized("The key has expired", "Make a new one: ml serve keys add NAME")
+            raise _unauthorized("The key has expired", ASK)
         request.scope["key_name"] = key.name
         if not key.allows(scope):
             raise Problem(
                 403,
                 f"The key {key.name} has the scope {key.scope}; {scope} is needed.",
-                next=f"Make one: ml serve keys add NAME --scope {scope}",
+                next=f"{ASK} They make one by: ml serve keys add NAME --scope {scope}",
             )
 
     async def _in_pool(self, job: Callable[[], Result]) -> Result:

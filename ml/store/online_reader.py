@@ -97,6 +97,11 @@ class TargetInput:
     view: FeatureView
     rows: OnlineRows
 
+    def model_of(self, layout: str) -> str | None:
+        """Return the id of the model that is registered with this layout; None with another."""
+        tags = self.view.tags
+        return tags.get("model_id") if tags.get("layout") == layout else None
+
     def read(self, customers: Sequence[str], at: datetime | None = None) -> PublishedInputs:
         """Return the customers' inputs as of `at` (naive means UTC).
 

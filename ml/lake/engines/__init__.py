@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from ml.lake.engines.batches import Source
 from ml.lake.settings import LakeSettings
+from ml.workspace import extras
 from ml.workspace.errors import BadInput
 
 T = TypeVar("T")
@@ -99,7 +100,7 @@ def _spark(master: str) -> Engine:
     except ModuleNotFoundError as error:
         raise BadInput(
             "The engine spark needs pyspark, which is not installed.",
-            "pip install 'almanac[spark]'",
+            extras.advice("spark"),
         ) from error
     from ml.lake.engines.spark import Spark
 
