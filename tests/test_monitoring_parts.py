@@ -1,6 +1,7 @@
 """The parts of monitoring that need no build: attribution, served inputs, what is due."""
 
 import json
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import duckdb
@@ -173,6 +174,44 @@ def test_the_worst_finding_is_the_months():
     assert [month_with(*each).status for each in ((), (warned,), (warned, alarmed))] == [
         "fine", "warned", "alarmed",
     ]  # fmt: skip
+
+
+def test_a_champion_is_recorded_once_with_the_months_that_it_learnt_from(crowned, tmp_path):
+    ws = copied(crowned, tmp_path / "ws")
+    champion = artifact.champion(ws, "purchase_any")
+    months = {f"2022-{month:02}": [10, "0"] for month in range(1, 13)}
+    made = {
+        "target": {"relation": "labels"},
+        "features": [{"name": "a", "view": "trx"}, {"name": "b", "view": "geo"}],
+        "snapshot": {"relations": {"labels": months}},
+    }
+    read = "select target, model_id, families, first_month, last_month from monitoring.champions"
+    with duckdb.connect() as connection:
+        reigns.record_reign(connection, champion)  # An older warehouse: there is no table.
+        connection.execute(
+            "create schema monitoring; create table monitoring.champions (target varchar, "
+            "model_id varchar, since timestamp, families varchar[], first_month date, "
+            "last_month date, threshold double, prevalence double, roc_auc double, "
+            "roc_auc_low double, roc_auc_high double, pr_auc double, brier double)"
+        )
+        (champion.folder / artifact.DATASET).unlink(missing_ok=True)
+        reigns.record_reign(connection, champion)  # An older artifact: it says no months.
+        assert connection.execute(read).fetchall() == []
+        (champion.folder / artifact.DATASET).write_text(json.dumps(made))
+        for _ in range(2):
+            reigns.record_reign(connection, champion)
+        every = ("purchase_any", champion.model_id, ["geo", "trx"])
+        assert connection.execute(read).fetchall() == [
+            (*every, date(2021, 12, 1), date(2022, 11, 1))
+        ]
+        windowed = replace(
+            champion, card=champion.card.model_copy(update={"plan": {"windows": ("3",)}})
+        )
+        connection.execute("delete from monitoring.champions")
+        reigns.record_reign(connection, windowed)
+        assert connection.execute(read).fetchall() == [
+            (*every, date(2022, 9, 1), date(2022, 11, 1))
+        ]
 
 
 def test_months_before_the_label_are_those_of_features():

@@ -3,6 +3,7 @@ import json
 import subprocess
 import sys
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -34,7 +35,9 @@ ROWS = 600
 
 @pytest.fixture
 def ws(tmp_path) -> Workspace:
-    return Workspace(tmp_path, tmp_path / "raw", {})
+    ws = Workspace(tmp_path, tmp_path / "raw", {})
+    duckdb.connect(str(ws.warehouse)).close()
+    return ws
 
 
 def predictions(noise: float, part: str = "test", first: int = 0) -> pa.Table:

@@ -22,9 +22,7 @@ def record_reign(connection: duckdb.DuckDBPyConnection, champion: Artifact) -> N
     earlier version says not which months it learnt from: then nothing is added.
     """
     target, model_id = champion.card.target, champion.model_id
-    known = _last(connection, target)
-    learnt = _learnt(champion)
-    if known is None or known == model_id or learnt is None:
+    if _last(connection, target) in (None, model_id) or (learnt := _learnt(champion)) is None:
         return
     families, first, last = learnt
     promised = _promised(champion.card)
@@ -71,11 +69,8 @@ def _month_before(month: str) -> date:
 
 def _promised(card: Card) -> tuple[float | None, ...]:
     """Return what the card promises: ROC-AUC with its interval, PR-AUC and Brier score."""
-    measured = card.metrics[card.held_out]
+    measured = card.metrics.get(card.held_out)
     chosen = next((entry for entry in card.comparison if entry.chosen), None)
     interval = (chosen.roc_auc_interval if chosen else None) or (None, None)
-    names = {metric.name for metric in measured.metrics}
-    roc_auc, pr_auc, brier = (
-        measured.value(name) if name in names else None for name in ("roc_auc", "pr_auc", "brier")
-    )
-    return roc_auc, *interval, pr_auc, brier
+    values = {metric.name: metric.value for metric in measured.metrics} if measured else {}
+    return values.get("roc_auc"), *interval, values.get("pr_auc"), values.get("brier")

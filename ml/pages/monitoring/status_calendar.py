@@ -8,8 +8,8 @@ from itertools import groupby
 from ml.pages.monitoring.shown_months import Shown
 
 # From the worst on: the worst of a cell is shown.
-STATUSES = ("alarmed", "warned", "silenced", "fine", "too few months", "too few labels", "not ripe")
-UNJUDGED = STATUSES[4:]
+UNJUDGED = ("too few months", "too few labels", "learnt from", "not ripe")
+STATUSES = ("alarmed", "warned", "silenced", "fine", *UNJUDGED)
 MARKS = {"alarmed": "▲", "warned": "△", "silenced": "○", "fine": "·"}
 NOT_JUDGED_MARK = "–"
 # A month's column has the scores that were made at its end, and how those of its start turned out.
