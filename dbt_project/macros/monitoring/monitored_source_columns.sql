@@ -27,7 +27,7 @@ case when column_name <> 'customers by amount' then column_name || ' ' || value 
     case kind
         when 'renamed' then column_name || ' ' || old_value || ' is written ' || new_value
         when 'new' then {{ code }} || ' is new: ' || round(100 * measure, 1) || ' % of the rows'
-        when 'vanished' then {{ code }} || ' has no rows any more; it had ' || round(100 * level, 1) || ' %'
+        when 'vanished' then 'no rows of ' || {{ code }} || ' any more; they were ' || round(100 * level, 1) || ' %'
         when 'amounts' then 'amounts' || case when column_name = '' then '' else ' of ' || {{ code }} end || ' are ' || {{ times('exp(amount_moved)') }}
         when 'set aside' then 'rows set aside because ' || value || ': ' || round(100 * measure, 1) || ' % of the rows that were accepted'
         when 'rows' then case when column_name = '' then 'rows' else 'rows of ' || {{ code }} end || ' are ' || {{ times('exp(moved)') }}
