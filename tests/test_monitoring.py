@@ -161,7 +161,7 @@ def scored(shop, tmp_path_factory: pytest.TempPathFactory) -> TestWorkspace:
         for model_id in ("chance", "good"):
             warehouse.execute(
                 "insert into monitoring.champions values ('spend_next_month', ?, now()::timestamp, "
-                "['other'], '2021-01-01', '2021-12-01', 0.5, 0.4, 0.9, 0.88, 0.92, 0.8, 0.1)",
+                "['spend'], '2021-01-01', '2021-12-01', 0.5, 0.4, 0.9, 0.88, 0.92, 0.8, 0.1)",
                 [model_id],
             )
     ws.must("dbt", "build", "--quiet", "--select", "source:scores+")
@@ -240,7 +240,9 @@ def test_a_broken_promise_alarms_and_a_kept_one_does_not(scored):
     assert code == 4
     assert outcome["names"] == ["spend_next_month", "chance"]
     assert "promised 0.900" in outcome["text"]
-    assert outcome["cause"] == "none of its inputs is alarmed: the label may have turned"
+    assert outcome["cause"] == (
+        "none of its inputs is alarmed: what leads to the label may have changed"
+    )
 
 
 def test_scores_by_month_have_their_churn_and_distance(scored):

@@ -17,8 +17,6 @@ MONTH = MONTHS[-1]
 FINDING = "amounts of category <toys> are 99.1 times what was usual in shop.orders (orders.csv)"
 TABLES = """
 create schema marts;
-create schema monitoring;
-create table monitoring.champions (target varchar, model_id varchar, families varchar[]);
 create table marts.mart_monitoring_sources (
     source varchar, table_name varchar, feature_month date, column_name varchar, value varchar,
     rows bigint, expected_rows double, rows_last_year bigint, typical_amount double,

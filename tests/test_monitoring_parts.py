@@ -14,6 +14,7 @@ from ml import store
 from ml.data.feature import Feature
 from ml.models import FAMILIES, Blend, Stack
 from ml.monitoring import ALARMED, WARNED, Finding, Month, due
+from ml.monitoring.inputs import alarmed_inputs, importance_of
 from ml.monitoring.served import compared, served_inputs
 from ml.registry import artifact, reigns
 from ml.serving import attribution
@@ -149,8 +150,8 @@ def month_with(*findings: Finding) -> Month:
 def test_a_model_is_due_by_its_outcome_or_by_inputs_that_matter(crowned, monkeypatch):
     champion = artifact.champion(crowned, "purchase_any")
     strongest, weak = (feature.name for feature in champion.features[:2])
-    shares = [{"feature": strongest, "importance": 0.9}, {"feature": weak, "importance": 0.05}]
-    monkeypatch.setattr(artifact.Artifact, "importance", lambda _: shares)
+    shares = {strongest: 0.9, weak: 0.05}
+    monkeypatch.setattr("ml.monitoring.inputs.importance_of", lambda _: shares)
     assert due(crowned, month_with()) == []
     outcome = Finding(ALARMED, "outcome", "purchase_any", "ROC-AUC fell", "why",
                       ("purchase_any", champion.model_id))  # fmt: skip
@@ -164,8 +165,15 @@ def test_a_model_is_due_by_its_outcome_or_by_inputs_that_matter(crowned, monkeyp
     assert strongest in found.why
     assert "a code is new" in found.why
     assert due(crowned, month_with(Finding(WARNED, *list(vars(inputs).values())[1:]))) == []
+    little = alarmed_inputs(champion.folder, {weak: "c"})
+    assert little is not None
+    assert (little.share, little.tells, little.cause) == (0.05, False, "c")
     elsewhere = Finding(ALARMED, "feature", "other", "", "", ("no_input", weak))
     assert due(crowned, month_with(elsewhere)) == []
+
+
+def test_a_model_that_is_gone_has_no_importance(tmp_path):
+    assert importance_of(tmp_path / "gone") == {}
 
 
 def test_the_worst_finding_is_the_months():

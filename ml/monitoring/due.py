@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 
-from ml.monitoring.findings import ALARMED, Month
+from ml.monitoring.findings import ALARMED, Month, alarmed_causes
+from ml.monitoring.inputs import alarmed_inputs
 from ml.registry import artifact
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
-
-# Inputs that carry so much of a model's importance have to be alarmed before it is due.
-SHARE_OF_IMPORTANCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -41,19 +39,11 @@ def _due(ws: Workspace, target: str, month: Month) -> Due | None:
             champion.model_id,
         ):
             return Due(target, champion.model_id, f"{finding.text}; {finding.cause}")
-    alarmed = {
-        name: finding
-        for finding in month.findings
-        if finding.kind == "feature" and finding.status == ALARMED
-        for name in finding.names
-    }
-    shares = {str(e["feature"]): float(e["importance"]) for e in champion.importance()}
-    moved = {name: shares[name] for name in alarmed.keys() & shares.keys()}
-    if sum(moved.values()) < SHARE_OF_IMPORTANCE:
+    inputs = alarmed_inputs(champion.folder, alarmed_causes(month.findings))
+    if inputs is None or not inputs.tells:
         return None
-    strongest = max(moved, key=lambda name: (moved[name], name))
     why = (
-        f"{len(moved)} of its inputs, {sum(moved.values()):.0%} of its importance, are alarmed, "
-        f"{strongest} first; {alarmed[strongest].cause}"
+        f"{inputs.count} of its inputs, {inputs.share:.0%} of its importance, are alarmed, "
+        f"{inputs.strongest} first; {inputs.cause}"
     )
     return Due(target, champion.model_id, why)

@@ -1,12 +1,13 @@
 """What needs a look in a month: sources, features, scores and outcomes that are not as usual."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import duckdb
 
+from ml.monitoring.inputs import alarmed_inputs
 from ml.monitoring.marts import open_marts
 from ml.monitoring.served import ServedInputs, served_inputs
 from ml.workspace.errors import BadInput
@@ -39,12 +40,8 @@ _SCORES = """
 """
 _OUTCOMES = """
     select status, target, model_id, roc_auc, roc_auc_low, roc_auc_high, promised_roc_auc,
-        positives, expected_of_labelled,
-        (
-            select any_value(families) from monitoring.champions
-            where champions.target = outcomes.target and champions.model_id = outcomes.model_id
-        )
-    from marts.mart_monitoring_outcomes as outcomes
+        positives, expected_of_labelled
+    from marts.mart_monitoring_outcomes
     where score_month = $month and status in ('alarmed', 'warned')
     order by status, target
 """
@@ -102,7 +99,7 @@ def read_month(ws: Workspace, month: date | None = None) -> Month:
                 f"The newest: ml monitor --month {months[-1]:%Y-%m}",
             )
         found = [*_sources(connection, chosen), *_features(connection, chosen)]
-        found += [*_scores(connection, chosen), *_outcomes(connection, chosen, found)]
+        found += [*_scores(connection, chosen), *_outcomes(ws, connection, chosen, found)]
         counted = _monitored(connection, chosen)
     compared = served_inputs(ws, chosen)
     found += [_served(each) for each in compared if each.differs]
@@ -117,6 +114,16 @@ def monitored_months(connection: duckdb.DuckDBPyConnection) -> list[date]:
         "union select feature_month from marts.mart_monitoring_features order by 1"
     ).fetchall()
     return [month for (month,) in rows]
+
+
+def alarmed_causes(findings: Iterable[Finding]) -> dict[str, str]:
+    """Return the cause of each feature that is alarmed, by its name."""
+    return {
+        name: finding.cause
+        for finding in findings
+        if (finding.kind, finding.status) == ("feature", ALARMED)
+        for name in finding.names
+    }
 
 
 def _sources(connection: duckdb.DuckDBPyConnection, month: date) -> Iterator[Finding]:
@@ -138,13 +145,20 @@ def _scores(connection: duckdb.DuckDBPyConnection, month: date) -> Iterator[Find
 
 
 def _outcomes(
-    connection: duckdb.DuckDBPyConnection, month: date, inputs: list[Finding]
+    ws: Workspace, connection: duckdb.DuckDBPyConnection, month: date, found: list[Finding]
 ) -> Iterator[Finding]:
-    alarmed = [each for each in inputs if each.kind == "feature" and each.status == ALARMED]
     for row in _rows(connection, _OUTCOMES, month):
-        status, target, model_id, auc, low, high, promised, positives, expected, families = row
-        causes = [each.cause for each in alarmed if each.what in (families or ())]
-        cause = causes[0] if causes else "none of its inputs is alarmed: the label may have turned"
+        status, target, model_id, auc, low, high, promised, positives, expected = row
+        inputs = alarmed_inputs(ws.models / target / model_id, alarmed_causes(found))
+        if inputs is None:
+            cause = "none of its inputs is alarmed: what leads to the label may have changed"
+        elif inputs.tells:
+            cause = inputs.cause
+        else:
+            cause = (
+                f"its alarmed inputs carry {inputs.share:.1%} of its importance, too little to "
+                "explain it: what leads to the label may have changed"
+            )
         text = (
             f"ROC-AUC {auc:.3f} ({low:.3f} to {high:.3f}), promised {promised:.3f}; "
             f"{positives:,} positives, {expected:,.0f} expected"
