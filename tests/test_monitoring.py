@@ -1,6 +1,7 @@
 """Monitoring of a shop in which known things change: what is found, when, why; outcomes; due."""
 
 import json
+import re
 import shutil
 
 import duckdb
@@ -95,6 +96,13 @@ def test_an_unchanged_build_measures_nothing_and_a_changed_month_only_itself(sho
     after = ws.query("from monitoring.measured_months order by all")
     changed = {str(month) for _, month, _ in set(after) - set(before)}
     assert changed == {"2022-12-01"}
+    # Other amounts of the same customers change their month and those that look back on it.
+    file = home / "raw" / "transactions" / "2022-10.csv"
+    file.write_text(re.sub(r"(:\d\d),(\d+\.\d+)", r"\1,9\2", file.read_text()))
+    ws.must("dbt", "build", "--quiet")
+    again = ws.query("from monitoring.measured_months order by all")
+    changed = {str(month) for _, month, _ in set(again) - set(after)}
+    assert changed == {"2022-10-01", "2022-11-01", "2022-12-01"}
     check_silence(ws)
 
 
@@ -266,3 +274,42 @@ def test_scores_by_month_have_their_churn_and_distance(scored):
     for (_, psi, churn, *_), top, before in zip(rows[1:], tops[1:], tops, strict=False):
         assert 0 < psi < 0.1
         assert churn == pytest.approx(1 - len(top & before) / len(top))
+
+
+def orders(month: str, categories: list[str]) -> str:
+    """Two orders of each of 80 customers, of the categories by turns."""
+    lines = ["customer_id,event_time,amount,quantity,order_id,item_id,category"]
+    for number in range(160):
+        category = categories[number % len(categories)]
+        lines.append(
+            f"u{number % 80},{month}-{number % 27 + 1:02}T10:00:00,{10 + number % 7},1,"
+            f"{month}-{number},{number % 9},{category}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def test_a_gap_empty_codes_and_two_codes_that_vanish_at_once_are_told(tmp_path):
+    """An empty category and one called none are the same; only one old code is the new one."""
+    folder = tmp_path / "raw" / "transactions"
+    folder.mkdir(parents=True)
+    for number in range(1, 13):
+        month = f"2021-{number:02}"
+        before = ["alpha", "beta", "gamma", "none", ""]
+        after = ["zeta", "gamma", "gamma", "none", ""]
+        if number != 10:
+            text = orders(month, before if number < 9 else after)
+            (folder / f"{month}.csv").write_text(text)
+    ws = make_workspace(tmp_path, tmp_path / "raw")
+    ws.must("dbt", "build", "--quiet")
+    code, found = monitored(ws, "--month", "2021-09")
+    told = [each["text"].split(" in transactions.events")[0] for each in found["findings"]]
+    assert code == 4
+    assert "category alpha is written zeta" in told
+    assert any(text.startswith("no rows of category beta any more") for text in told)
+    code, found = monitored(ws, "--month", "2021-10")
+    assert code == 4
+    assert [each["text"] for each in found["findings"]] == [
+        "no rows in transactions.events (no file)"
+    ]
+    ran = ws.run("ml", "monitor", "--month", "2021-11")
+    assert "No feature is compared" in ran.text

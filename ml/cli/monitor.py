@@ -71,6 +71,11 @@ def _lines(found: "Month", proposed: "list[Due]") -> list[str]:
         for name, count in found.monitored.items()
     )
     lines = [f"{found.month:%Y-%m}: {found.status}. Looked at: {counted}."]
+    if not found.monitored["features"]:
+        lines.append(
+            "No feature is compared: no champion reads any, or the reference has no data "
+            "(docs/monitoring.md). After training or a change of workspace.yml: dbt build"
+        )
     if found.findings:
         headers = ["status", "kind", "what", "finding"]
         rows: list[list[text.Cell]] = []

@@ -23,7 +23,7 @@ _SOURCES = """
     from marts.mart_monitoring_sources
     where feature_month = $month and kind is not null and status in ('alarmed', 'warned')
     qualify row_number() over (partition by finding order by value) = 1
-    order by status, strength desc, finding
+    order by status, column_name <> '', strength desc, finding
 """
 _FEATURES = """
     select status, family, cause, list(name order by psi desc, name)
@@ -160,10 +160,18 @@ def _outcomes(
                 "explain it: what leads to the label may have changed"
             )
         text = (
-            f"ROC-AUC {auc:.3f} ({low:.3f} to {high:.3f}), promised {promised:.3f}; "
+            f"ROC-AUC {_interval(auc, low, high)}, promised {_number(promised)}; "
             f"{positives:,} positives, {expected:,.0f} expected"
         )
         yield Finding(status, "outcome", target, text, cause, (target, model_id))
+
+
+def _interval(value: float | None, low: float | None, high: float | None) -> str:
+    return _number(value) if None in (low, high) else f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3f}"
 
 
 def _served(found: ServedInputs) -> Finding:

@@ -31,8 +31,8 @@ class Thresholds:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    warn: Annotated[Number, Field(gt=0)] = 0.1
-    alarm: Annotated[Number, Field(gt=0)] = 0.25
+    warn: Annotated[Number, Field(gt=0, allow_inf_nan=False)] = 0.1
+    alarm: Annotated[Number, Field(gt=0, allow_inf_nan=False)] = 0.25
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@
             sources.finding,
             {
                 'own': sources.column_name <> '' and (
-                    contains(judged.name, '__' || sources.column_name || '_' || lower(sources.value))
+                    contains(judged.name || '__', '__' || sources.column_name || '_' || lower(sources.value) || '__')
                     or (contains(judged.name, '__' || sources.column_name || '_other') and sources.kind in ('new', 'renamed'))
                 ),
                 'alarmed': sources.kind <> 'drift',

@@ -8,8 +8,9 @@
 {%- set measures -%}
         count(*) as rows,
         count(distinct events.customer_id) as customers,
-        favg(ln(abs(nullif(events.{{ counted.amount }}, 0)))) as log_amount,
-        stddev_samp(ln(abs(nullif(events.{{ counted.amount }}, 0)))) as log_amount_deviation,
+        -- As floats: the order of rows does not show in them.
+        cast(cast(favg(ln(abs(nullif(events.{{ counted.amount }}, 0)))) as float) as double) as log_amount,
+        cast(cast(stddev_samp(ln(abs(nullif(events.{{ counted.amount }}, 0)))) as float) as double) as log_amount_deviation,
         count(nullif(events.{{ counted.amount }}, 0)) as amounts,
 {%- endset %}
 with events as (
@@ -38,7 +39,7 @@ counted as (
     union all
     select events.feature_month, '{{ code }}' as column_name, coalesce(cast(events.{{ code }} as varchar), 'none') as value, {{ measures }}
     from events
-    group by events.feature_month, events.{{ code }}
+    group by events.feature_month, coalesce(cast(events.{{ code }} as varchar), 'none')
     {%- endfor %}
     union all
     select

@@ -10,7 +10,8 @@
 {%- set follows = 'lag(months.score_month) over ' ~ one ~ ' = months.score_month - interval 1 month' %}
     months.*,
     case when {{ follows }} then months.mean_log_odds - lag(months.mean_log_odds) over {{ one }} end as log_odds_change,
-    {{ almanac_psi('months.bins', first_bins) }} as psi,
+    -- A segment that nobody was in at first has no tenths.
+    case when list_sum(months.bins) > 0 and list_sum({{ first_bins }}) > 0 then {{ almanac_psi('months.bins', first_bins) }} end as psi,
     {{ almanac_psi_noise('months.bins', first_bins, 'months.customers', first_customers) }} as psi_noise,
     case
         when {{ follows }}

@@ -8,7 +8,8 @@
 case when column_name <> 'customers by amount' then column_name || ' ' || value when value = 'new' then 'new customers' else 'customers of the ' || value || ' by amount' end
 {%- endset -%}
 {%- set table -%} source || '.' || table_name {%- endset -%}
-{%- set where -%} ' (' || files || ')' {%- endset -%}
+{%- set listed -%} string_split(files, ', ') {%- endset -%}
+{%- set where -%} ' (' || array_to_string(({{ listed }})[1:3], ', ') || case when len({{ listed }}) > 3 then ', …' else '' end || ')' {%- endset -%}
 {%- set status -%} case when kind is null then case when months_before < 3 then 'too few months' else 'fine' end when kind = 'drift' then 'warned' else 'alarmed' end {%- endset %}
     source,
     table_name,
@@ -27,9 +28,9 @@ case when column_name <> 'customers by amount' then column_name || ' ' || value 
     case kind
         when 'renamed' then column_name || ' ' || old_value || ' is written ' || new_value
         when 'new' then {{ code }} || ' is new: ' || round(100 * measure, 1) || ' % of the rows'
-        when 'vanished' then 'no rows of ' || {{ code }} || ' any more; they were ' || round(100 * level, 1) || ' %'
+        when 'vanished' then case when column_name = '' then 'no rows' else 'no rows of ' || {{ code }} || ' any more; they were ' || round(100 * level, 1) || ' %' end
         when 'amounts' then 'amounts' || case when column_name = '' then '' else ' of ' || {{ code }} end || ' are ' || {{ times('exp(amount_moved)') }}
-        when 'set aside' then 'rows set aside because ' || value || ': ' || round(100 * measure, 1) || ' % of the rows that were accepted'
+        when 'set aside' then 'rows set aside because ' || value || ': ' || rows || ' beside ' || table_rows || ' that were accepted'
         when 'rows' then case when column_name = '' then 'rows' else 'rows of ' || {{ code }} end || ' are ' || {{ times('exp(moved)') }}
         when 'drift' then 'the share of ' || {{ code }} || ' moved within a year: it is ' || {{ times('exp(moved_in_a_year)') }}
     end || ' in ' || {{ table }} || {{ where }} as finding,

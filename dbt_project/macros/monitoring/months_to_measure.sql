@@ -13,7 +13,8 @@
     months as (
         select
             feature_month,
-            bit_xor(hash(customer_id, {{ row_version }})) as version,
+            -- A sum: what many rows have in common would cancel out in an xor.
+            sum(hash(customer_id, {{ row_version }})) as version,
         from {{ relation }}
         where feature_month <= coalesce((select last_complete_month from complete), feature_month)
         group by feature_month
@@ -22,15 +23,16 @@
     versions as (
         select
             cast(feature_month as date) as feature_month,
-            hash(
+            hash(concat_ws(
+                ' ',
                 version,
                 (
-                    select bit_xor(reference.version) from months as reference
+                    select string_agg(reference.version, ' ' order by reference.feature_month) from months as reference
                     where reference.feature_month between date '{{ reference[0] }}' and date '{{ reference[1] }}'
                 ),
                 '{{ reference | join(' ') }}',
                 '{{ statement }}'
-            ) as version,
+            )) as version,
         from months
         order by feature_month desc
         limit cast({{ almanac_setting('monitoring.months') }} as integer)
@@ -38,7 +40,8 @@
 
     select
         versions.*,
-        versions.version not in (select kept.version from {{ measured_months_table() }} as kept where kept.family = '{{ meta.family }}') as is_due,
+        kept.version is distinct from versions.version or {{ should_full_refresh() }} as is_due,
     from versions
+    left join {{ measured_months_table() }} as kept on kept.family = '{{ meta.family }}' and kept.feature_month = versions.feature_month
     order by versions.feature_month
 {%- endmacro %}

@@ -9,7 +9,7 @@
 -- depends_on: {{ ref('stg_transactions__events') }}
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', unique_key=['source', 'table_name', 'feature_month'],
-    schema='intermediate', access='protected'
+    schema='intermediate', access='protected', post_hook='{{ forget_lost_counts() }}'
 ) }}
 with
 {%- for each in models_with('monitored') %}

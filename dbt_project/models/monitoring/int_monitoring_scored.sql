@@ -14,6 +14,8 @@ labels as (
         *,
         {{ month_start('event_timestamp') }} as label_month,
     from {{ ref('int_monitoring_labels') }}
+    -- Answers to campaigns may be several in a month: the first counts.
+    qualify row_number() over (partition by target, customer_id, {{ month_start('event_timestamp') }} order by event_timestamp, label) = 1
 )
 
 select

@@ -11,18 +11,7 @@ complete as (
     select * from {{ ref('int_complete_months') }}
 ),
 
-months as (
-    select
-        counted.source,
-        counted.table_name,
-        counted.feature_month,
-        counted.rows as table_rows,
-        counted.customers as table_customers,
-        counted.files,
-    from counted
-    left join complete on counted.source = complete.source
-    where counted.column_name = '' and counted.feature_month <= coalesce(complete.last_complete_month, counted.feature_month)
-),
+{{ monitored_months() }},
 
 dense as (
     select
@@ -31,9 +20,10 @@ dense as (
         series.value,
         coalesce(counted.rows, 0) as rows,
         coalesce(counted.customers, 0) as customers,
-        case when series.column_name = '' then months.table_rows else coalesce(counted.rows, 0) / months.table_rows end as measure,
+        case when series.column_name = '' then months.table_rows else coalesce(counted.rows, 0) / nullif(months.table_rows, 0) end as measure,
         counted.log_amount,
-        counted.log_amount_deviation / sqrt(counted.amounts) as log_amount_error,
+        -- Of the customers, whose rows are alike; few of them tell nothing.
+        case when counted.customers >= 10 then counted.log_amount_deviation / sqrt(counted.customers) end as log_amount_error,
     from months
     inner join (select distinct source, table_name, column_name, value from counted) as series
         on months.source = series.source and months.table_name = series.table_name

@@ -20,6 +20,7 @@ compared as (
         promises.roc_auc_high as promised_roc_auc_high,
         promises.pr_auc as promised_pr_auc,
         promises.brier as promised_brier,
+        least(outcomes.positives, outcomes.labelled - outcomes.positives) >= 10 as is_ranked,
         outcomes.score_month <= promises.last_month + interval 1 month as is_learnt_from,
         outcomes.positives / nullif(outcomes.labelled, 0) as prevalence,
         abs(outcomes.positives - outcomes.expected_of_labelled) / nullif(sqrt(outcomes.variance_of_labelled), 0) as calibration_z,
@@ -34,10 +35,11 @@ judged as (
         case
             when labelled = 0 then 'not ripe'
             when is_learnt_from then 'learnt from'
-            when least(positives, labelled - positives) < 10 then 'too few labels'
-            when roc_auc_high < 0.5 or roc_auc_high < coalesce(promised_roc_auc_low, promised_roc_auc) then 'alarmed'
-            when roc_auc_high < promised_roc_auc or (calibration_z > 4 and abs(ln(positives_ratio)) > ln(1.25)) then 'warned'
-            else 'fine'
+            when is_ranked and (roc_auc_high < 0.5 or roc_auc_high < coalesce(promised_roc_auc_low, promised_roc_auc)) then 'alarmed'
+            when is_ranked and roc_auc_high < promised_roc_auc then 'warned'
+            when calibration_z > 4 and (positives_ratio > 1.25 or positives_ratio < 0.8) then 'warned'
+            when is_ranked then 'fine'
+            else 'too few labels'
         end as status,
     from compared
 )

@@ -42,7 +42,9 @@ renamed as (
     from kinds as gone
     inner join kinds as come using (source, table_name, feature_month, column_name)
     where gone.kind = 'vanished' and come.kind = 'new' and abs(ln(come.rows / gone.level_rows)) < 0.35
-    qualify row_number() over (partition by source, table_name, feature_month, column_name, gone.value order by abs(ln(come.rows / gone.level_rows))) = 1
+    qualify
+        row_number() over (partition by source, table_name, feature_month, column_name, gone.value order by abs(ln(come.rows / gone.level_rows)), come.value) = 1
+        and row_number() over (partition by source, table_name, feature_month, column_name, come.value order by abs(ln(come.rows / gone.level_rows)), gone.value) = 1
 ),
 
 named as (
