@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ml.pages import formatting
@@ -31,7 +31,7 @@ def fill(package: str, *, filters: Mapping[str, Callable[..., Any]], **values: o
         values: the template's variables; `css`, the style, is added.
     """
     environment = Environment(
-        loader=PackageLoader(package, "."),
+        loader=ChoiceLoader([PackageLoader(package, "."), PackageLoader("ml.pages", ".")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
