@@ -98,7 +98,11 @@ def measured(rows: pd.DataFrame, names: list[str], last_complete: str | None) ->
         "names": names,
     }
     macros = ("almanac_drifts", "measured_rows", "measure_features")
-    source = "".join((MACROS / f"{name}.sql").read_text(encoding="utf-8") for name in macros)
+    paths = [
+        MACROS.parent / "monitoring" / "almanac_psi.sql",
+        *(MACROS / f"{m}.sql" for m in macros),
+    ]
+    source = "".join(path.read_text(encoding="utf-8") for path in paths)
     sql = environment.from_string(
         source + "{{ measure_features('family_rows', shop, names, 'complete_months') }}"
     ).render()

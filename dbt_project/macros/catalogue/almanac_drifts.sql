@@ -1,10 +1,8 @@
 {#-
-    The population stability index of the newest month against the month before:
-    the sum over bins of (new share - old share) * ln(new share / old share).
+    The population stability index (almanac_psi) of the newest month against the month before.
     in:  the CTE `measured`
     out: the CTEs that end with `drifts (position, drift)`; null without a month before
-    Bins end with the deciles of the month before, each inclusive; missing values are a bin of their own. A share is at
-    least 0.0001, so that an empty bin leaves the index finite.
+    Bins end with the deciles of the month before, each inclusive; missing values are a bin of their own.
 -#}
 {% macro almanac_drifts() -%}
 {%- set deciles = range(1, 10) | list -%}
@@ -47,23 +45,19 @@ bins as (
     group by position, bin
 ),
 
-shares as (
+counted as (
     select
         position,
-        greatest(newest / sum(newest) over (partition by position), 0.0001) as newest,
-        case
-            when sum(earlier) over (partition by position) > 0
-                then greatest(earlier / sum(earlier) over (partition by position), 0.0001)
-        end as earlier,
+        list(newest order by bin) as newest,
+        list(earlier order by bin) as earlier,
     from bins
+    group by position
 ),
 
 drifts as (
     select
         position,
-        -- Rounded: the order in which the bins are summed does not show in it.
-        round(sum((newest - earlier) * ln(newest / earlier)), 12) as drift,
-    from shares
-    group by position
+        case when list_sum(earlier) > 0 then round({{ almanac_psi('newest', 'earlier') }}, 12) end as drift,
+    from counted
 )
 {%- endmacro %}
