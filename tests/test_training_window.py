@@ -5,9 +5,10 @@ import pytest
 
 from ml.data.feature import Feature
 from ml.data.training_set import TrainingSet
+from ml.data.window import parse_window
 from ml.training.crossfit import Candidate, fit
-from ml.training.plan import Plan
-from ml.training.window import parse_window, weights_of, windowed
+from ml.training.plan import Plan, checked
+from ml.training.window import weights_of, windowed
 from ml.workspace.errors import BadInput
 from ml.workspace.targets import Target
 
@@ -56,6 +57,11 @@ def test_a_window_is_read_from_its_name():
 def test_what_is_no_window_is_refused(text):
     with pytest.raises(BadInput, match="training window"):
         parse_window(text)
+
+
+def test_a_plan_with_what_is_no_window_is_refused_before_any_row_is_read():
+    with pytest.raises(BadInput, match="training window"):
+        checked(Plan(windows=("all", "some")), "ml train")
 
 
 def test_one_window_is_taken_and_none_is_all():

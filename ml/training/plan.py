@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from ml.data.resampling import SAMPLINGS
+from ml.data.window import parse_window
 from ml.evaluation.thresholds import CRITERIA, Costs
 from ml.models import FAMILIES, MIXTURES, Blend, Parameters, Stack
 from ml.workspace.errors import BadInput
@@ -139,6 +140,8 @@ def checked(plan: Plan, place: str) -> Plan:
     _refuse_unknown(place, "model family", plan.families, (*FAMILIES, *MIXTURES))
     _refuse_unknown(place, "sampling", plan.sampling, SAMPLINGS)
     _refuse_unknown(place, "criterion", (plan.criterion,), CRITERIA)
+    for window in plan.windows:
+        parse_window(window)
     if plan.budget is not None and plan.trials is not None:
         raise BadInput(f"{place}: a search ends by its budget or by its trials; give one.")
     if not plan.sampling or (plan.families and MIXTURES.keys() >= set(plan.families)):

@@ -1,62 +1,22 @@
-"""Which months a model learns from: all, the last ones, or all with weights by age."""
+"""Choosing which months a model learns from, by a backtest."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from ml.data.split import months_of, temporal
-from ml.data.training_set import Months, Rows, TrainingSet, Vector
+from ml.data.training_set import Rows, TrainingSet, Vector
+from ml.data.window import EVERYTHING, Window, parse_window
 from ml.evaluation.delong import compare
 from ml.training.crossfit import Candidate, chosen_columns, fit
 from ml.training.plan import Plan
 from ml.workspace.errors import BadInput
 from ml.workspace.targets import LEAST_OF_A_CLASS, Target
 
-EVERYTHING = "all"
 # So many of the newest months to learn from judge the windows.
 JUDGING_MONTHS = 3
-FORM = re.compile(r"(?P<months>[1-9]\d{0,2})|half-life:(?P<half_life>[1-9]\d{0,2})")
 SURE = 1.96
-
-
-@dataclass(frozen=True)
-class Window:
-    """A window by its name: the last `months`, or weights that halve every `half_life` months."""
-
-    name: str = EVERYTHING
-    months: int | None = None
-    half_life: int | None = None
-
-    def rows(self, times: Months) -> Rows:
-        """Return the positions of the rows in the window, which ends with the newest month."""
-        if self.months is None:
-            return np.arange(len(times))
-        return np.flatnonzero(ages(times) < self.months)
-
-    def weights(self, times: Months) -> Vector | None:
-        """Return each row's weight by its age; None where all count alike."""
-        return None if self.half_life is None else 0.5 ** (ages(times) / self.half_life)
-
-
-def parse_window(text: str) -> Window:
-    """Return the window of a name: `all`, a number of months, or `half-life:` and a number.
-
-    Raises:
-        BadInput: it is none.
-    """
-    found = FORM.fullmatch(text)
-    if text == EVERYTHING:
-        return Window()
-    if found is None:
-        raise BadInput(
-            f"There is no training window `{text}`; a window is `all`, a number of months such as "
-            "`12`, or weights by age such as `half-life:6`.",
-            "Correct it, then: ml train",
-        )
-    months, half_life = found["months"], found["half_life"]
-    return Window(text, int(months) if months else None, int(half_life) if half_life else None)
 
 
 def windowed(data: TrainingSet, train: Rows, target: Target, plan: Plan) -> tuple[Rows, Plan]:
@@ -67,7 +27,7 @@ def windowed(data: TrainingSet, train: Rows, target: Target, plan: Plan) -> tupl
     chosen only where its ROC-AUC is higher by DeLong's paired test, the months taken together.
 
     Raises:
-        BadInput: a window is no window, or the rows have no time.
+        BadInput: the rows have no time.
     """
     windows = [parse_window(name) for name in plan.windows] or [Window()]
     if not target.temporal:
@@ -86,12 +46,6 @@ def windowed(data: TrainingSet, train: Rows, target: Target, plan: Plan) -> tupl
 def weights_of(data: TrainingSet, plan: Plan) -> Vector | None:
     """Return how much each row counts by the plan's one window; None where all count alike."""
     return parse_window(plan.windows[0]).weights(data.times) if plan.windows else None
-
-
-def ages(times: Months) -> Vector:
-    """Return how many months each row lies before the newest."""
-    months = months_of(times)
-    return np.asarray((months.max() - months).astype(np.int64), dtype=np.float64)
 
 
 def _chosen(data: TrainingSet, target: Target, plan: Plan, windows: Sequence[Window]) -> Window:
