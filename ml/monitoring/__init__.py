@@ -2,11 +2,10 @@
 
 from ml.monitoring.due import Due, due
 from ml.monitoring.findings import ALARMED, WARNED, Finding, Month, read_month
-from ml.monitoring.marts import MARTS, open_marts
+from ml.monitoring.marts import open_marts
 
 __all__ = [
     "ALARMED",
-    "MARTS",
     "WARNED",
     "Due",
     "Finding",

@@ -1,6 +1,8 @@
 """Which champions are due for training again, and why."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from ml.monitoring.findings import ALARMED, Month, alarmed_causes
 from ml.monitoring.inputs import alarmed_inputs
@@ -25,25 +27,33 @@ def due(ws: Workspace, found: Month) -> list[Due]:
     importance are. A target whose champion cannot be read is left out.
     """
     targets = sorted(path.name for path in ws.models.glob("[!.]*") if path.is_dir())
-    return [each for target in targets if (each := _due(ws, target, found))]
+    causes = alarmed_causes(found.findings)
+    return [each for target in targets if (each := _due(ws, target, found, causes))]
 
 
-def _due(ws: Workspace, target: str, month: Month) -> Due | None:
+def _due(ws: Workspace, target: str, month: Month, causes: Mapping[str, str]) -> Due | None:
     try:
-        champion = artifact.champion(ws, target)
+        model_id = artifact.champion_id(ws, target)
+        why = _why(ws.models / target / model_id, month, causes) if model_id else None
+        if model_id is None or why is None:
+            return None
+        # To load a model takes far longer than to see that it is not due.
+        artifact.champion(ws, target)
     except AlmanacError:
         return None
+    return Due(target, model_id, why)
+
+
+def _why(model: Path, month: Month, causes: Mapping[str, str]) -> str | None:
+    """Return why the model in this folder is due; None where it is not."""
+    of_model = (model.parent.name, model.name)
     for finding in month.findings:
-        if (finding.kind, finding.status) == ("outcome", ALARMED) and finding.names == (
-            target,
-            champion.model_id,
-        ):
-            return Due(target, champion.model_id, f"{finding.text}; {finding.cause}")
-    inputs = alarmed_inputs(champion.folder, alarmed_causes(month.findings))
+        if (finding.kind, finding.status, finding.names) == ("outcome", ALARMED, of_model):
+            return f"{finding.text}; {finding.cause}"
+    inputs = alarmed_inputs(model, causes)
     if inputs is None or not inputs.tells:
         return None
-    why = (
+    return (
         f"{inputs.count} of its inputs, {inputs.share:.0%} of its importance, are alarmed, "
         f"{inputs.strongest} first; {inputs.cause}"
     )
-    return Due(target, champion.model_id, why)

@@ -147,9 +147,10 @@ def _scores(connection: duckdb.DuckDBPyConnection, month: date) -> Iterator[Find
 def _outcomes(
     ws: Workspace, connection: duckdb.DuckDBPyConnection, month: date, found: list[Finding]
 ) -> Iterator[Finding]:
+    causes = alarmed_causes(found)
     for row in _rows(connection, _OUTCOMES, month):
         status, target, model_id, auc, low, high, promised, positives, expected = row
-        inputs = alarmed_inputs(ws.models / target / model_id, alarmed_causes(found))
+        inputs = alarmed_inputs(ws.models / target / model_id, causes)
         if inputs is None:
             cause = "none of its inputs is alarmed: what leads to the label may have changed"
         elif inputs.tells:

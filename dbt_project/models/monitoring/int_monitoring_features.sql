@@ -29,14 +29,14 @@ steps as (
         greatest(psi - psi_noise, 0) as psi_excess,
         case when has_month_before then {{ almanac_psi('bins', 'bins_before') }} end as step_psi,
         case when has_month_before then {{ almanac_psi_noise('bins', 'bins_before', 'rows', 'rows_before') }} end as step_noise,
+        greatest(step_psi - step_noise, 0) as step_excess,
     from pairs
 )
 
 select
     *,
-    greatest(step_psi - step_noise, 0) as step_excess,
     count(*) over earlier as months_before,
-    max(greatest(step_psi - step_noise, 0)) over half_a_year as usual_step,
+    max(step_excess) over half_a_year as usual_step,
     max(wasserstein_step) over half_a_year as usual_wasserstein_step,
     max(psi_excess) filter (where is_full and feature_month <= reference_until) over earlier as usual_psi,
     max(wasserstein) filter (where is_full and feature_month <= reference_until) over earlier as usual_wasserstein,

@@ -37,7 +37,6 @@ select
     count(*) as customers,
     avg(score) as mean_score,
     sum(score) as expected_positives,
-    sum(score * (1 - score)) as expected_variance,
     (sum(score * (below + level / 2)) - sum(score * (1 - score)) / 2) / nullif(sum(score) * sum(1 - score) - sum(score * (1 - score)), 0) as estimated_roc_auc,
     avg(score * (1 - score)) as estimated_brier,
     count(label) as labelled,
