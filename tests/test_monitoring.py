@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from scipy.special import expit, logit
+from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from ml.evaluation.delong import compare
@@ -204,6 +206,37 @@ def test_outcomes_are_those_of_scikit_learn(scored):
         assert lift == pytest.approx(np.mean([row[0] for row in best]) / labels.mean())
 
 
+def test_calibration_and_intervals_follow_from_the_labels(scored):
+    rows = scored.query(
+        "select score, label from intermediate.int_monitoring_scored where model_id = 'good' "
+        "and score_month = '2022-10-01' and label is not null order by score, customer_id"
+    )
+    tenths = scored.query(
+        "select customers, mean_score, positives, prevalence_low, prevalence_high "
+        "from marts.mart_monitoring_calibration "
+        "where model_id = 'good' and score_month = '2022-10-01' order by tenth"
+    )
+    assert len(tenths) == 10
+    parts = np.array_split(np.array(rows, dtype=float), 10)
+    for (count, mean, positives, low, high), part in zip(tenths, parts, strict=True):
+        wilson = binomtest(int(positives), count).proportion_ci(0.95, method="wilson")
+        assert (count, positives) == (len(part), part[:, 1].sum())
+        assert mean == pytest.approx(part[:, 0].mean())
+        assert (low, high) == pytest.approx((wilson.low, wilson.high), abs=1e-4)
+    [(low, brier, high, pr_low, precision, pr_high, lift_low, lift, lift_high)] = scored.query(
+        "select brier_low, brier, brier_high, pr_auc_low, pr_auc, pr_auc_high, lift_low, "
+        "lift_top_decile, lift_high from marts.mart_monitoring_outcomes "
+        "where model_id = 'good' and score_month = '2022-10-01'"
+    )
+    scores, labels = np.array(rows, dtype=float).T
+    error = 1.96 * np.std((scores - labels) ** 2, ddof=1) / np.sqrt(len(labels))
+    assert (brier - low, high - brier) == pytest.approx((error, error))
+    width = 1.96 / np.sqrt(labels.sum() * precision * (1 - precision))
+    ends = expit(logit(precision) - width), expit(logit(precision) + width)
+    assert (pr_low, pr_high) == pytest.approx(ends)
+    assert lift_low < lift < lift_high + 1e-9
+
+
 def test_estimates_come_true_where_probabilities_are_right(scored):
     dice = np.random.default_rng(8)
     with duckdb.connect(str(scored.home / "warehouse.duckdb"), read_only=True) as warehouse:
@@ -276,9 +309,12 @@ def test_scores_by_month_have_their_churn_and_distance(scored):
         assert churn == pytest.approx(1 - len(top & before) / len(top))
 
 
+HEAD = "customer_id,event_time,amount,quantity,order_id,item_id,category"
+
+
 def orders(month: str, categories: list[str]) -> str:
     """Two orders of each of 80 customers, of the categories by turns."""
-    lines = ["customer_id,event_time,amount,quantity,order_id,item_id,category"]
+    lines = [HEAD]
     for number in range(160):
         category = categories[number % len(categories)]
         lines.append(
@@ -313,3 +349,39 @@ def test_a_gap_empty_codes_and_two_codes_that_vanish_at_once_are_told(tmp_path):
     ]
     ran = ws.run("ml", "monitor", "--month", "2021-11")
     assert "No feature is compared" in ran.text
+
+
+def test_late_rows_and_a_customer_with_most_rows_are_told(tmp_path):
+    folder = tmp_path / "raw" / "transactions"
+    folder.mkdir(parents=True)
+    for number in range(1, 12):
+        month = f"2021-{number:02}"
+        lines = orders(month, ["alpha", "beta"]).splitlines()
+        if number == 9:  # Ten rows of the month before, which its own file did not have.
+            lines += [f"u1,2021-08-03T10:00:00,5,1,late-{n},1,alpha" for n in range(10)]
+        if number == 10:
+            lines += [f"robot,2021-10-04T10:00:00,12,1,robot-{n},1,alpha" for n in range(200)]
+        (folder / f"{month}.csv").write_text("\n".join(lines) + "\n")
+    ws = make_workspace(tmp_path, tmp_path / "raw")
+    ws.must("dbt", "build", "--quiet", "--select", "+mart_monitoring_sources")
+    told = ws.query(
+        "select strftime(feature_month, '%m'), finding from marts.mart_monitoring_sources "
+        "where kind in ('late', 'rows') and column_name in ('', 'late', 'category') order by all"
+    )
+    assert told == [
+        (
+            "09",
+            "rows of months that were there before came late: 10 beside 160 of the month "
+            "in transactions.events (transactions/2021-09.csv)",
+        ),
+        (
+            "10",
+            "rows are 2.3 times what was usual, customers 1 % more than usual; 56 % of them are "
+            "of customer robot in transactions.events (transactions/2021-10.csv)",
+        ),
+        (
+            "10",
+            "rows of category beta are 56 % less than usual in transactions.events "
+            "(transactions/2021-10.csv)",
+        ),
+    ]

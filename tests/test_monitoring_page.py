@@ -45,6 +45,10 @@ create table marts.mart_monitoring_outcomes (
     estimated_roc_auc double, promised_roc_auc double, expected_of_labelled double,
     expected_positives double
 );
+create table marts.mart_monitoring_calibration (
+    target varchar, model_id varchar, score_month date, tenth integer, mean_score double,
+    prevalence double, prevalence_low double, prevalence_high double
+);
 create table marts.dim_features (name varchar, description varchar);
 """
 
@@ -123,6 +127,10 @@ def put_models(ws: Workspace) -> None:
         }  # fmt: skip
         put(ws, "mart_monitoring_scores", model | scores)
         put(ws, "mart_monitoring_outcomes", model | outcome)
+    for month in MONTHS[-2:]:
+        tenth = {"target": "buys", "model_id": "buys-1", "score_month": month, "mean_score": 0.12}
+        share = {"prevalence": 0.1, "prevalence_low": 0.06, "prevalence_high": 0.17}
+        put(ws, "mart_monitoring_calibration", *({**tenth, **share, "tenth": n} for n in (1, 2)))
     newest = {"target": "buys", "model_id": "buys-1", "score_month": date(2022, 8, 1)}
     for feature, change, before, after in (("pages__1m", 0.14, 8.1, 6.3), ("", 0.07, 0.0, 0.0)):
         means = {"mean_value_before": before, "mean_value": after}
@@ -196,7 +204,7 @@ def test_ids_are_unique_and_pictures_say_what_they_show(ws):
     referred = re.findall(r'href="#([^"]*)"', page) + re.findall(r"url\(#([^)]*)\)", page)
     assert set(referred) <= set(ids)
     labels = re.findall(r'<svg[^>]*aria-label="([^"]*)"', page)
-    assert len(labels) == page.count("<svg") == 11
+    assert len(labels) == page.count("<svg") == 12
     assert len(set(labels)) == len(labels)
     assert page.count("<figure") == page.count("<figcaption>")
 
@@ -238,6 +246,9 @@ def test_outcomes_stand_beside_the_promise_and_unripe_ones_are_estimates(ws):
     words = "July 2022: ROC-AUC 0.810 (0.780 to 0.840), promised 0.805; 60 positives, 58 expected"
     assert f"<p>{words}.</p>" in part
     assert "August 2022: not known yet; ROC-AUC estimated at 0.793; 66 expected" in part
+    tenths = "; ".join(["12.0% promised, 10.0% came"] * 2)
+    assert f"Calibration of buys by tenths of the scores: {tenths}" in part
+    assert "July 2022: a dot is a tenth" in part
 
 
 def test_the_calendar_tells_the_worst_of_each_month_in_words(ws):

@@ -15,6 +15,7 @@ MARTS = (
     "mart_monitoring_scores",
     "mart_monitoring_attribution",
     "mart_monitoring_outcomes",
+    "mart_monitoring_calibration",
 )
 
 

@@ -10,7 +10,7 @@ import argparse
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.benchmarks.bank import Bank, write_bank
@@ -45,12 +45,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, default=100_000)
     parser.add_argument("--months", type=int, default=24)
+    parser.add_argument("--positions", type=int, help="As many as transactions unless given.")
     parser.add_argument("--buckets", type=int, default=4)
     parser.add_argument("--bucket-memory", default="2GB")
     parser.add_argument("--ways", nargs="+", choices=ENGINES, default=ENGINES)
     parser.add_argument("--folder", type=Path, help="Where to work; a temporary one unless given.")
     chosen = parser.parse_args()
     bank = bank_of(chosen.customers, chosen.months)
+    if chosen.positions is not None:
+        bank = replace(bank, positions=chosen.positions)
     with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
         home = Path(folder)
         write_bank(bank, home / "raw")
@@ -86,7 +89,8 @@ def build(home: Path, way: str, buckets: int, memory: str) -> Build:
     environment = workspace_environment(place, home / "raw")
     if way == DBT:
         command = [str(BIN / "dbt"), "build", "--quiet", "--exclude"]
-        command += ["resource_type:test", "resource_type:unit_test"]
+        # A lake is not monitored.
+        command += ["resource_type:test", "resource_type:unit_test", "tag:monitoring"]
         return Build(way, run_with_offspring(command, **environment))
     runs = [run_with_offspring([str(BIN / "ml"), "lake", "build"], **environment) for _ in range(2)]
     files = sum(1 for _ in (place / "lake").rglob("*.parquet"))

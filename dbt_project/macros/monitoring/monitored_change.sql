@@ -1,13 +1,13 @@
 {#-
     What changed of a code or of a table in a month.
     in:  the columns of mart_monitoring_sources' CTE `usual`
-    out: an expression: `new`, `vanished`, `rows`, `amounts`, `drift`, `set aside`; null where nothing did
+    out: an expression: `new`, `vanished`, `rows`, `amounts`, `drift`, `set aside`, `late`; null where nothing did
 -#}
 {% macro monitored_change() -%}
 {%- set quarters = "column_name = 'customers by amount'" -%}
     case
         when months_before < 3 or ({{ quarters }} and value = 'new') then null
-        when column_name = 'set aside' then case when measure > 0.01 and measure > 3 * coalesce(level, 0) then 'set aside' end
+        when column_name in ('set aside', 'late') then case when measure > 0.01 and measure > 3 * coalesce(level, 0) then column_name end
         when coalesce(most_before, 0) = 0 and rows >= 5 and measure >= 0.005 and not {{ quarters }} then 'new'
         when rows = 0 and rows_before > 0 and level_rows >= 15 and (column_name = '' or level * table_customers >= 8) then 'vanished'
         when column_name = '' and abs(moved) > greatest(0.25, noise, 2 * usual_move) then 'rows'
@@ -16,6 +16,6 @@
         -- What moves slowly is its own usual. Quarters of customers look back on twelve months, which are there after the first year.
         when
             column_name <> '' and months_before >= case when {{ quarters }} then 18 else 12 end
-            and abs(moved_in_a_year) > greatest(case when {{ quarters }} then 0.2 else 0.4 end, noise) then 'drift'
+            and abs(moved_in_a_year) > case when {{ quarters }} then greatest(0.2, noise) else greatest(0.4, noise, 2 * usual_move) end then 'drift'
     end
 {%- endmacro %}

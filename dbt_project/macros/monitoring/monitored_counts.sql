@@ -1,25 +1,25 @@
 {#-
-    Counts a table's events of some months: of the table as a whole, by each code, and by quarters of customers.
+    Counts a table's events of some months: of the table as a whole, by each code, and by quarters of customers, where it has amounts.
     in:  the partial, what its meta says is counted, the CTE of due months (feature_month, files, month_version)
-    out: a select of feature_month, column_name, value, rows, customers, log_amount (the mean of ln of amounts), its deviation, amounts,
-         files, month_version; of a column's values those with a thousandth of the month's rows, at most 200
+    out: a select of feature_month, column_name, value, rows, customers (an estimate but of the table as a whole), largest (of the table as
+         a whole: the customer with most rows, and how many), log_amount (the mean of ln of amounts), its deviation, amounts, files,
+         month_version; of a column's values those with a thousandth of the month's rows, at most 200
 -#}
 {% macro monitored_counts(partial, counted, due) -%}
-{%- set measures -%}
-        count(*) as rows,
-        count(distinct events.customer_id) as customers,
-        -- As floats: the order of rows does not show in them.
-        cast(cast(favg(ln(abs(nullif(events.{{ counted.amount }}, 0)))) as float) as double) as log_amount,
-        cast(cast(stddev_samp(ln(abs(nullif(events.{{ counted.amount }}, 0)))) as float) as double) as log_amount_deviation,
-        count(nullif(events.{{ counted.amount }}, 0)) as amounts,
-{%- endset %}
+{%- set values = {'': "''"} -%}
+{%- for code in counted.get('codes', []) %}{% do values.update({code: "coalesce(cast(events." ~ code ~ " as varchar), 'none')"}) %}{% endfor -%}
+{%- if counted.amount is defined %}
+    {%- do values.update({'customers by amount': "case earlier.quarter when 1 then 'lowest quarter' when 2 then 'second quarter' when 3 then 'third quarter' when 4 then 'highest quarter' else 'new' end"}) %}
+{%- endif -%}
 with events as (
     select
         *,
         {{ month_start('event_time') }} as feature_month,
+        -- In whole millionths: their sums do not depend on the order of rows.
+        {{ 'cast(round(1e6 * ln(abs(nullif(' ~ counted.amount ~ ', 0)))) as bigint)' if counted.amount is defined else 'cast(null as bigint)' }} as log_amount,
     from {{ ref(counted.events) }}
 ),
-
+{% if counted.amount is defined %}
 earlier as (
     select
         due.feature_month,
@@ -30,26 +30,43 @@ earlier as (
         on months.feature_month < due.feature_month and months.feature_month >= due.feature_month - interval 12 month
     group by due.feature_month, months.customer_id
 ),
+{% endif %}
+customers as (
+    select
+        feature_month,
+        count(*) as customers,
+        max({'rows': cast(event__count as bigint), 'customer_id': customer_id}) as largest,
+    from {{ ref(partial) }}
+    where event__count > 0
+    group by feature_month
+),
 
 counted as (
-    select events.feature_month, '' as column_name, '' as value, {{ measures }}
-    from events
-    group by events.feature_month
-    {%- for code in counted.codes %}
-    union all
-    select events.feature_month, '{{ code }}' as column_name, coalesce(cast(events.{{ code }} as varchar), 'none') as value, {{ measures }}
-    from events
-    group by events.feature_month, coalesce(cast(events.{{ code }} as varchar), 'none')
-    {%- endfor %}
-    union all
+    {%- for column, value in values.items() %}
+    {{ 'union all' if not loop.first }}
     select
         events.feature_month,
-        'customers by amount' as column_name,
-        case earlier.quarter when 1 then 'lowest quarter' when 2 then 'second quarter' when 3 then 'third quarter' when 4 then 'highest quarter' else 'new' end as value,
-        {{ measures }}
+        '{{ column }}' as column_name,
+        {{ value }} as value,
+        count(*) as rows,
+        {%- if column %}
+        approx_count_distinct(events.customer_id) as customers,
+        null as largest,
+        {%- else %}
+        any_value(customers.customers) as customers,
+        any_value(customers.largest) as largest,
+        {%- endif %}
+        sum(events.log_amount) / count(events.log_amount) / 1e6 as log_amount,
+        sqrt(greatest(sum(events.log_amount * events.log_amount) - power(sum(events.log_amount), 2) / count(events.log_amount), 0) / nullif(count(events.log_amount) - 1, 0)) / 1e6 as log_amount_deviation,
+        count(events.log_amount) as amounts,
     from events
+    {%- if not column %}
+    inner join customers on events.feature_month = customers.feature_month
+    {%- elif column == 'customers by amount' %}
     left join earlier on events.feature_month = earlier.feature_month and events.customer_id = earlier.customer_id
-    group by events.feature_month, earlier.quarter
+    {%- endif %}
+    group by all
+    {%- endfor %}
 )
 
 select

@@ -1,6 +1,12 @@
 -- one row a table of a source, month and code; key: source, table_name, feature_month, column_name, value
--- A partial's meta says what is counted: `monitored: {table: …, events: …, files: …, amount: …, codes: […]}`. The column `` is the
--- table as a whole; the column `customers by amount` has customers by quarters of their mean amount in the twelve months before.
+-- A partial's meta says what is counted: `monitored: {table: …, events: …, files: …}`, and `amount: …`, `codes: […]` where it has them.
+-- The column `` is the table as a whole; `customers by amount` are quarters by their mean amount in the twelve months before.
+-- depends_on: {{ ref('int_mbd_dialog_months') }}
+-- depends_on: {{ ref('int_mbd_dialog_files') }}
+-- depends_on: {{ ref('stg_mbd__dialog') }}
+-- depends_on: {{ ref('int_mbd_geo_months') }}
+-- depends_on: {{ ref('int_mbd_geo_files') }}
+-- depends_on: {{ ref('stg_mbd__geo') }}
 -- depends_on: {{ ref('int_mbd_trx_months') }}
 -- depends_on: {{ ref('int_mbd_trx_files') }}
 -- depends_on: {{ ref('stg_mbd__trx') }}
@@ -9,7 +15,7 @@
 -- depends_on: {{ ref('stg_transactions__events') }}
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', unique_key=['source', 'table_name', 'feature_month'],
-    schema='intermediate', access='protected', post_hook='{{ forget_lost_counts() }}'
+    schema='intermediate', access='protected', on_schema_change='sync_all_columns', post_hook='{{ forget_lost_counts() }}'
 ) }}
 with
 {%- for each in models_with('monitored') %}
@@ -56,6 +62,7 @@ select
     value,
     rows,
     customers,
+    largest,
     log_amount,
     log_amount_deviation,
     amounts,

@@ -50,7 +50,10 @@ select
     ) as roc_auc_error,
     avg(hits / at_least) filter (where label = 1) as pr_auc,
     avg(power(score - label, 2)) as brier,
+    stddev_samp(power(score - label, 2)) / sqrt(count(label)) as brier_error,
     -avg(ln(case label when 1 then clipped when 0 then 1 - clipped end)) as log_loss,
     avg(label) filter (where is_top) / nullif(avg(label), 0) as lift_top_decile,
+    count(*) filter (where is_top) as top_decile,
+    sum(label) filter (where is_top) as top_positives,
 from placed
 group by target, model_id, score_month

@@ -4,7 +4,7 @@
 with counted as (
     select * from {{ ref('int_monitoring_counts') }}
     union all by name
-    select * from {{ ref('int_monitoring_rejects') }}
+    select * from {{ ref('int_monitoring_arrivals') }}
 ),
 
 complete as (
@@ -20,6 +20,7 @@ dense as (
         series.value,
         coalesce(counted.rows, 0) as rows,
         coalesce(counted.customers, 0) as customers,
+        counted.largest,
         case when series.column_name = '' then months.table_rows else coalesce(counted.rows, 0) / nullif(months.table_rows, 0) end as measure,
         counted.log_amount,
         -- Of the customers, whose rows are alike; few of them tell nothing.
@@ -45,6 +46,7 @@ levels as (
         min(rows) over half_a_year as least_before,
         median(measure) over half_a_year as level,
         median(measure) over half_a_year_before as level_before,
+        median(customers) over half_a_year as customers_level,
         median(log_amount) over half_a_year as log_amount_level,
         lag(rows, 12) over one as rows_last_year,
         lag(measure, 12) over one / nullif(lag(level_last, 12) over one, 0) as season,

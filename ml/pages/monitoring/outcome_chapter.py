@@ -10,13 +10,13 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from ml.pages.axes import month_number
-from ml.pages.drawing import BASELINE, MODEL, PALE, PAPER, draw
+from ml.pages.drawing import BASELINE, MODEL, PALE, PAPER, draw, percent_axis
 from ml.pages.formatting import count, month
 from ml.pages.monitoring import month_figures as figures
 from ml.pages.monitoring.month_figures import EXPECTED, Line, Picture
 from ml.pages.monitoring.shown_months import Shown
 
-RIPE = {"color": MODEL, "marker": "o", "markersize": 4.5, "lw": 0}
+RIPE: Mapping[str, Any] = {"color": MODEL, "marker": "o", "markersize": 4.5, "lw": 0}
 UNRIPE = {**RIPE, "markerfacecolor": PAPER}
 _OUTCOMES = """
     select target, model_id, score_month, status, labelled, positives, roc_auc, roc_auc_low,
@@ -26,6 +26,29 @@ _OUTCOMES = """
     where score_month between $first and $scored_until
     order by target, score_month, model_id
 """
+_CALIBRATION = """
+    select target, score_month, mean_score, prevalence, prevalence_low, prevalence_high
+    from marts.mart_monitoring_calibration
+    where score_month <= $month
+    qualify score_month = max(score_month) over (partition by target)
+        and model_id = max(model_id) over (partition by target, score_month)
+    order by target, tenth
+"""
+
+
+@dataclass(frozen=True)
+class Tenth:
+    """A tenth of the scores of a target's newest month whose labels are known.
+
+    `mean` is their mean probability, `share` that of positives, with its 95 % interval.
+    """
+
+    target: str
+    month: date
+    mean: float
+    share: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -84,13 +107,16 @@ def read_outcomes(shown: Shown) -> list[TargetOutcomes]:
     """Return the chapter about outcomes: a target each, by name."""
     rows = shown.rows(_OUTCOMES, scored_until=shown.scored_until)
     found = [OutcomeMonth(*row) for row in rows]
+    tenths = [Tenth(*row) for row in shown.rows(_CALIBRATION)]
     return [
-        _target_outcomes(shown, list(months))
-        for _, months in groupby(found, lambda each: each.target)
+        _target_outcomes(shown, list(months), [each for each in tenths if each.target == target])
+        for target, months in groupby(found, lambda each: each.target)
     ]
 
 
-def _target_outcomes(shown: Shown, months: Sequence[OutcomeMonth]) -> TargetOutcomes:
+def _target_outcomes(
+    shown: Shown, months: Sequence[OutcomeMonth], tenths: Sequence[Tenth]
+) -> TargetOutcomes:
     target = months[0].target
     words = " ".join(each.in_words for each in months if each.month == shown.month)
     words = words or f"Nothing was scored at the start of {month(shown.month)}."
@@ -109,6 +135,13 @@ def _target_outcomes(shown: Shown, months: Sequence[OutcomeMonth]) -> TargetOutc
             "where the outcome is not known yet.",
         ),
     ]
+    if tenths:
+        caption = (
+            f"{month(tenths[0].month)}: a dot is a tenth of the scored customers, lowest scores "
+            "first, its stroke a 95 % interval. On the dashed line as many became positive as the "
+            "probabilities say; below it fewer."
+        )
+        pictures.append(Picture("Calibration", _calibration(tenths), caption))
     return TargetOutcomes(target, words, pictures)
 
 
@@ -158,6 +191,26 @@ def _positives(shown: Shown, months: Sequence[OutcomeMonth]) -> Markup:
     )
     alt = f"Positives of {months[0].target} by month: {words}"
     return draw(f"positives-{months[0].target}", alt, paint, figures.SMALL)
+
+
+def _calibration(tenths: Sequence[Tenth]) -> Markup:
+    def paint(axes: Axes) -> None:
+        top = 1.05 * max(max(each.mean, each.high) for each in tenths)
+        axes.plot([0, top], [0, top], **EXPECTED)
+        for each in tenths:
+            axes.vlines(each.mean, each.low, each.high, color=MODEL, lw=2)
+        axes.plot([each.mean for each in tenths], [each.share for each in tenths], **RIPE)
+        axes.set_xlim(0, top)
+        axes.set_ylim(0, top)
+        percent_axis(axes.xaxis, top)
+        percent_axis(axes.yaxis, top)
+        axes.set_xlabel("mean probability")
+        axes.set_ylabel("share of positives")
+
+    target = tenths[0].target
+    words = "; ".join(f"{each.mean:.1%} promised, {each.share:.1%} came" for each in tenths)
+    alt = f"Calibration of {target} by tenths of the scores: {words}"
+    return draw(f"calibration-{target}", alt, paint, figures.SMALL)
 
 
 def _dots(axes: Axes, label: str, points: figures.Points, look: Mapping[str, Any]) -> None:
