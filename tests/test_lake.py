@@ -30,7 +30,6 @@ from ml.lake.status import lake_status
 from ml.lake.stored import Stored, types_of
 from ml.lake.verify import verify_lake
 from ml.landing.relations import plan
-from ml.privacy import forget
 from ml.serving.batch import score
 from ml.simulate import simulate
 from ml.workspace.errors import BadInput, Held, NotBuilt
@@ -332,12 +331,6 @@ def test_a_file_is_read_within_the_memory_of_a_task(tmp_path):
     assert sum(batch.num_rows for batch in ample()) == 50_000
     with pytest.raises(BadInput, match="does not fit 1MB"):
         list(scarce())
-
-
-def test_nobody_is_forgotten_by_halves(tmp_path):
-    ws = make_workspace(tmp_path / "ws", tmp_path, lake={"path": "lake", "buckets": 2})
-    with pytest.raises(BadInput, match="is a lake"):
-        forget.plan(ws.opened(), "c1")
 
 
 def test_a_missing_library_is_told_with_its_cure(monkeypatch):

@@ -4,7 +4,7 @@ import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -92,6 +92,19 @@ def build_lake(ws: Workspace) -> Built:
     describe_project(ws)
     peak = max((result.peak_bytes for result in waves.results), default=0)
     return Built(notes, sorted(changed), len(entries), peak)
+
+
+def drop_snapshot_before(ws: Workspace) -> None:
+    """Delete the files that only the snapshot before the last one has; its readers lose them.
+
+    Raises:
+        AlmanacError: there is no lake yet, or a build of it runs.
+    """
+    settings = lake_settings(ws)
+    with building(settings.path):
+        alone = replace(snapshots.built(settings.path), before={})
+        snapshots.write(settings.path, alone)
+        _clean(settings.path, alone)
 
 
 def entries_of(lake: Path, snapshot: Snapshot | None) -> dict[str, Entry]:

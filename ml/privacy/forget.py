@@ -62,15 +62,8 @@ def plan(ws: Workspace, asked: str) -> Erasure:
         asked: the company-wide id, or the id of any source.
 
     Raises:
-        AlmanacError: nothing was built yet, nobody has this id, several customers have it, or the
-            workspace is a lake.
+        AlmanacError: nothing was built yet, nobody has this id, or several customers have it.
     """
-    if LAKE in ws.settings:
-        raise BadInput(
-            f"{ws.home} is a lake, from whose files ml forget cannot erase anybody yet.",
-            "Delete the person's lines in the raw files, remove the lake's folder, then: "
-            "ml lake build",
-        )
     tables = _tables()
     with open_warehouse(ws.warehouse) as connection:
         customer, ids = _begun(ws, asked) or _identified(ws, connection, tables, asked)
@@ -110,6 +103,10 @@ def forget(ws: Workspace, planned: Erasure, say: Callable[[str], None]) -> Erasu
     removed += answer_log.forget_customer(ws, planned.customer)
     say("online store")
     removed.append(("online store", store.forget_customers(ws, [planned.customer])))
+    if LAKE in ws.settings:
+        say("lake, built anew without these rows")
+        _build_lake_without(ws)
+        removed.append(("lake, landed rows", sum(len(each.lines) for each in planned.raw)))
     say("warehouse")
     with open_warehouse(ws.warehouse, read_only=False) as connection:
         rows = StoredRows(connection, _tables())
@@ -128,6 +125,17 @@ def forget(ws: Workspace, planned: Erasure, say: Callable[[str], None]) -> Erasu
     return Erasure(
         planned.customer, planned.ids, planned.raw, planned.undeclared, kept, pages, left
     )
+
+
+def _build_lake_without(ws: Workspace) -> None:
+    """Land the lake's raw files anew without whom `ws` forgot, and delete the files before."""
+    from ml.lake import check_installed
+
+    check_installed()
+    from ml.lake.build import build_lake, drop_snapshot_before
+
+    build_lake(ws)
+    drop_snapshot_before(ws)
 
 
 def _begun(ws: Workspace, asked: str) -> tuple[str, Ids] | None:

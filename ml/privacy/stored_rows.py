@@ -23,7 +23,9 @@ class StoredRows:
     ) -> None:
         self._connection = connection
         # By name: whether a landed relation is a table; one of Parquet is a view on the files.
-        self._is_stored = self._landed()
+        self._is_stored = self._tables_of(SCHEMA)
+        # Those of a lake are a view as well.
+        self._has_rejects = self._tables_of("staging").get("rejects", False)
         self._tables = [t for t in tables if t.identifier in self._is_stored and t.customer]
 
     def knows(self, customer: str) -> bool:
@@ -77,7 +79,8 @@ class StoredRows:
                 f"(file, row_number) in (select (_file, _row) from {_name(table)} "
                 f"where {_is_customer(table)})"
             )
-            yield "staging", self._delete(REJECTS, places, **parameters)
+            if self._has_rejects:
+                yield "staging", self._delete(REJECTS, places, **parameters)
             if self._is_stored[table.identifier]:
                 yield SCHEMA, self._delete(_name(table), _is_customer(table), **parameters)
 
@@ -95,11 +98,11 @@ class StoredRows:
             {"landed": SCHEMA},
         ).fetchall()
 
-    def _landed(self) -> dict[str, bool]:
+    def _tables_of(self, schema: str) -> dict[str, bool]:
         found = self._connection.execute(
             "select table_name, table_type <> 'VIEW' from information_schema.tables "
             "where table_catalog = current_database() and table_schema = ?",
-            [SCHEMA],
+            [schema],
         ).fetchall()
         return dict(found)
 
