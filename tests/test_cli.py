@@ -168,12 +168,22 @@ def test_models_are_logged_as_runs_of_mlflow_once(built, tmp_path):
     address = f"sqlite:///{tmp_path / 'home' / 'mlflow.db'}"
     assert shown.splitlines()[-1] == f"Runs of MLflow: {address}"
     client = tracking.MlflowClient(address)
-    (run,) = client.search_runs([client.get_experiment_by_name("activity").experiment_id])
+    runs = client.search_runs([client.get_experiment_by_name("activity").experiment_id])
+    (run,) = (run for run in runs if "mlflow.parentRunId" not in run.data.tags)
+    trials = [each for each in runs if each.data.tags.get("mlflow.parentRunId") == run.info.run_id]
     folder = tmp_path / "home" / "models" / "activity" / run.info.run_name
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     measured = {each["name"]: each["value"] for each in card["metrics"]["cv"]["metrics"]}
     assert run.data.metrics["cv.roc_auc"] == measured["roc_auc"]
     assert run.data.params["family"] == "logistic"
+    assert len(trials) == card["trials"] == len(runs) - 1 > 1
+    assert {each.data.params["family"] for each in trials} == {"logistic"}
+    best = max(each.data.metrics["cv.roc_auc"] for each in trials)
+    assert best == pytest.approx(card["candidates"]["logistic"])
+    (registered,) = client.search_model_versions("name = 'activity'")
+    assert registered.run_id == run.info.run_id
+    champion = client.get_model_version_by_alias("activity", "champion")
+    assert champion.tags["model_id"] == card["model_id"]
     assert run.data.params["1.logistic.sampling"] == "none"
     logged = tmp_path / "home" / "mlflow" / "activity" / run.info.run_id / "artifacts" / "model"
     files = {file.name: file.read_bytes() for file in folder.iterdir()}

@@ -1,12 +1,25 @@
-"""The command that writes models for other engines: `ml export sql`."""
+"""Commands that write models in other forms: `ml export sql | onnx | card`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ml.cli.group import examples
 from ml.workspace.settings import dbt_project, workspace
 
+if TYPE_CHECKING:
+    from ml.serving.export import Exported
 
-@click.group(epilog=examples("ml export sql activity_decline"))
+
+OUT = click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write into this folder; by default exports/ of the workspace.",
+)
+
+
+@click.group(epilog=examples("ml export sql activity_decline", "ml export onnx"))
 def export() -> None:
     """Write a champion in another form."""
 
@@ -25,9 +38,49 @@ def sql(targets: tuple[str, ...]) -> None:
 
     ws = workspace()
     for done in for_each_target(ws, targets, lambda target: export_sql(ws, target, dbt_project())):
-        click.echo(
-            f"{done.model_id}  {done.rows} rows compared, "
-            f"largest difference {done.largest_difference:.1e}"
-        )
-        for path in done.paths:
-            click.echo(f"  {path}")
+        _tell(done)
+
+
+@export.command(epilog=examples("ml export onnx", "ml export onnx purchase_any --out models"))
+@click.argument("targets", nargs=-1)
+@OUT
+def onnx(targets: tuple[str, ...], out: Path | None) -> None:
+    """Write the champions of TARGETS (all, unless named) as ONNX, for other languages and engines.
+
+    The input is float32, a row a customer, in the order that the file's metadata names, NaN where a
+    value is missing. Nothing is written where ONNX Runtime and artifact differ for any customer, or
+    for rows with nulls and with values that training did not see.
+    """
+    from ml.cli.models import for_each_target
+    from ml.serving.export import export_onnx
+
+    ws = workspace()
+    folder = out or ws.home / "exports"
+    for done in for_each_target(ws, targets, lambda target: export_onnx(ws, target, folder)):
+        _tell(done)
+
+
+@export.command(epilog=examples("ml export card", "ml export card purchase_any --out models"))
+@click.argument("targets", nargs=-1)
+@OUT
+def card(targets: tuple[str, ...], out: Path | None) -> None:
+    """Write the cards of the champions of TARGETS (all, unless named) for Hugging Face's hub.
+
+    The file becomes the README.md of a repository of the hub; Almanac uploads nothing.
+    """
+    from ml.cli.models import for_each_target
+    from ml.serving.export import export_card
+
+    ws = workspace()
+    folder = out or ws.home / "exports"
+    for path in for_each_target(ws, targets, lambda target: export_card(ws, target, folder)):
+        click.echo(path)
+
+
+def _tell(done: "Exported") -> None:
+    click.echo(
+        f"{done.model_id}  {done.rows} rows compared, "
+        f"largest difference {done.largest_difference:.1e}"
+    )
+    for path in done.paths:
+        click.echo(f"  {path}")

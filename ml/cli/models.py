@@ -145,7 +145,8 @@ def train(
     _tell(done)
     if mlflow:
         for trained in done:
-            tracking.log(ws, trained.folder, trained.card)
+            tracking.log(ws, trained.folder, trained.card, trained.tried)
+            tracking.mark_champion(ws, trained.target, trained.contest.winner)
         click.echo(f"Runs of MLflow: {tracking.address(ws)}")
 
 

@@ -50,7 +50,7 @@ class Pipelined(Model):
             return np.asarray(classify.decision_function(prepared), dtype=np.float64)
         share = np.asarray(_share(classify, prepared), dtype=np.float64)
         # Half a vote for either side: nobody is sure, and the order stays.
-        votes = _votes(classify)
+        votes = votes_of(classify)
         return np.asarray(logit((share * votes + 0.5) / (votes + 1)))
 
     @property
@@ -183,5 +183,6 @@ def _typical(matrix: Matrix) -> NDArray[np.float32]:
     return typical
 
 
-def _votes(classify: ClassifierMixin) -> int:
+def votes_of(classify: ClassifierMixin) -> int:
+    """Return how many voters the classifier has, of whose share its probability is made."""
     return int(getattr(classify, "n_estimators", 0) or getattr(classify, "n_neighbors", 20))

@@ -1,6 +1,6 @@
 """The model card: what an artifact says of its model, one schema for writing and reading."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,10 @@ class Member(_Record):
     family: str
     parameters: Mapping[str, Any]
     sampling: str
+
+
+# Candidates with their cross-validated ROC-AUC.
+Tried = Sequence[tuple[Member, float]]
 
 
 class Card(_Record):

@@ -31,6 +31,11 @@ class Contest:
     why: str
     comparison: Comparison | None = None
 
+    @property
+    def winner(self) -> str | None:
+        """The model that is the champion afterwards; None where there is none."""
+        return self.challenger if self.accepted else self.champion
+
 
 def find(ws: Workspace, model_id: str) -> Artifact:
     """Return the model of this id, its files checked.

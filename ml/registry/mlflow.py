@@ -6,13 +6,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml.registry.card import Card
+from ml.registry.card import Card, Member, Tried
 from ml.workspace import extras
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace, without_telemetry
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
+
+
+PARENT, CHAMPION = "mlflow.parentRunId", "champion"
 
 
 def refuse_absent() -> None:
@@ -26,10 +29,12 @@ def address(ws: Workspace) -> str:
     return f"sqlite:///{ws.home / 'mlflow.db'}"
 
 
-def log(ws: Workspace, folder: Path, card: Card) -> None:
+def log(ws: Workspace, folder: Path, card: Card, tried: Tried = ()) -> None:
     """Log a model as a run of the experiment named after its target; once is enough.
 
-    The run has the card's settings as parameters, its metrics, and all files of the folder.
+    The run has the card's settings as parameters, its metrics, and all files of the folder; a run
+    below it has each candidate that was `tried`. It is a version of the registered model that has
+    the target's name; the version with the alias `champion` is the target's champion.
     """
     client = _client(ws)
     experiment = _experiment(client, ws, card.target)
@@ -42,7 +47,37 @@ def log(ws: Workspace, folder: Path, card: Card) -> None:
     for key, value in metrics(card):
         client.log_metric(run, key, value)
     client.log_artifacts(run, str(folder), "model")
+    for number, (candidate, auc) in enumerate(tried, 1):
+        name, tags = f"trial {number}: {candidate.family}", {PARENT: run}
+        trial = client.create_run(experiment, run_name=name, tags=tags).info.run_id
+        _log_candidate(client, trial, candidate, auc)
+    _register(client, card, run)
     client.set_terminated(run)
+
+
+def _log_candidate(client: "MlflowClient", run: str, tried: Member, auc: float) -> None:
+    """Log a candidate with its ROC-AUC out of fold."""
+    client.log_param(run, "family", tried.family)
+    for key, setting in {"sampling": tried.sampling, **tried.parameters}.items():
+        client.log_param(run, key, setting)
+    client.log_metric(run, "cv.roc_auc", auc)
+    client.set_terminated(run)
+
+
+def _register(client: "MlflowClient", card: Card, run: str) -> None:
+    """Make the run's model a version of the registered model that has the target's name."""
+    if not client.search_registered_models(f"name = '{card.target}'"):
+        client.create_registered_model(card.target)
+    source = f"{client.get_run(run).info.artifact_uri}/model"
+    client.create_model_version(card.target, source, run, tags={"model_id": card.model_id})
+
+
+def mark_champion(ws: Workspace, target: str, model_id: str | None) -> None:
+    """Give the alias `champion` to the version of the target's champion, where it was logged."""
+    client = _client(ws)
+    for version in client.search_model_versions(f"name = '{target}'"):
+        if version.tags.get("model_id") == model_id:
+            client.set_registered_model_alias(target, CHAMPION, version.version)
 
 
 def parameters(card: Card) -> Iterator[tuple[str, Any]]:

@@ -48,7 +48,8 @@ class Learnt:
     """The model, the columns it takes, and what was seen on the way.
 
     `probabilities` are out of fold, all by one Platt scaling; `auc` is the mean of the folds'
-    ROC-AUC. `best` has the best trial of each family, best first; `trials` counts all.
+    ROC-AUC. `best` has the best trial of each family, best first; `tried` every candidate with its
+    ROC-AUC.
     """
 
     model: Model
@@ -59,7 +60,7 @@ class Learnt:
     threshold: float
     best: tuple[Trial, ...]
     members: tuple[Candidate, ...]
-    trials: int
+    tried: tuple[tuple[Candidate, float], ...]
 
     def predict(self, matrix: Matrix) -> Vector:
         """Return the probabilities of rows that have all columns, those it does not take too."""
@@ -90,7 +91,7 @@ def learn(
         AlmanacError: none of the plan's families can be had for so many rows.
     """
     labels = cross_fit.data.labels
-    trials, count = _trials(cross_fit, plan, progress(title, quiet=quiet), journal)
+    trials, tried = _trials(cross_fit, plan, progress(title, quiet=quiet), journal)
     combinations = _combinations(cross_fit, trials, plan)
     chosen = max(combinations, key=lambda each: cross_fit.roc_auc(each.log_odds))
     slope, intercept = platt(labels, chosen.log_odds)
@@ -104,14 +105,14 @@ def learn(
         threshold=best_threshold(labels, probabilities, plan.criterion, plan.costs),
         best=tuple(trials),
         members=tuple(trial.candidate for trial in chosen.trials),
-        trials=count,
+        tried=tuple(tried),
     )
 
 
 def _trials(
     cross_fit: CrossFit, plan: Plan, show: Bar, journal: Path | None
-) -> tuple[list[Trial], int]:
-    """Return the best trial of each family, best first, and how many trials there were."""
+) -> tuple[list[Trial], list[tuple[Candidate, float]]]:
+    """Return the best trial of each family, best first, and every candidate with its ROC-AUC."""
     rows = len(cross_fit.data)
     families = plan.families_for(rows)
     if not families:
@@ -120,14 +121,15 @@ def _trials(
             "Name another: ml train --model lightgbm",
         )
     if plan.searches:
-        found, count = _searched(cross_fit, plan, families, show, journal)
+        found, tried = _searched(cross_fit, plan, families, show, journal)
     else:
         starts = [Candidate(*start) for start in plan.starts(rows)]
         with show(len(starts) * len(cross_fit.folds), "fit") as bar:
-            found, count = [_trial(cross_fit, start, bar) for start in starts], len(starts)
+            found = [_trial(cross_fit, start, bar) for start in starts]
+        tried = [(trial.candidate, trial.auc) for trial in found]
     ranked = sorted(found, key=lambda trial: -trial.auc)
     best = {trial.candidate.family: trial for trial in reversed(ranked)}
-    return sorted(best.values(), key=lambda trial: -trial.auc), count
+    return sorted(best.values(), key=lambda trial: -trial.auc), tried
 
 
 def _trial(cross_fit: CrossFit, candidate: Candidate, bar: Progress | None = None) -> Trial:
@@ -139,7 +141,7 @@ def _trial(cross_fit: CrossFit, candidate: Candidate, bar: Progress | None = Non
 
 def _searched(
     cross_fit: CrossFit, plan: Plan, families: Sequence[str], show: Bar, journal: Path | None
-) -> tuple[list[Trial], int]:
+) -> tuple[list[Trial], list[tuple[Candidate, float]]]:
     seen: dict[int, Trial] = {}
 
     def worth(number: int, candidate: Candidate) -> float:
@@ -147,9 +149,10 @@ def _searched(
         return seen[number].auc
 
     search = Search(plan, families, cross_fit.data.labels, journal)
-    count = search.run(worth, show)
+    search.run(worth, show)
     # What an earlier run judged is judged again: a journal keeps no predictions.
-    return [seen.get(n) or _trial(cross_fit, each) for n, each in search.best().items()], count
+    best = [seen.get(n) or _trial(cross_fit, each) for n, each in search.best().items()]
+    return best, search.tried()
 
 
 def _combinations(

@@ -124,7 +124,7 @@ def card_of(dataset: Manifest, fitted: Fitted, held_out: Sequence[HeldOut], spli
         comparison=tuple(leaderboard(learnt, training, held_out[0].baseline)),
         members=tuple(Member(**asdict(member)) for member in learnt.members),
         plan=fitted.plan.record(),
-        trials=learnt.trials,
+        trials=len(learnt.tried),
         protocol=tuple(_protocol(target, fitted, split)),
         dataset=dataset.id,
         training_set_hash=digest,
@@ -190,7 +190,7 @@ def _choice(fitted: Fitted) -> list[str]:
     """Return what the choice was between, and what that does to the folds' own figures."""
     tried = ", ".join(f"{name} {auc:.3f}" for name, auc in fitted.candidates.items())
     left_out = fitted.plan.left_out(len(fitted.training))
-    said = f"Cross-validated ROC-AUC on training rows, best of {fitted.learnt.trials} trials: "
+    said = f"Cross-validated ROC-AUC on training rows, best of {len(fitted.learnt.tried)} trials: "
     return [
         f"{said}{tried}.",
         "The choice was made on these folds, which flatters it a little; ml evaluate --repeats and "

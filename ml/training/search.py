@@ -35,8 +35,8 @@ class Search:
         self._plan, self._families, self._labels = plan, families, labels
         self._study = _opened(f"{plan.key()}-{'-'.join(families)}", journal)
 
-    def run(self, worth: Worth, show: Bar) -> int:
-        """Make trials until the plan's budget is spent, and return how many there are.
+    def run(self, worth: Worth, show: Bar) -> None:
+        """Make trials until the plan's budget is spent.
 
         Trials of earlier runs count; a budget in seconds is that of this run.
         """
@@ -48,7 +48,10 @@ class Search:
                 self._study.tell(trial, worth(trial.number, candidate))
                 bar.set_postfix_str(f"best {self._study.best_value:.4f}, {candidate.family}")
                 bar.update()
-        return len(self._done())
+
+    def tried(self) -> list[tuple[Candidate, float]]:
+        """Return every candidate with what it is worth, in the order of trials."""
+        return [(_candidate(trial.params), trial.value or 0.0) for trial in self._done()]
 
     def best(self) -> dict[int, Candidate]:
         """Return the best candidate of each family, by its trial's number."""

@@ -9,7 +9,7 @@ from ml.dataset import Dataset, RowsReader, current
 from ml.dataset.recipe import to_json
 from ml.models import importance_and_contributions
 from ml.registry import artifact, champions
-from ml.registry.card import Card
+from ml.registry.card import Card, Member, Tried
 from ml.registry.champions import Contest
 from ml.training.crossfit import CrossFit
 from ml.training.ensemble import learn
@@ -24,12 +24,13 @@ from ml.workspace.targets import Target
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of training one target."""
+    """What came of training one target; `tried` are all candidates with their ROC-AUC."""
 
     target: str
     folder: Path
     card: Card
     contest: Contest
+    tried: Tried = ()
 
 
 def train(
@@ -86,7 +87,12 @@ def train_on(
     records = {artifact.DATASET: to_json(dataset.manifest), **_importance(ws, fitted)}
     predictions = predictions_table(held_out)
     folder = artifact.save(ws, card, fitted.learnt.model, predictions, records)
-    return Trained(target.name, folder, card, champions.settle(ws, artifact.load(folder)))
+    tried = tuple(
+        (Member(family=each.family, parameters=each.parameters, sampling=each.sampling), auc)
+        for each, auc in fitted.learnt.tried
+    )
+    contest = champions.settle(ws, artifact.load(folder))
+    return Trained(target.name, folder, card, contest, tried)
 
 
 def split_of(rows: TrainingSet, target: Target) -> Split:

@@ -1,41 +1,23 @@
 """Export of a champion as SQL; refused unless SQL and artifact give the same probabilities."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-
-from ml.data.training_set import Matrix
 from ml.registry import artifact
 from ml.registry.artifact import Artifact
-from ml.serving.batch import scoring_population
-from ml.serving.batch_inputs import rows_per_batch
+from ml.serving.export.comparison import Exported, compared
 from ml.serving.export.dbt_files import TOLERANCE, ExportedFamily, ExportedModel, files
 from ml.serving.export.formula import formula
-from ml.serving.export.probes import evaluate_sql, largest_difference, probes
-from ml.serving.scorer import have_any, inputs
-from ml.workspace.errors import AlmanacError, NotTrained
+from ml.serving.export.probes import evaluate_sql
+from ml.workspace.errors import NotTrained
 from ml.workspace.files import write_text
 from ml.workspace.manifest import models_with
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import Target
 
-PROBE_ROWS = 3_000
 # How many of the probe rows go into the test that `dbt build` runs.
 TEST_ROWS = 60
-
-
-@dataclass(frozen=True)
-class Exported:
-    """The files written, the number of rows compared, and the largest absolute difference."""
-
-    model_id: str
-    paths: tuple[Path, ...]
-    rows: int
-    largest_difference: float
 
 
 def export_sql(ws: Workspace, target: Target, project: Path) -> Exported:
@@ -49,59 +31,18 @@ def export_sql(ws: Workspace, target: Target, project: Path) -> Exported:
     """
     champion = artifact.champion(ws, target.name)
     text = formula(champion.model, [feature.name for feature in champion.features])
-    rows, largest, sample = _compared(ws, champion, text)
+    names = [feature.name for feature in champion.features]
+    found = compared(ws, champion, "SQL", partial(evaluate_sql, text, names), TOLERANCE)
     families = _families(ws, champion)
-    names = [feature for family in families for feature in family.features]
+    placed = [feature for family in families for feature in family.features]
     place_of = {feature.name: place for place, feature in enumerate(champion.features)}
-    kept = sample[:TEST_ROWS]
-    probe_rows = (kept[:, [place_of[name] for name in names]], champion.model.predict(kept))
+    kept = found.probes[:TEST_ROWS]
+    probe_rows = (kept[:, [place_of[name] for name in placed]], champion.model.predict(kept))
     exported = ExportedModel(target.name, champion.model_id, ws.home)
     written = files(exported, text, families, probe_rows)
-    return Exported(champion.model_id, _write(project, written), rows, largest)
-
-
-def _compared(ws: Workspace, champion: Artifact, text: str) -> tuple[int, float, Matrix]:
-    """Compare SQL and artifact; return the rows compared, the largest difference, probe rows.
-
-    Raises:
-        AlmanacError: they differ by more than the tolerance, or there is no row to compare.
-    """
-    as_of, customers = scoring_population(ws, champion, None)
-    names = [feature.name for feature in champion.features]
-    rows, largest, probe_rows = 0, 0.0, np.empty((0, len(names)), np.float32)
-    for real in _inputs(ws, champion, as_of, customers):
-        matrix = real
-        if len(real) and not len(probe_rows):
-            probe_rows = probes(real, PROBE_ROWS)
-            matrix = np.concatenate([probe_rows, real])
-        difference = largest_difference(
-            evaluate_sql(text, names, matrix), champion.model.predict(matrix)
-        )
-        rows, largest = rows + len(matrix), max(largest, difference)
-    if not rows or largest > TOLERANCE:
-        outcome = (
-            f"differ by up to {largest:.3g}" if rows else "cannot be compared: no customer has any"
-        )
-        raise AlmanacError(
-            f"The SQL of {champion.model_id} and its artifact {outcome}; nothing was written.",
-            "Score with the artifact: ml score",
-            target=champion.card.target,
-        )
-    return rows, largest, probe_rows
-
-
-def _inputs(
-    ws: Workspace, champion: Artifact, as_of: datetime, customers: pa.Array
-) -> Iterator[Matrix]:
-    """Yield the inputs of the customers who have any feature, in batches."""
-    # Feast takes seconds to import; only what reads features pays for it.
-    from ml import store
-
-    names = [feature.name for feature in champion.features]
-    asked = store.rows_at(customers, as_of)
-    for found in store.training_matrices(ws, names, asked, rows_per_batch(champion)):
-        matrix = inputs(found, champion.features)
-        yield matrix[have_any(matrix)]
+    return Exported(
+        champion.model_id, _write(project, written), found.rows, found.largest_difference
+    )
 
 
 def _families(ws: Workspace, champion: Artifact) -> list[ExportedFamily]:
