@@ -42,7 +42,7 @@ def _metadata(card: Card) -> dict[str, Any]:
     """Return the metadata, whose `model-index` names the metrics that are known."""
     results = [
         {
-            "task": TASK,
+            "task": dict(TASK),
             "dataset": {
                 "type": "tabular",
                 "name": card.dataset or card.target,
