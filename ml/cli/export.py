@@ -2,6 +2,8 @@
 
 import click
 
+from ml.cli import complete
+from ml.cli.answer import Answer, answers, plain
 from ml.cli.group import examples
 from ml.workspace.settings import dbt_project, workspace
 
@@ -12,8 +14,9 @@ def export() -> None:
 
 
 @export.command(epilog=examples("ml export sql", "ml export sql activity_decline"))
-@click.argument("targets", nargs=-1)
-def sql(targets: tuple[str, ...]) -> None:
+@click.argument("targets", nargs=-1, shell_complete=complete.targets)
+@answers
+def sql(answer: Answer, targets: tuple[str, ...]) -> None:
     """Write the champions of TARGETS (all, unless named) as dbt models of plain SQL.
 
     Nothing is written where SQL and artifact differ for any customer, or for rows with nulls and
@@ -25,9 +28,8 @@ def sql(targets: tuple[str, ...]) -> None:
 
     ws = workspace()
     for done in for_each_target(ws, targets, lambda target: export_sql(ws, target, dbt_project())):
-        click.echo(
+        compared = (
             f"{done.model_id}  {done.rows} rows compared, "
             f"largest difference {done.largest_difference:.1e}"
         )
-        for path in done.paths:
-            click.echo(f"  {path}")
+        answer.add("models", plain(done), "\n  ".join([compared, *map(str, done.paths)]))
