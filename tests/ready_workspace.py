@@ -94,9 +94,7 @@ class Ready:
         }
 
 
-@pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> Ready:
-    home = tmp_path_factory.mktemp("ready") / "home"
+def make_ready(home: Path) -> Ready:
     opened = learnable(home)
     with duckdb.connect(str(opened.warehouse)) as connection:
         connection.execute(READY)

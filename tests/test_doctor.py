@@ -15,10 +15,8 @@ from click.testing import CliRunner
 from ml import doctor
 from ml.cli import main
 from ml.doctor import machine
-from tests.ready_workspace import Ready, ready
+from tests.ready_workspace import Ready
 from tests.workspaces import PROJECT, REPOSITORY
-
-__all__ = ["ready"]
 
 
 @pytest.fixture

@@ -12,12 +12,10 @@ import pytest
 from ml.workspace.errors import AlmanacError
 from ml.workspace.faults import refused, writing
 from ml.workspace.files import fresh_file, fresh_folder, write_text
-from tests.ready_workspace import NODES, Ready, ready
+from tests.ready_workspace import NODES, Ready
 from tests.small_workspace import write_manifest
 from tests.warm_commands import FILE_LIMIT, ORDINARY
 from tests.workspaces import Ran
-
-__all__ = ["ready"]
 
 # What a person types, by turns on one workspace: those that write least come first.
 COMMANDS = (

@@ -17,9 +17,7 @@ from ml.cli import main
 from ml.cli.answer import plain
 from tests.command_results import DIFFERENT, RESULTS
 from tests.documented import assert_documented, documented
-from tests.ready_workspace import Ready, ready
-
-__all__ = ["ready"]
+from tests.ready_workspace import Ready
 
 WITHOUT_JSON = {
     "ml serve": "it runs until it is stopped, and logs JSON lines of its own",
