@@ -70,6 +70,14 @@ def crowned(tmp_path_factory: pytest.TempPathFactory) -> object:
 
 
 @pytest.fixture(scope="session")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> object:
+    """A workspace made by hand with two champions, kept rows, scores and online rows."""
+    from tests.ready_workspace import make_ready
+
+    return make_ready(tmp_path_factory.mktemp("ready") / "home")
+
+
+@pytest.fixture(scope="session")
 def full(tmp_path_factory: pytest.TempPathFactory) -> object:
     """A workspace with everything that a report shows, and its report."""
     from ml.pages.report import write_report

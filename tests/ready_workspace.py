@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from ml.cli import main
 from tests.learnable import learnable, node
@@ -68,6 +68,13 @@ class Ready:
         program, *arguments = self.command(text)
         if program != "ml":
             return self.ws.run(program, *arguments)
+        done = self.ml(*arguments)
+        failed = done.exception is not None and not isinstance(done.exception, SystemExit)
+        trace = f"Traceback: {done.exception!r}" if failed else ""
+        return Ran(done.exit_code, done.output + trace)
+
+    def ml(self, *arguments: str) -> Result:
+        """Run a command of `ml` within this process; its streams are kept apart."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("ALMANAC_HOME", str(self.ws.home))
             patch.setenv("DBT_TARGET_PATH", str(self.ws.home / "target"))
@@ -76,10 +83,7 @@ class Ready:
             if arguments[0] == "export":
                 # What it writes would else lie in the repository.
                 patch.setenv("DBT_PROJECT_DIR", str(self.ws.home.parent / "project"))
-            done = CliRunner().invoke(main, arguments)
-        failed = done.exception is not None and not isinstance(done.exception, SystemExit)
-        trace = f"Traceback: {done.exception!r}" if failed else ""
-        return Ran(done.exit_code, done.output + trace)
+            return CliRunner().invoke(main, arguments)
 
     def files(self) -> dict[str, str]:
         """What each file holds, as a hash."""
@@ -90,9 +94,7 @@ class Ready:
         }
 
 
-@pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> Ready:
-    home = tmp_path_factory.mktemp("ready") / "home"
+def make_ready(home: Path) -> Ready:
     opened = learnable(home)
     with duckdb.connect(str(opened.warehouse)) as connection:
         connection.execute(READY)

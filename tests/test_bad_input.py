@@ -233,7 +233,6 @@ def test_nothing_works_without_a_warehouse(unbuilt: TestWorkspace, command: str)
             "evaluate -t spend_next_month",
             ["No model for spend_next_month", "ml train --target spend_next_month"],
         ),
-        ("score --as-of nonsense", ["--as-of nonsense is not a date like 2024-01-31", "ml score"]),
     ],
 )
 def test_commands_out_of_order_name_the_next(

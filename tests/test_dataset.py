@@ -229,6 +229,8 @@ def test_a_spoilt_file_is_not_trained_on(ws):
     pq.write_table(table.slice(1), kept.folder / ROWS)
     with pytest.raises(AlmanacError, match=rf"not the file that was written.*\n.*remove {kept.id}"):
         find(ws, kept.id).rows()
+    with pytest.raises(AlmanacError, match="not the file that was written"):
+        verify(ws, find(ws, kept.id))
 
 
 def test_an_unknown_set_is_refused_and_the_nearest_named(ws):

@@ -11,13 +11,11 @@ import pytest
 
 from ml.workspace.errors import AlmanacError
 from ml.workspace.faults import refused, writing
-from ml.workspace.files import fresh_file, fresh_folder
-from tests.ready_workspace import NODES, Ready, ready
+from ml.workspace.files import fresh_file, fresh_folder, write_text
+from tests.ready_workspace import NODES, Ready
 from tests.small_workspace import write_manifest
 from tests.warm_commands import FILE_LIMIT, ORDINARY
 from tests.workspaces import Ran
-
-__all__ = ["ready"]
 
 # What a person types, by turns on one workspace: those that write least come first.
 COMMANDS = (
@@ -348,6 +346,8 @@ CAUSES = {
     "IO Error: Could not write file: Disk quota exceeded": "share of the disk is used up.",
     "[Errno 30] Read-only file system: 'x'": "the disk is read-only.",
     "[Errno 13] Permission denied": "this user has no right to.",
+    "[Errno 21] Is a directory": "a folder of this name is in its place.",
+    "[Errno 20] Not a directory": "a file is in the place of its folder.",
     "attempt to write a readonly database": "this user has no right to.",
 }
 
@@ -376,3 +376,10 @@ def test_a_file_inside_a_folder_is_told_by_the_folder(tmp_path: Path) -> None:
         write()
     assert raised.value.what == f"{tmp_path / 'model'} cannot be written: the disk is full."
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_the_place_of_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "monitoring.html").mkdir()
+    with pytest.raises(AlmanacError, match="a folder of this name is in its place"):
+        write_text(tmp_path / "monitoring.html", "<html>")
+    assert [path.name for path in tmp_path.iterdir()] == ["monitoring.html"]

@@ -18,6 +18,7 @@ from tests.workspaces import REPOSITORY
 # A module of ml imports only from rows below its own; a package counts as one module.
 LAYERS = (
     ("cli", "__init__"),
+    ("doctor",),
     ("pages", "privacy", "service", "simulate"),
     ("features", "monitoring"),
     ("serving",),

@@ -15,6 +15,7 @@ from sklearn.metrics import average_precision_score, brier_score_loss, log_loss,
 
 from ml.evaluation.delong import compare
 from ml.simulate import simulate
+from tests.documented import assert_documented
 from tests.workspaces import TestWorkspace, make_workspace
 
 PLANTS = {
@@ -42,7 +43,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> TestWorkspace:
 
 def monitored(ws: TestWorkspace, *arguments: str) -> tuple[int, dict]:
     ran = ws.run("ml", "monitor", "--json", *arguments)
-    return ran.code, json.loads(ran.text)
+    document = json.loads(ran.text)
+    assert_documented("ml monitor", document)
+    return ran.code, document
 
 
 @pytest.mark.parametrize("kind", PLANTS)
@@ -74,9 +77,10 @@ def test_the_table_names_finding_and_cause(shop):
 
 
 def test_a_month_that_is_not_monitored_is_refused(shop):
-    for month, words in {"2020-01": "2021-01 to 2022-12 are", "soon": "is not a month"}.items():
+    refused = {"2020-01": (1, "2021-01 to 2022-12 are"), "soon": (2, "does not match the format")}
+    for month, (code, words) in refused.items():
         ran = shop.run("ml", "monitor", "--month", month)
-        assert ran.code == 1
+        assert ran.code == code
         assert words in ran.text
         assert "ml monitor" in ran.text
 

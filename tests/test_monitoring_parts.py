@@ -13,13 +13,15 @@ import pytest
 from ml import store
 from ml.data.feature import Feature
 from ml.models import FAMILIES, Blend, Stack
-from ml.monitoring import ALARMED, WARNED, Finding, Month, due
+from ml.monitoring import ALARMED, WARNED, Finding, Month, due, read_month
 from ml.monitoring.inputs import alarmed_inputs, importance_of
 from ml.monitoring.served import compared, served_inputs
 from ml.registry import artifact, reigns
 from ml.serving import attribution
 from ml.serving.answer_log import SCHEMA, folder_of
 from ml.serving.attribution import BASE, Attribution
+from ml.workspace.errors import BadInput
+from ml.workspace.settings import Workspace
 from tests.small_workspace import copied
 
 WIDTH = 6
@@ -225,3 +227,9 @@ def test_a_champion_is_recorded_once_with_the_months_that_it_learnt_from(crowned
 def test_months_before_the_label_are_those_of_features():
     assert reigns._month_before("2022-01") == date(2021, 12, 1)
     assert reigns._month_before("2022-12") == date(2022, 11, 1)
+
+
+def test_a_wrong_section_is_told_by_whoever_reads(tmp_path):
+    ws = Workspace(tmp_path, tmp_path / "raw", {"monitoring": {"months": 1}})
+    with pytest.raises(BadInput, match=r"monitoring: months: .*\n.*docs/monitoring.md"):
+        read_month(ws)

@@ -10,7 +10,7 @@ import pytest
 
 from ml import Predictor
 from ml.serving import batch_inputs as inputs
-from ml.serving.batch import append, parse_as_of, score
+from ml.serving.batch import append, score
 from ml.training.plan import Plan
 from ml.training.train import train
 from ml.workspace.errors import AlmanacError
@@ -97,9 +97,6 @@ def test_impossible_instants_are_refused(ws):
         score(ws, wanted, datetime(2022, 1, 1), online=False)
     with pytest.raises(AlmanacError, match="still valid on 2030-01-01"):
         score(ws, wanted, datetime(2030, 1, 1), online=False)
-    for said in ("yesterday", "2023-02-30", "2023-02"):
-        with pytest.raises(AlmanacError, match="is not a date"):
-            parse_as_of(said)
 
 
 def test_scoring_comes_after_training(ws):

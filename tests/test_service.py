@@ -28,10 +28,10 @@ from ml.store.values import entity_key, packed
 from ml.workspace.settings import workspace_at
 from tests.learnable import FEATURES, fake_store
 from tests.published_marts import MARTS
-from tests.ready_workspace import Ready, ready
+from tests.ready_workspace import Ready
 from tests.running_service import RunningService, copied
 
-__all__ = ["fake_store", "ready"]
+__all__ = ["fake_store"]
 ARROW = "application/vnd.apache.arrow.stream"
 PROBLEM = "application/problem+json"
 TARGET = "spend_next_month"

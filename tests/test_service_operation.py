@@ -14,10 +14,9 @@ from ml.service import keys
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from tests.learnable import fake_store
-from tests.ready_workspace import ready
 from tests.running_service import RunningService, copied
 
-__all__ = ["fake_store", "ready"]
+__all__ = ["fake_store"]
 SCORE = "/v1/targets/activity/score"
 
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ml.cli import text
+from ml.cli import judged
 from ml.evaluation.metrics import roc_auc
 from ml.evaluation.thresholds import Costs
 from ml.pages.report.target_report import read_targets
@@ -197,9 +197,11 @@ def test_a_month_without_positives_has_no_f1_and_no_part_in_its_mean():
             prior=0.5,
         )
 
-    found = Backtest("any", "", (run("2023-05", 4), run("2023-06", 0)), None, "")
-    told = {line.split()[0]: line.split()[3:5] for line in text.backtest(found).splitlines()[3:6]}
+    runs = (run("2023-05", 4), run("2023-06", 0))
+    found = judged.backtest_record(Backtest("any", "", runs, None, ""))
+    shown = judged.backtest(found).splitlines()
+    told = {line.split()[0]: line.split()[3:5] for line in shown[3:6]}
     assert told["2023-05"] == told["mean"] == ["1.0000", "0.6667"]
     assert told["2023-06"] == ["n/a", "n/a"]
-    recall = text.comparison([found]).splitlines()[3].split()[5]
+    recall = judged.comparison([found]).splitlines()[3].split()[5]
     assert recall == "1.0000"

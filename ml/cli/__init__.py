@@ -3,11 +3,13 @@
 from ml.cli.audit import audit
 from ml.cli.catalogue import features, trace
 from ml.cli.dataset import dataset
+from ml.cli.doctor import doctor
+from ml.cli.evaluate import evaluate
 from ml.cli.export import export
 from ml.cli.forget import forget
 from ml.cli.group import main
 from ml.cli.lake import lake
-from ml.cli.models import evaluate, list_targets, score, train
+from ml.cli.models import list_targets, score, train
 from ml.cli.monitor import monitor
 from ml.cli.online import materialize, verify
 from ml.cli.outputs import publish, report, simulate
@@ -21,6 +23,7 @@ from ml.cli.serve import serve
 __all__ = ["main"]
 
 for command in (
+    doctor,
     simulate,
     rejects,
     profile,

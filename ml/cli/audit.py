@@ -1,12 +1,12 @@
 """The command that proves that features use no later data: `ml audit`."""
 
-import sys
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ml.cli import text
+from ml.cli.answer import Answer, answers, plain
 from ml.cli.group import examples
 from ml.lake import REBUILD
 from ml.workspace.settings import workspace
@@ -35,7 +35,8 @@ def audit() -> None:
     metavar="N",
     help="Of a lake alone: how many of its buckets are audited. Default: 1.",
 )
-def leakage(at: datetime | None, keep: bool, buckets: int | None) -> None:
+@answers
+def leakage(answer: Answer, at: datetime | None, keep: bool, buckets: int | None) -> int:
     """Show that no feature depends on what happened later.
 
     Every raw row at or after an instant is corrupted in a copy, features are built from the copy,
@@ -48,26 +49,53 @@ def leakage(at: datetime | None, keep: bool, buckets: int | None) -> None:
 
     ws = workspace()
     proof = audit_leakage(ws, at, keep, buckets)
-    click.echo(_table(proof))
+    corrupted = sum(each.corrupted for each in proof.raw_files)
+    answer.give(
+        f"{corrupted} raw rows at or after {proof.at:%Y-%m-%d} corrupted; rows known by then:\n",
+        at=proof.at,
+        holds=proof.holds,
+        corrupted=corrupted,
+    )
+    _give_families(answer, proof)
+    answer.give(
+        features=[plain(each) for each in proof.features if each.verdict != "clean"],
+        blind_sources=proof.blind_sources,
+        not_corrupted=_not_corrupted(proof),
+        sample=proof.sample,
+    )
     for line in _remarks(proof):
-        click.echo(line)
-    click.echo(f"\nProof: {proof_path(ws.home, proof.at)}")
+        answer.say(line)
+    path = proof_path(ws.home, proof.at)
+    copy = ws.home / "audit" / f".leakage-{proof.at:%Y-%m-%d}" if keep else None
+    answer.give(f"\nProof: {path}", proof=path, copy=copy)
     if keep:
-        click.echo(f"Corrupted copy: {ws.home / 'audit' / f'.leakage-{proof.at:%Y-%m-%d}'}")
-    sys.exit(0 if proof.holds else 1)
+        answer.say(f"Corrupted copy: {copy}")
+    return 0 if proof.holds else 1
 
 
-def _table(proof: "Proof") -> str:
-    verdicts = ["clean", "blind", "leaks", *(["stale"] if proof.of("stale") else [])]
-    rows: list[list[text.Cell]] = []
+def _give_families(answer: Answer, proof: "Proof") -> None:
+    from ml.features.leakage.proof import VERDICTS
+
+    families: list[dict[str, Any]] = []
     for each in proof.relations:
         found = [f.verdict for f in proof.features if f.relation == each.relation]
-        rows.append([each.family, each.rows, len(found), *(found.count(v) for v in verdicts)])
-    total: list[text.Cell] = ["all", sum(each.rows for each in proof.relations)]
-    total += [len(proof.features), *(len(proof.of(verdict)) for verdict in verdicts)]
-    corrupted = sum(each.corrupted for each in proof.raw_files)
-    title = f"{corrupted} raw rows at or after {proof.at:%Y-%m-%d} corrupted; rows known by then:"
-    return f"{title}\n\n" + text.table(["family", "rows", "features", *verdicts], [*rows, total])
+        families.append(
+            {
+                "family": each.family,
+                "relation": each.relation,
+                "rows": each.rows,
+                "only_here": each.only_here,
+                "only_in_copy": each.only_in_copy,
+                "features": len(found),
+                **{verdict: found.count(verdict) for verdict in VERDICTS},
+            }
+        )
+    verdicts = ["clean", "blind", "leaks", *(["stale"] if proof.of("stale") else [])]
+    columns = {name: name for name in ("family", "rows", "features", *verdicts)}
+    total: dict[str, Any] = {"family": "all", "rows": sum(each.rows for each in proof.relations)}
+    total |= {"features": len(proof.features)}
+    total |= {verdict: len(proof.of(verdict)) for verdict in verdicts}
+    answer.give(text.records_table([*families, total], columns), families=families)
 
 
 def _remarks(proof: "Proof") -> list[str]:
@@ -83,14 +111,16 @@ def _remarks(proof: "Proof") -> list[str]:
     if proof.blind_sources:
         names = ", ".join(proof.blind_sources)
         lines.append(f"\nNothing is proved about {names}: no feature shows the corruption.")
-    skipped = sorted(
-        {f"{e.source}.{e.table}" for e in proof.raw_files if "no column" in e.treatment}
-    )
-    if skipped:
+    if skipped := _not_corrupted(proof):
         lines.append(f"\nNot corrupted, for no column is a time: {', '.join(skipped)}.")
     if proof.of("blind"):
         lines.append("\nblind: the same before and after the instant, so nothing is proved.")
     return lines
+
+
+def _not_corrupted(proof: "Proof") -> list[str]:
+    files = [each for each in proof.raw_files if "no column" in each.treatment]
+    return sorted({f"{each.source}.{each.table}" for each in files})
 
 
 def _on_sample(sample: "Sample") -> list[str]:

@@ -1,13 +1,14 @@
 """Commands that look things up: `ml features | trace`."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from ml.cli import text
+from ml.cli.answer import Answer, answers, plain
 from ml.cli.group import examples
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace, workspace
@@ -34,7 +35,8 @@ NEVER_SHORTENED = ("file", "id", "reason", "model_id")
 @click.argument("pattern", nargs=-1)
 @click.option("--family", help="Only this family.")
 @click.option("--cost", is_flag=True, help="What each family costs: rows, bytes, seconds.")
-def features(pattern: tuple[str, ...], family: str | None, cost: bool) -> None:
+@answers
+def features(answer: Answer, pattern: tuple[str, ...], family: str | None, cost: bool) -> None:
     """List the features that match PATTERN, or tell everything about one.
 
     PATTERN is a glob over names, or words of name and description; a feature's whole name shows
@@ -46,11 +48,14 @@ def features(pattern: tuple[str, ...], family: str | None, cost: bool) -> None:
     every = lookup.read_features(ws)
     wanted = " ".join(pattern)
     one = None if cost or not wanted else lookup.feature_named(every, wanted)
+    found = (one,) if one else lookup.search(every, wanted, family)
+    answer.give(features=[plain(each) for each in found], lineage=[], families=[])
     if one:
-        click.echo(_feature_details(ws, one))
-        return
-    found = lookup.search(every, wanted, family)
-    click.echo(_costs(ws, found) if cost else _feature_table(found, len(every)))
+        _give_details(answer, ws, one)
+    elif cost:
+        _give_costs(answer, ws, found)
+    else:
+        answer.say(_feature_table(found, len(every)))
 
 
 @click.command(
@@ -62,7 +67,8 @@ def features(pattern: tuple[str, ...], family: str | None, cost: bool) -> None:
     type=click.DateTime(formats=["%Y-%m-%d"]),
     help="YYYY-MM-DD: only what was known then (UTC).",
 )
-def trace(customer: str, as_of: datetime | None) -> None:
+@answers
+def trace(answer: Answer, customer: str, as_of: datetime | None) -> None:
     """Follow CUSTOMER through the eight stops from raw files to marts.
 
     CUSTOMER is the company-wide id or the id of any source. Nothing is written.
@@ -72,9 +78,14 @@ def trace(customer: str, as_of: datetime | None) -> None:
     found = trace_customer(workspace(), customer, as_of)
     asked = "" if found.asked == found.customer else f" (asked for as {found.asked})"
     then = f", as of {found.as_of:%Y-%m-%d}" if found.as_of else ""
-    click.echo(f"Customer {found.customer}{asked}{then}")
+    answer.give(
+        f"Customer {found.customer}{asked}{then}",
+        customer=found.customer,
+        asked=found.asked,
+        as_of=found.as_of,
+    )
     for stop in found.stops:
-        click.echo(_stop(stop))
+        answer.add("stops", plain(stop), _stop(stop))
 
 
 def _feature_table(found: "Sequence[CatalogueFeature]", every: int) -> str:
@@ -99,7 +110,7 @@ def _feature_table(found: "Sequence[CatalogueFeature]", every: int) -> str:
     return f"{text.table(headers, rows)}\n{len(found)} of {every} features, {families} families."
 
 
-def _feature_details(ws: Workspace, feature: "CatalogueFeature") -> str:
+def _give_details(answer: Answer, ws: Workspace, feature: "CatalogueFeature") -> None:
     from ml.features.catalogue.lineage import lineage
 
     facts: list[list[text.Cell]] = [
@@ -111,12 +122,14 @@ def _feature_details(ws: Workspace, feature: "CatalogueFeature") -> str:
         *_statistics(feature),
     ]
     try:
-        way = _lineage(lineage(ws, feature.relation, feature.name))
+        steps = lineage(ws, feature.relation, feature.name)
+        answer.give(lineage=plain(steps))
+        way = _lineage(steps)
     except AlmanacError as error:
         # Statistics are worth showing where the SQL is not at hand.
         way = str(error)
     table = "\n".join(text.table(["", ""], facts).split("\n")[2:])
-    return f"{feature.name}\n{feature.description}\n\n{table}\n\n{way}"
+    answer.say(f"{feature.name}\n{feature.description}\n\n{table}\n\n{way}")
 
 
 def _statistics(feature: "CatalogueFeature") -> list[list[text.Cell]]:
@@ -147,27 +160,14 @@ def _lineage(steps: "Sequence[Step]") -> str:
     return "\n".join(blocks)
 
 
-def _costs(ws: Workspace, found: "Sequence[CatalogueFeature]") -> str:
+def _give_costs(answer: Answer, ws: Workspace, found: "Sequence[CatalogueFeature]") -> None:
     from ml.features.catalogue.cost import costs
 
-    headers = ["family", "features", "rows", "MB", "bytes a row", "seconds", "partial",
-               "partial seconds"]  # fmt: skip
     every = costs(ws, found)
-    rows: list[list[text.Cell]] = [
-        [
-            each.family,
-            each.features,
-            each.rows,
-            f"{each.bytes / 1e6:.1f}",
-            f"{each.bytes_per_row:.0f}" if each.bytes_per_row else "n/a",
-            _seconds(each.seconds),
-            each.partial or "n/a",
-            _seconds(each.partial_seconds),
-        ]
-        for each in every
-    ]
-    return (
-        f"{text.table(headers, rows)}\n{len(found)} features, {len(every)} families, "
+    records = [{**plain(each), "bytes_per_row": each.bytes_per_row} for each in every]
+    answer.table("families", records, _COSTS)
+    answer.say(
+        f"{len(found)} features, {len(every)} families, "
         f"{sum(each.bytes for each in every) / 1e6:.1f} MB.\n"
         "MB: the whole blocks of the warehouse file that hold a family's columns. Seconds: of the\n"
         "last dbt command, where it built the model; families of one partial share its seconds."
@@ -209,8 +209,20 @@ def _amount(value: float | None) -> str:
     return "n/a" if value is None else f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
 
 
-def _seconds(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.1f}"
+def _decimal(key: str, places: int = 1) -> Callable[[text.Record], str]:
+    return lambda family: f"{family[key]:.{places}f}" if family[key] is not None else "n/a"
+
+
+_COSTS: text.Columns = {
+    "family": "family",
+    "features": "features",
+    "rows": "rows",
+    "MB": lambda family: f"{family['bytes'] / 1e6:.1f}",
+    "bytes a row": _decimal("bytes_per_row", 0),
+    "seconds": _decimal("seconds"),
+    "partial": lambda family: family["partial"] or "n/a",
+    "partial seconds": _decimal("partial_seconds"),
+}
 
 
 def _shortened(value: str, room: int) -> str:

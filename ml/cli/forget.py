@@ -4,15 +4,17 @@ from collections.abc import Sequence
 
 import click
 
-from ml.cli import text
+from ml.cli.answer import Answer, answers
 from ml.cli.group import examples
+from ml.cli.text import Columns
 from ml.workspace.settings import workspace
 
 
 @click.command(epilog=examples("ml forget 1801", "ml forget 1801 --yes"))
 @click.argument("customer")
 @click.option("--yes", is_flag=True, help="Do not ask first.")
-def forget(customer: str, yes: bool) -> None:
+@answers
+def forget(answer: Answer, customer: str, yes: bool) -> None:
     """Erase CUSTOMER from all but the raw files, which are named; this cannot be undone.
 
     CUSTOMER is the company-wide id, or that of any source.
@@ -22,25 +24,35 @@ def forget(customer: str, yes: bool) -> None:
 
     ws = workspace()
     planned = plan(ws, customer)
-    ids = ", ".join(sorted({each for known in planned.ids.values() for each in known}))
-    click.echo(f"Customer {planned.customer}, known by the ids: {ids}.")
+    ids = sorted({each for known in planned.ids.values() for each in known})
+    answer.say(f"Customer {planned.customer}, known by the ids: {', '.join(ids)}.")
     if not yes:
         click.confirm("Erase all of this customer's data for good?", abort=True)
     done = erase(ws, planned, lambda step: click.echo(f"Erasing: {step}", err=True))
+    answer.give(
+        customer=done.customer,
+        ids=ids,
+        removed=[],
+        pages=done.pages,
+        left=done.left,
+        undeclared=done.undeclared,
+        raw=[],
+    )
     if done.removed:
-        click.echo(text.table(["erased from", "rows"], done.removed))
+        removed = [{"place": place, "rows": rows} for place, rows in done.removed]
+        answer.table("removed", removed, {"erased from": "place", "rows": "rows"})
     else:
-        click.echo("Nothing of this customer was stored.")
+        answer.say("Nothing of this customer was stored.")
     for page in done.pages:
-        click.echo(f"Deleted, since it named the customer: {page}")
+        answer.say(f"Deleted, since it named the customer: {page}")
     for path in done.left:
-        click.echo(f"Still names the customer, and is not Almanac's to change: {path}")
+        answer.say(f"Still names the customer, and is not Almanac's to change: {path}")
     for table in done.undeclared:
-        click.echo(f"Not looked at: {table}, which declares no column as `customer: true`.")
+        answer.say(f"Not looked at: {table}, which declares no column as `customer: true`.")
     if done.raw:
-        click.echo("\nThe raw files still hold the customer, but no build reads these rows again:")
-        rows = [(each.file, len(each.lines), _ranges(each.lines)) for each in done.raw]
-        click.echo(text.table(["raw file", "rows", "lines"], rows))
+        answer.say("\nThe raw files still hold the customer, but no build reads these rows again:")
+        raw = [{"file": each.file, "lines": each.lines} for each in done.raw]
+        answer.table("raw", raw, _RAW)
 
 
 def _ranges(numbers: Sequence[int]) -> str:
@@ -52,3 +64,10 @@ def _ranges(numbers: Sequence[int]) -> str:
         else:
             runs.append([number])
     return ", ".join("-".join(map(str, run)) for run in runs)
+
+
+_RAW: Columns = {
+    "raw file": "file",
+    "rows": lambda raw: len(raw["lines"]),
+    "lines": lambda raw: _ranges(raw["lines"]),
+}

@@ -1,12 +1,16 @@
 """The commands that build a workspace in buckets of customers: `ml lake`."""
 
-import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from ml.cli import text
+from ml.cli.answer import Answer, Differs, answers, plain
 from ml.cli.group import examples
+from ml.cli.text import Columns
 from ml.workspace.settings import workspace
+
+if TYPE_CHECKING:
+    from ml.lake.verify import Difference
 
 MEGABYTE = 1024 * 1024
 
@@ -24,17 +28,19 @@ def lake() -> None:
 
 
 @lake.command(epilog=examples("ml lake build"))
-def build() -> None:
+@answers
+def build(answer: Answer) -> None:
     """Bring the lake up to date with raw files, specs and settings, all of it or nothing."""
     from ml.lake.build import build_lake
 
     built = build_lake(workspace())
     for note in built.notes:
         click.echo(note, err=True)
+    answer.give(**plain(built))
     if not built.changed:
-        click.echo(f"Nothing changed: {built.tables} tables are up to date.")
+        answer.say(f"Nothing changed: {built.tables} tables are up to date.")
         return
-    click.echo(
+    answer.say(
         f"{len(built.changed)} of {built.tables} tables changed; the largest task held "
         f"{built.peak_bytes / MEGABYTE:,.0f} MB.\n"
         "Next: feast apply"
@@ -42,20 +48,26 @@ def build() -> None:
 
 
 @lake.command(epilog=examples("ml lake status"))
-def status() -> None:
+@answers
+def status(answer: Answer) -> None:
     """Show the tables of the lake, with their rows, files and sizes."""
     from ml.lake.status import lake_status
 
     found = lake_status(workspace())
-    click.echo(
+    values = plain(found)
+    answer.give(
         f"{found.path}: {found.buckets} buckets, built with DuckDB {found.duckdb} "
-        f"by the engine {found.engine}."
+        f"by the engine {found.engine}.",
+        **values,
     )
-    rows = [
-        (each.relation, each.rows, each.largest, each.files, round(each.bytes / MEGABYTE, 1))
-        for each in found.tables
-    ]
-    click.echo(text.table(("table", "rows", "largest bucket", "files", "MB"), rows))
+    columns: Columns = {
+        "table": "relation",
+        "rows": "rows",
+        "largest bucket": "largest",
+        "files": "files",
+        "MB": lambda table: round(table["bytes"] / MEGABYTE, 1),
+    }
+    answer.table("tables", values["tables"], columns)
 
 
 @lake.command(epilog=examples("ml lake verify", "ml lake verify --sample 2"))
@@ -67,21 +79,24 @@ def status() -> None:
     help="How many buckets are built anew and compared.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Which buckets they are.")
-def verify(sample: int, seed: int) -> None:
+@answers
+def verify(answer: Answer, sample: int, seed: int) -> None:
     """Build buckets by dbt on this machine and compare every value with the lake's."""
     from ml.lake.verify import verify_lake
 
     found = verify_lake(workspace(), sample, seed)
     named = ", ".join(str(bucket) for bucket in found.buckets)
-    for each in found.differences:
-        click.echo(
-            f"bucket {each.bucket}: {each.relation} differs: {each.lake_rows:,} rows in the lake, "
-            f"{each.dbt_rows:,} by dbt; columns {', '.join(each.columns[:10]) or 'the same'}",
-            err=True,
-        )
-    click.echo(
+    answer.give(
         f"Buckets {named}: {found.relations} relations, {found.rows:,} rows, {found.values:,} "
-        f"values compared with what dbt builds: {len(found.differences)} relations differ."
+        f"values compared with what dbt builds: {len(found.differences)} relations differ.",
+        **plain(found),
     )
     if found.differences:
-        sys.exit(1)
+        raise Differs("\n".join(_difference(each) for each in found.differences))
+
+
+def _difference(each: "Difference") -> str:
+    return (
+        f"bucket {each.bucket}: {each.relation} differs: {each.lake_rows:,} rows in the lake, "
+        f"{each.dbt_rows:,} by dbt; columns {', '.join(each.columns[:10]) or 'the same'}"
+    )

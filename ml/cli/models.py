@@ -1,14 +1,16 @@
-"""Commands about models: `ml targets | train | evaluate | score`."""
+"""Commands about models: `ml targets | train | score`."""
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ml.cli import text
+from ml.cli import complete, text
+from ml.cli.answer import Answer, answers, plain
 from ml.cli.group import examples
 from ml.workspace.errors import AlmanacError, NotBuilt
 from ml.workspace.progress import Progress
@@ -22,30 +24,41 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 Option = tuple[str, ...] | float | None
-TARGET = click.option("--target", "-t", "names", multiple=True, help="Only this one; repeatable.")
+TARGET = click.option(
+    "--target",
+    "-t",
+    "names",
+    multiple=True,
+    shell_complete=complete.targets,
+    help="Only this one; repeatable.",
+)
 
 
 @click.command("targets", epilog=examples("ml targets"))
-def list_targets() -> None:
+@answers
+def list_targets(answer: Answer) -> None:
     """List what can be predicted here."""
-    headers = ["target", "rows", "positives", "share", "validation", "horizon", "description"]
     found = _chosen(workspace(), ())
-    rows: list[list[text.Cell]] = [
-        [
-            target.name,
-            target.rows,
-            target.positives,
-            target.positives / target.rows,
-            target.validation,
-            target.horizon_months,
-            target.description,
-        ]
+    records = [
+        {
+            "target": target.name,
+            "rows": target.rows,
+            "positives": target.positives,
+            "share": target.positives / target.rows,
+            "validation": target.validation,
+            "horizon_months": target.horizon_months,
+            "description": target.description,
+            "advice": target.nearly_constant,
+        }
         for target in found
     ]
-    click.echo(text.table(headers, rows))
-    for target in found:
-        if advice := target.nearly_constant:
-            click.echo(f"{advice}.")
+    shown = ("target", "rows", "positives", "share", "validation")
+    columns = {name: name for name in shown}
+    columns |= {"horizon": "horizon_months", "description": "description"}
+    answer.table("targets", records, columns)
+    for record in records:
+        if advice := record["advice"]:
+            answer.say(f"{advice}.")
 
 
 @click.command(
@@ -61,7 +74,11 @@ def list_targets() -> None:
     ),
 )
 @TARGET
-@click.option("--dataset", help="Train on these kept rows (an id or a name of `ml dataset list`).")
+@click.option(
+    "--dataset",
+    shell_complete=complete.datasets,
+    help="Train on these kept rows (an id or a name of `ml dataset list`).",
+)
 @click.option(
     "--model",
     "families",
@@ -88,7 +105,9 @@ def list_targets() -> None:
     "--if-due", is_flag=True, help="Only targets that `ml monitor` says are due for training."
 )
 @click.option("--mlflow", is_flag=True, help="Log the models as runs of MLflow, in mlflow.db.")
-def train(
+@answers
+def train(  # noqa: PLR0913, PLR0917
+    answer: Answer,
     names: tuple[str, ...],
     dataset: str | None,
     config: Path | None,
@@ -119,8 +138,9 @@ def train(
         given = {"budget": None, "trials": None, **given}
     plan = checked(replace(plan, **given), "ml train")
     ws = workspace()
-    if if_due and not (names := _due(ws, names)):
-        click.echo("No target is due for training.")
+    answer.give(due_for_training=[], models=[], mlflow=None)
+    if if_due and not (names := _due(answer, ws, names)):
+        answer.say("No target is due for training.")
         return
     if dataset:
         kept = find(ws, dataset)
@@ -128,116 +148,25 @@ def train(
     else:
         reader = RowsReader()
         done = for_each_target(ws, names, lambda target: training.train(ws, target, plan, reader))
-    headers = ["target", "family", "rows", "positives", "cv roc_auc", "test roc_auc", "model"]
-    rows: list[list[text.Cell]] = [
-        [
-            card.target,
-            card.family,
-            card.training_rows,
-            card.training_positives,
-            _auc(card, "cv"),
-            _auc(card, "test"),
-            card.model_id,
-        ]
-        for card in (trained.card for trained in done)
-    ]
-    click.echo(text.table(headers, rows))
-    _tell(done)
+    answer.table("models", [_trained(each) for each in done], _TRAINED)
+    _tell(answer, done)
     if mlflow:
         for trained in done:
             tracking.log(ws, trained.folder, trained.card, trained.tried)
             tracking.mark_champion(ws, trained.target, trained.contest.winner)
-        click.echo(f"Runs of MLflow: {tracking.address(ws)}")
+        address = tracking.address(ws)
+        answer.give(f"Runs of MLflow: {address}", mlflow=address)
 
 
-def _due(ws: Workspace, names: tuple[str, ...]) -> tuple[str, ...]:
+def _due(answer: Answer, ws: Workspace, names: tuple[str, ...]) -> tuple[str, ...]:
     """Say which targets, of `names` if there are any, are due for training, and return them."""
     from ml.monitoring import due, read_month
 
     found = [each for each in due(ws, read_month(ws)) if not names or each.target in names]
     for each in found:
-        click.echo(f"{each.target} is due for training: {each.why}")
+        answer.say(f"{each.target} is due for training: {each.why}")
+    answer.give(due_for_training=found)
     return tuple(each.target for each in found)
-
-
-@click.command(
-    epilog=examples(
-        "ml evaluate",
-        "ml evaluate --target activity_decline --repeats 5",
-        "ml evaluate --target activity_decline --repeats 5 --families",
-        "ml evaluate --target purchase_any --months 3",
-        "ml evaluate --target purchase_any --criterion profit --costs costs.toml",
-    )
-)
-@TARGET
-@click.option("--repeats", type=click.IntRange(1), help="Repeat shuffled 5-fold validation.")
-@click.option(
-    "--holdout",
-    type=click.FloatRange(0.05, 0.95),
-    help="With --repeats: random splits with this share to judge, instead of folds.",
-)
-@click.option("--months", type=click.IntRange(1), help="Test each of the last label months.")
-@click.option("--families", is_flag=True, help="With either: every family beside the plan.")
-@click.option("--placebo", is_flag=True, help="With either: on shuffled labels; 0.5 is honest.")
-@click.option(
-    "--criterion",
-    type=click.Choice(["f1", "accuracy", "precision", "recall", "profit"]),
-    help="Choose the threshold by this, and show what comes of it.",
-)
-@click.option(
-    "--costs",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="A TOML file: what true_positive, false_positive, false_negative, true_negative bring in.",
-)
-def evaluate(  # noqa: PLR0913, PLR0917
-    names: tuple[str, ...],
-    repeats: int | None,
-    holdout: float | None,
-    months: int | None,
-    families: bool,
-    placebo: bool,
-    criterion: str | None,
-    costs: Path | None,
-) -> None:
-    """Show how good the champions are, beside trivial answers.
-
-    One line a target; with --target every metric of it. The limit is what the simulator's own
-    probabilities reach on the same rows; n/a for real data. With --repeats or --months, everything
-    that training chose is chosen anew, inside the rows learnt from. The label months of --months
-    are kept beside the models, and `ml report` shows them.
-    """
-    from ml.evaluation.thresholds import Costs, read_costs
-    from ml.training import backtest as nested
-    from ml.training import evaluate as judge
-    from ml.training.backtest import Protocol
-
-    if repeats and months:
-        raise click.UsageError("--repeats and --months exclude each other.")
-    if (families or placebo or holdout) and not (repeats or months):
-        raise click.UsageError("--families, --placebo and --holdout need --repeats or --months.")
-    if costs and criterion != "profit":
-        raise click.UsageError("--costs needs --criterion profit.")
-    ws, table = workspace(), read_costs(costs) if costs else Costs()
-    if not (names or repeats or months or criterion):
-        click.echo(
-            text.summary(for_each_target(ws, names, lambda target: judge.evaluate(ws, target)))
-        )
-        return
-    protocol = Protocol(repeats or 0, holdout, months or 0, placebo)
-
-    def evaluated(target: "Target") -> str:
-        if repeats or months:
-            plan = nested.plan_of(ws, target)
-            plans = nested.by_family(plan, target.rows) if families else [(nested.AS_TRAINED, plan)]
-            found = nested.backtests(ws, target, plans, protocol)
-            if months and not placebo:
-                nested.keep_months(ws, found[0])
-            return text.comparison(found) if families else text.backtest(found[0])
-        if criterion:
-            return text.decision(judge.decide(ws, target, criterion, table))
-        return text.evaluation(judge.evaluate(ws, target))
-
-    for_each_target(ws, names, lambda target: click.echo(f"{evaluated(target)}\n"))
 
 
 @click.command(
@@ -246,7 +175,12 @@ def evaluate(  # noqa: PLR0913, PLR0917
     )
 )
 @TARGET
-@click.option("--as-of", help="YYYY-MM-DD: what was known then. Default: the newest month.")
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="YYYY-MM-DD",
+    help="What was known then. Default: the newest month.",
+)
 @click.option("--online", is_flag=True, help="Read features from the online store.")
 @click.option(
     "--reasons",
@@ -255,7 +189,10 @@ def evaluate(  # noqa: PLR0913, PLR0917
     show_default=True,
     help="How many customers, the highest scores first, get reasons with their score.",
 )
-def score(names: tuple[str, ...], as_of: str | None, online: bool, reasons: int) -> None:
+@answers
+def score(
+    answer: Answer, names: tuple[str, ...], as_of: datetime | None, online: bool, reasons: int
+) -> None:
     """Score every customer and append the scores to the warehouse, with what moved them most.
 
     Scoring with the same model at the same instant again changes nothing.
@@ -263,14 +200,15 @@ def score(names: tuple[str, ...], as_of: str | None, online: bool, reasons: int)
     from ml.serving import batch as scoring
 
     ws = workspace()
-    at = scoring.parse_as_of(as_of) if as_of is not None else None
 
     def written(target: "Target") -> None:
-        found = scoring.score(ws, target, at, online=online, explained=reasons)
+        found = scoring.score(ws, target, as_of, online=online, explained=reasons)
         earlier = f" (scored {', '.join(found.earlier_from)})" if found.already else ""
-        click.echo(
+        answer.add(
+            "scores",
+            plain(found),
             f"{target.name}  {found.as_of:%Y-%m-%d}  {found.model_id}  "
-            f"{found.new} new, {found.already} already there{earlier}"
+            f"{found.new} new, {found.already} already there{earlier}",
         )
 
     for_each_target(ws, names, written)
@@ -317,18 +255,49 @@ def for_each_target(
     return done
 
 
-def _tell(done: "Iterable[Trained]") -> None:
+def _trained(trained: "Trained") -> text.Record:
+    card, contest = trained.card, trained.contest
+    return {
+        "target": card.target,
+        "family": card.family,
+        "rows": card.training_rows,
+        "positives": card.training_positives,
+        "cv": _measured(card, "cv"),
+        "test": _measured(card, "test"),
+        "model_id": card.model_id,
+        "is_champion": contest.accepted,
+        "why": contest.why,
+        "is_no_better_than_chance": card.is_no_better_than_chance,
+    }
+
+
+def _measured(card: "Card", part: str) -> text.Record | None:
+    found = card.metrics.get(part)
+    if found is None:
+        return None
+    return {"rows": found.rows, "positives": found.positives, "roc_auc": found.value("roc_auc")}
+
+
+def _auc(found: text.Record | None) -> str:
+    return text.number(found["roc_auc"], "one class only") if found else "-"
+
+
+_TRAINED: text.Columns = {
+    "target": "target",
+    "family": "family",
+    "rows": "rows",
+    "positives": "positives",
+    "cv roc_auc": lambda model: _auc(model["cv"]),
+    "test roc_auc": lambda model: _auc(model["test"]),
+    "model": "model_id",
+}
+
+
+def _tell(answer: Answer, done: "Iterable[Trained]") -> None:
     for contest in (trained.contest for trained in done):
         if not contest.accepted:
-            click.echo(f"{contest.challenger} stays a challenger: {contest.why}.")
+            answer.say(f"{contest.challenger} stays a challenger: {contest.why}.")
     for card in (trained.card for trained in done):
         if card.is_no_better_than_chance:
             told = "ranks its held-out rows no better than chance: its scores say nothing."
             click.echo(f"Warning: {card.model_id} {told}", err=True)
-
-
-def _auc(card: "Card", split: str) -> str:
-    measured = card.metrics.get(split)
-    if measured is None:
-        return "-"
-    return text.number(measured.value("roc_auc"), "one class only")

@@ -1,30 +1,32 @@
 """Watching what is in use: `ml monitor`."""
 
-import json
-import sys
-from dataclasses import asdict
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from ml.cli import text
+from ml.cli.answer import ALARMED, WARNED, Answer, answers
 from ml.cli.group import examples
-from ml.workspace.errors import BadInput
 from ml.workspace.settings import workspace
 
 if TYPE_CHECKING:
     from ml.monitoring import Due, Month
 
-EXIT_CODES = {"fine": 0, "warned": 3, "alarmed": 4}
+EXIT_CODES = {"fine": 0, "warned": WARNED, "alarmed": ALARMED}
 
 
 @click.command(
     epilog=examples("ml monitor", "ml monitor --month 2022-07", "ml monitor --json > monitor.json")
 )
-@click.option("--month", help="This month, like 2022-07; by default the newest complete one.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, all names in it.")
-def monitor(month: str | None, as_json: bool) -> None:
+@click.option(
+    "--month",
+    type=click.DateTime(["%Y-%m"]),
+    metavar="YYYY-MM",
+    help="This month; by default the newest complete one.",
+)
+@answers
+def monitor(answer: Answer, month: datetime | None) -> int:
     """Show what is not as usual in a month: sources, features, scores, outcomes, with causes.
 
     Writes the page monitoring.html into the workspace. What is compared was measured by
@@ -35,34 +37,19 @@ def monitor(month: str | None, as_json: bool) -> None:
     from ml.pages.monitoring import write_monitoring
 
     ws = workspace()
-    found = read_month(ws, _parsed(month) if month else None)
+    found = read_month(ws, month.date() if month else None)
     proposed = due(ws, found)
     page = write_monitoring(ws, found, proposed)
-    if as_json:
-        click.echo(json.dumps(_document(found, proposed), indent=2, default=str))
-    else:
-        click.echo("\n".join([*_lines(found, proposed), str(page)]))
-    sys.exit(EXIT_CODES[found.status])
-
-
-def _parsed(month: str) -> date:
-    try:
-        return datetime.strptime(month, "%Y-%m").date()
-    except ValueError as error:
-        raise BadInput(
-            f"--month {month} is not a month like 2022-07.",
-            "Leave it out to see the newest complete month: ml monitor",
-        ) from error
-
-
-def _document(found: "Month", proposed: "list[Due]") -> dict[str, object]:
-    return {
-        "month": f"{found.month:%Y-%m}",
-        "status": found.status,
-        "monitored": found.monitored,
-        "findings": [asdict(finding) for finding in found.findings],
-        "due_for_training": [asdict(each) for each in proposed],
-    }
+    answer.give(
+        "\n".join([*_lines(found, proposed), str(page)]),
+        month=f"{found.month:%Y-%m}",
+        status=found.status,
+        monitored=found.monitored,
+        findings=found.findings,
+        due_for_training=proposed,
+        page=page,
+    )
+    return EXIT_CODES[found.status]
 
 
 def _lines(found: "Month", proposed: "list[Due]") -> list[str]:

@@ -2,7 +2,7 @@
 
 import click
 
-from ml.cli import text
+from ml.cli.answer import Answer, answers
 from ml.cli.group import examples
 from ml.workspace.settings import workspace
 
@@ -35,30 +35,47 @@ from ml.workspace.settings import workspace
     "15 % less each month; new-product, pets take 10 % of the orders; turned-outcome, who ordered "
     "much orders little, and the reverse.",
 )
-def simulate(customers: int, months: int, seed: int, form: str, plants: tuple[str, ...]) -> None:
+@answers
+def simulate(  # noqa: PLR0913, PLR0917
+    answer: Answer, customers: int, months: int, seed: int, form: str, plants: tuple[str, ...]
+) -> None:
     """Write a made-up company's raw files, dirt included, into the workspace."""
     from ml.simulate import simulate as write
 
     ws = workspace()
     write(ws.home, customers=customers, months=months, seed=seed, form=form, plants=plants)
-    click.echo(f"Wrote {customers} customers over {months} months to {ws.home}.\nNext: dbt build")
+    answer.give(
+        f"Wrote {customers} customers over {months} months to {ws.home}.\nNext: dbt build",
+        home=ws.home,
+        customers=customers,
+        months=months,
+        seed=seed,
+    )
 
 
 @click.command(epilog=examples("ml publish"))
-def publish() -> None:
+@answers
+def publish(answer: Answer) -> None:
     """Write marts, features, scores and targets to the file that BI tools open."""
     from ml.serving.publish import publish as write
 
     done = write(workspace())
-    click.echo(text.table(["table", "rows"], list(done.tables.items())))
-    click.echo(f"{done.path} ({done.size / 1e6:.1f} MB)")
+    tables = [{"table": name, "rows": rows} for name, rows in done.tables.items()]
+    answer.table("tables", tables, {"table": "table", "rows": "rows"})
+    answer.give(f"{done.path} ({done.size / 1e6:.1f} MB)", path=done.path, bytes=done.size)
 
 
 @click.command(epilog=examples("ml report"))
-def report() -> None:
+@answers
+def report(answer: Answer) -> None:
     """Write the page of results that a browser opens."""
     from ml.pages.report import write_report
 
-    click.echo(
-        write_report(workspace(), lambda reason: click.echo(f"Left out: {reason}", err=True))
-    )
+    left_out: list[str] = []
+
+    def tell(reason: str) -> None:
+        left_out.append(reason)
+        click.echo(f"Left out: {reason}", err=True)
+
+    path = write_report(workspace(), tell)
+    answer.give(str(path), path=path, left_out=left_out)

@@ -4,16 +4,25 @@ from pathlib import Path
 
 import click
 
+from ml.cli import complete
+from ml.cli.answer import Answer, answers, plain
 from ml.cli.group import examples
 from ml.workspace.settings import workspace
 
 
 @click.command(epilog=examples("ml predict --target session_purchase sessions.csv answers.csv"))
-@click.option("--target", "-t", required=True, help="The target whose champion predicts.")
+@click.option(
+    "--target",
+    "-t",
+    required=True,
+    shell_complete=complete.targets,
+    help="The target whose champion predicts.",
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("output", type=click.Path(path_type=Path))
 @click.option("--exact", is_flag=True, help="Ids as they are, even where a spreadsheet runs them.")
-def predict(target: str, file: Path, output: Path, exact: bool) -> None:
+@answers
+def predict(answer: Answer, target: str, file: Path, output: Path, exact: bool) -> None:
     """Predict the lines of a CSV, whose header names features and perhaps customer_id.
 
     Good lines are answered in OUTPUT; bad ones are listed with reasons beside it, in
@@ -23,5 +32,7 @@ def predict(target: str, file: Path, output: Path, exact: bool) -> None:
     from ml.serving.predict import Predictor
 
     done = Predictor(target, workspace()).predict_csv(file, output, exact=exact)
-    click.echo(f"{done.predicted} predicted  {done.output}")
-    click.echo(f"{done.rejected} rejected  {done.rejects}")
+    answer.give(
+        f"{done.predicted} predicted  {done.output}\n{done.rejected} rejected  {done.rejects}",
+        **plain(done),
+    )

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import click
 
+from ml.cli.answer import Answer, answers
 from ml.cli.group import examples
 from ml.workspace.settings import workspace
 
@@ -22,7 +23,8 @@ def refit() -> None:
     type=click.DateTime(["%Y-%m-%d"]),
     help="Fit on what came before this day. Default: the first day of the newest complete month.",
 )
-def dialog(until: datetime | None) -> None:
+@answers
+def dialog(answer: Answer, until: datetime | None) -> None:
     """Fit the components and clusters of dialogues on those before a day.
 
     Months that end on that day or later get the new version with the next build.
@@ -30,9 +32,16 @@ def dialog(until: datetime | None) -> None:
     from ml.features.refit import refit_dialogs
 
     done = refit_dialogs(workspace(), until.date() if until else None)
-    click.echo(
+    explained = float(done.fit.explained.sum())
+    answer.give(
         f"Version {done.number}: {done.fit.vectors:,} dialogues before "
         f"{done.fitted_until:%Y-%m-%d}, {len(done.fit.components)} components "
-        f"({done.fit.explained.sum():.0%} of the variance), {len(done.fit.centres)} clusters.\n"
-        "Next: dbt build"
+        f"({explained:.0%} of the variance), {len(done.fit.centres)} clusters.\n"
+        "Next: dbt build",
+        version=done.number,
+        fitted_until=done.fitted_until.date(),
+        dialogues=done.fit.vectors,
+        components=len(done.fit.components),
+        clusters=len(done.fit.centres),
+        explained_variance=explained,
     )

@@ -2,8 +2,9 @@
 
 import click
 
+from ml.cli.answer import Answer, answers, plain
 from ml.cli.group import examples
-from ml.cli.text import table
+from ml.cli.text import Columns
 from ml.workspace.settings import workspace
 
 
@@ -18,29 +19,40 @@ from ml.workspace.settings import workspace
     show_default=True,
     help="So many rows of SOURCE are shown.",
 )
-def rejects(source: str | None, rows: int) -> None:
+@answers
+def rejects(answer: Answer, source: str | None, rows: int) -> None:
     """Show the rows that the last build set aside: by reason, or those of SOURCE one by one."""
     from ml.landing.rejects import rejected_rows, rejection_reasons
 
     ws = workspace()
+    answer.give(reasons=[], rows=[])
     if source is None:
-        found = rejection_reasons(ws)
+        found = [plain(reason) for reason in rejection_reasons(ws)]
+        total = sum(reason["rows"] for reason in found)
+        answer.give(total=total)
         if not found:
-            click.echo("No row was set aside.")
+            answer.say("No row was set aside.")
             return
-        headers = ("source", "file", "reason", "rows")
-        click.echo(table(headers, [(r.source, r.file, r.reason, f"{r.rows:,}") for r in found]))
-        total = sum(each.rows for each in found)
-        click.echo(f"{total:,} rows in all. The rows themselves: ml rejects SOURCE")
+        answer.table("reasons", found, _REASONS)
+        answer.say(f"{total:,} rows in all. The rows themselves: ml rejects SOURCE")
         return
     shown, total = rejected_rows(ws, source, rows)
+    answer.give(total=total)
     for row in shown:
-        click.echo(_visible(f"{row.file}, line {row.line}: {row.reason}"))
-        click.echo(f"    {_visible(row.raw)}")
+        place = _visible(f"{row.file}, line {row.line}: {row.reason}")
+        answer.add("rows", plain(row), f"{place}\n    {_visible(row.raw)}")
     if total > len(shown):
-        click.echo(f"… and {total - len(shown):,} more: ml rejects {source} --rows {total}")
+        answer.say(f"… and {total - len(shown):,} more: ml rejects {source} --rows {total}")
     if not total:
-        click.echo(f"No row of {source} was set aside.")
+        answer.say(f"No row of {source} was set aside.")
+
+
+_REASONS: Columns = {
+    "source": "source",
+    "file": "file",
+    "reason": "reason",
+    "rows": lambda reason: f"{reason['rows']:,}",
+}
 
 
 def _visible(text: str) -> str:

@@ -6,8 +6,9 @@ from typing import Any, cast
 
 import click
 
-from ml.cli import text
+from ml.cli.answer import Answer, answers
 from ml.cli.group import examples
+from ml.cli.text import Columns, Record
 from ml.workspace import extras
 from ml.workspace.errors import BadInput
 from ml.workspace.settings import workspace
@@ -130,16 +131,32 @@ def add(name: str, scope: str, expires: datetime | None) -> None:
 
 
 @keys.command("list", epilog=examples("ml serve keys list"))
-def list_keys() -> None:
+@answers
+def list_keys(answer: Answer) -> None:
     """List the keys' names, scopes and times; not the keys."""
     from ml.service import keys as kept
 
-    rows: list[list[text.Cell]] = []
-    for key in kept.read(workspace()).values():
-        until = f"{key.expires:%Y-%m-%d}" if key.expires else "never"
-        ended = " (expired)" if key.expired else ""
-        rows.append([key.name, key.scope, f"{key.made:%Y-%m-%d}", until + ended])
-    click.echo(text.table(["name", "scope", "made", "expires"], rows))
+    def until(key: Record) -> str:
+        day = f"{key['expires']:%Y-%m-%d}" if key["expires"] else "never"
+        return f"{day} (expired)" if key["is_expired"] else day
+
+    records = [
+        {
+            "name": key.name,
+            "scope": key.scope,
+            "made": key.made,
+            "expires": key.expires,
+            "is_expired": key.expired,
+        }
+        for key in kept.read(workspace()).values()
+    ]
+    columns: Columns = {
+        "name": "name",
+        "scope": "scope",
+        "made": lambda key: f"{key['made']:%Y-%m-%d}",
+        "expires": until,
+    }
+    answer.table("keys", records, columns)
 
 
 @keys.command(epilog=examples("ml serve keys revoke shop"))

@@ -48,13 +48,15 @@ class DatasetComparison:
 def verify(ws: Workspace, dataset: Dataset, *, rows: bool = False) -> DatasetComparison:
     """Compare the training set with the one that today's warehouse gives.
 
-    Manifests are compared, which takes seconds. Kept rows are read and compared if the manifests
-    differ, or if `rows` is true.
+    Manifests are compared, which takes seconds, and the file of kept rows must be as it was
+    written. Its rows are read and compared if the manifests differ, or if `rows` is true.
 
     Raises:
         AlmanacError: the warehouse is not ready, the kept file is damaged, or `rows` is true and no
             rows are kept.
     """
+    if dataset.folder is not None:
+        dataset.kept_file()
     today = describe(ws, target(ws, dataset.manifest.target.name))
     differing = today.id != dataset.id
     compared = rows or (differing and dataset.folder is not None)

@@ -54,8 +54,8 @@ class Dataset:
         """The size of the kept files in bytes; 0 where no rows are kept."""
         return sum(each.stat().st_size for each in self.folder.iterdir()) if self.folder else 0
 
-    def table(self) -> pa.Table:
-        """Return the kept rows, ordered by timestamp and customer: keys, label, then features.
+    def kept_file(self) -> Path:
+        """Return the file of the kept rows, which is as it was written.
 
         Raises:
             AlmanacError: the rows are not kept, or the file was changed.
@@ -73,7 +73,15 @@ class Dataset:
                 f"{path} is not the file that was written.",
                 f"Remove it: ml dataset remove {self.id}",
             )
-        return pq.read_table(path)
+        return path
+
+    def table(self) -> pa.Table:
+        """Return the kept rows, ordered by timestamp and customer: keys, label, then features.
+
+        Raises:
+            AlmanacError: as `kept_file`.
+        """
+        return pq.read_table(self.kept_file())
 
     def rows(self) -> TrainingSet:
         """Return the kept rows as a training set for models; raises as `table` does."""

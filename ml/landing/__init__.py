@@ -3,7 +3,7 @@
 Parquet files become views, delimited text becomes tables, absent sources become empty relations.
 """
 
-from ml.landing.land import Warned, await_warehouse, land, land_workspace
+from ml.landing.land import Warned, await_warehouse, land, land_workspace, not_landed
 from ml.workspace.errors import AlmanacError
 
-__all__ = ["AlmanacError", "Warned", "await_warehouse", "land", "land_workspace"]
+__all__ = ["AlmanacError", "Warned", "await_warehouse", "land", "land_workspace", "not_landed"]

@@ -110,6 +110,24 @@ def land(connection: duckdb.DuckDBPyConnection, project: Path, workspace: Worksp
         cursor.close()
 
 
+def not_landed(
+    connection: duckdb.DuckDBPyConnection, project: Path, workspace: Workspace
+) -> list[str]:
+    """Return the relations, by name, that the next build would land anew; none where all is so.
+
+    Raises:
+        AlmanacError: as `land`.
+    """
+    cursor = connection.cursor()
+    try:
+        relations = plan(cursor, project, workspace).relations
+        existing = _existing(cursor)
+        changed = _changed(relations, existing, _known(cursor, existing))
+        return [relation.identifier for relation in changed]
+    finally:
+        cursor.close()
+
+
 def _warnings(
     cursor: duckdb.DuckDBPyConnection, planned: Plan, existing: Mapping[str, str]
 ) -> list[str]:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import duckdb
 
 from ml.workspace.errors import BadInput, NotBuilt
+from ml.workspace.monitoring import monitoring_settings
 from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
 
@@ -24,13 +25,16 @@ def open_marts(ws: Workspace) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection to the warehouse whose schema `marts` has all of MARTS.
 
     Raises:
-        AlmanacError: there is no warehouse, it has no such marts, or it is a lake's.
+        AlmanacError: there is no warehouse, it has no such marts, it is a lake's, or workspace.yml
+            has a wrong section `monitoring`.
     """
     if "lake" in ws.settings:
         raise BadInput(
             f"{ws.home} is a lake, which is not monitored.",
             "See docs/monitoring.md, Limits.",
         )
+    # The next build would refuse a wrong section; whoever reads should know at once.
+    monitoring_settings(ws)
     with open_warehouse(ws.warehouse) as connection:
         found = connection.execute(
             "select table_name from information_schema.tables where table_schema = 'marts'"

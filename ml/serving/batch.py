@@ -157,21 +157,6 @@ def append(connection: duckdb.DuckDBPyConnection, batch: pa.Table) -> tuple[int,
     return int(inserted[0]) if inserted else 0, tuple(str(row[0]) for row in earlier_stores)
 
 
-def parse_as_of(text: str) -> datetime:
-    """Return the first instant of the day that `text` (YYYY-MM-DD) names.
-
-    Raises:
-        AlmanacError: it is not such a date.
-    """
-    try:
-        return datetime.strptime(text, "%Y-%m-%d")
-    except ValueError as error:
-        raise BadInput(
-            f"--as-of {text} is not a date like 2024-01-31.",
-            "Leave it out to score the newest complete month: ml score",
-        ) from error
-
-
 def _scores(reader: FeatureReader, customers: pa.Array, explained: int) -> pa.Table:
     """Return rows for `scores.scores`, one per customer who has any feature at that instant."""
     # Contributions cost far more than predictions: where not all get reasons, top scores do.

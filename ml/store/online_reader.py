@@ -15,7 +15,7 @@ from feast.infra.online_stores.sqlite import SqliteOnlineStore
 from numpy.typing import NDArray
 
 from feature_repo.inputs import VECTOR
-from ml.store.generation import OnlineRows, StoredRows, epoch
+from ml.store.generation import OnlineRows, StoredRows, ViewVersion, epoch
 from ml.store.model_input import SUFFIX, ModelInput, input_view
 from ml.store.retrieval import feature_store, require_registry, service_of
 from ml.store.sqlite_rows import SqliteRows
@@ -101,6 +101,15 @@ class TargetInput:
         """Return the id of the model that is registered with this layout; None with another."""
         tags = self.view.tags
         return tags.get("model_id") if tags.get("layout") == layout else None
+
+    def version(self) -> ViewVersion | None:
+        """Return what was materialized last; None where nothing was, or Feast itself wrote it.
+
+        Raises:
+            AlmanacError: the store cannot be read.
+        """
+        found = self.rows.read(self.view.name, [VECTOR], [])
+        return found.generation.views.get(self.view.name) if found.generation else None
 
     def read(self, customers: Sequence[str], at: datetime | None = None) -> PublishedInputs:
         """Return the customers' inputs as of `at` (naive means UTC).

@@ -36,6 +36,16 @@ FAULTS = (
         "this user has no right to",
         "Let this user read and write it: chmod u+rwX {place}",
     ),
+    Fault(
+        (os.strerror(errno.EISDIR),),
+        "a folder of this name is in its place",
+        "Move the folder away",
+    ),
+    Fault(
+        (os.strerror(errno.ENOTDIR),),
+        "a file is in the place of its folder",
+        "Move the file away",
+    ),
     # SQLite's words for what it cannot tell apart.
     Fault(
         ("disk I/O error",),

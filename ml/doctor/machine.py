@@ -1,0 +1,112 @@
+"""Checks of the machine and of what is installed on it; they need no workspace."""
+
+import os
+import platform
+import shutil
+import tomllib
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from ml.doctor.check import Finding, broken, fine, warning
+from ml.workspace.settings import DBT_PROJECT, REPOSITORY, Workspace, environment
+
+INSTALL = "make setup"
+UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+# So many packages are named.
+NAMED = 3
+# With fewer free bytes on its disk nothing can be written.
+LEAST_FREE = 100 * 10**6
+
+
+def python() -> Finding:
+    """Compare this Python with the versions that the project asks for."""
+    asked = str(_project()["requires-python"])
+    here = platform.python_version()
+    if here not in SpecifierSet(asked):
+        return broken(f"Python {here}, where {asked} is needed", INSTALL)
+    return fine(f"Python {here}")
+
+
+def packages() -> Finding:
+    """Compare the installed packages with what the project asks for."""
+    wrong = []
+    requirements = [Requirement(each) for each in _project()["dependencies"]]
+    for each in requirements:
+        try:
+            found = version(each.name)
+        except PackageNotFoundError:
+            return broken(f"{each.name} is not installed", INSTALL)
+        if not each.specifier.contains(found, prereleases=True):
+            wrong.append(f"{each.name} {found} (needed: {each.specifier})")
+    if wrong:
+        return warning(f"other versions than tested: {_listed(wrong)}", INSTALL)
+    return fine(f"{len(requirements)} packages; DuckDB {version('duckdb')}")
+
+
+def variables(ws: Workspace) -> Finding:
+    """Compare what `.envrc` sets with this repository and workspace."""
+    wanted = {
+        "DBT_PROJECT_DIR": DBT_PROJECT,
+        "DBT_PROFILES_DIR": DBT_PROJECT,
+        "DBT_TARGET_PATH": ws.home / "target",
+        "FEATURE_REPO_DIR_ENV_VAR": REPOSITORY / "feature_repo",
+    }
+    found = environment()
+    if absent := [name for name in wanted if not found.get(name)]:
+        what = f"{', '.join(absent)} not set: dbt and feast would look elsewhere"
+        return warning(what, "source .envrc")
+    for name, place in wanted.items():
+        if os.path.realpath(found[name]) != os.path.realpath(place):
+            return warning(f"{name} is {found[name]}, not {place}", "source .envrc")
+    return fine(f"as .envrc sets them, for {ws.home}")
+
+
+def memory() -> Finding:
+    """Compare the machine's memory with what DuckDB may take by dbt's profile."""
+    limit = str(_profile()["settings"]["memory_limit"])
+    allowed = float(limit[:-2]) * UNITS[limit[-2:].upper()]
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    cores = len(os.sched_getaffinity(0))
+    what = f"{there / 1e9:.1f} GB, {cores} cores; DuckDB takes up to {limit}"
+    if allowed > there:
+        place = DBT_PROJECT / "profiles.yml"
+        return warning(what, f"Lower memory_limit in {place} below the machine's memory.")
+    return fine(what)
+
+
+def disk(ws: Workspace) -> Finding:
+    """Compare the free space with what a build, a publishing or an erasure writes anew."""
+    place = ws.home
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    needed = sum(path.stat().st_size for path in (ws.warehouse, ws.published) if path.is_file())
+    what = f"{free / 1e9:.1f} GB free; warehouse and published copy take {needed / 1e9:.1f} GB"
+    free_some = f"Free space on the disk of {ws.home}."
+    if free < LEAST_FREE:
+        return broken(what, free_some)
+    if free < needed:
+        return warning(f"{what}, and are written anew", free_some)
+    return fine(what)
+
+
+def _project() -> Mapping[str, Any]:
+    text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
+    project: Mapping[str, Any] = tomllib.loads(text)["project"]
+    return project
+
+
+def _profile() -> Mapping[str, Any]:
+    text = (DBT_PROJECT / "profiles.yml").read_text(encoding="utf-8")
+    profile: Mapping[str, Any] = yaml.safe_load(text)["almanac"]["outputs"]["local"]
+    return profile
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
