@@ -18,13 +18,13 @@ from feast import Entity, FeatureService, FeatureView, Field, Project, ValueType
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.types import Array, Float32, String, from_value_type
 
-from feature_repo.inputs import VECTOR, Input, columns_of, read_inputs
+from feature_repo.inputs import SPINE, VECTOR, Input, columns_of, read_inputs
 from feature_repo.on_demand import on_demand_views
 from feature_repo.stores.duckdb_source import DuckDBSource
 from feature_repo.stores.duckdb_types import feast_type
 from feature_repo.stores.relations import Relation, read_relation
 from ml.workspace.errors import AlmanacError, BadInput, NotBuilt
-from ml.workspace.manifest import meta, models, relation
+from ml.workspace.manifest import meta, models, owners, relation
 from ml.workspace.responses import response_nodes
 from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
@@ -33,17 +33,26 @@ JOIN_KEY = "customer_id"
 TIMESTAMP = "event_timestamp"
 NOT_FEATURES = (JOIN_KEY, TIMESTAMP, "feature_month", "month_version")
 CATALOGUE = "marts.dim_features"
+# What a family's or a target's meta says that becomes tags.
+TAGS = ("source", "table", "domain", "kind", "horizon_months", "validation")
 SETTINGS = Path(__file__).with_name("feature_store.yaml")
 LONGEST_MONTH = timedelta(days=31)
 
 
 @dataclass(frozen=True)
 class DbtModel:
-    """A family or a target as declared: relation, description, meta, and its rows' condition."""
+    """A family or a target as declared: relation, description, meta, owner, its rows' condition."""
 
     relation: str
     description: str
     meta: Mapping[str, Any]
+    owner: str = ""
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What Feast shows of its meta; the domain of a family is its own unless it shares one."""
+        said = {"domain": self.meta["family"]} if "family" in self.meta else {}
+        return said | {key: str(self.meta[key]) for key in TAGS if self.meta.get(key) is not None}
 
     @property
     def condition(self) -> str:
@@ -64,19 +73,28 @@ def feast_objects(
             column's type has no equal in Feast, or two families share a feature name.
     """
     models = read_models(ws)
-    customer = Entity(
+    customer = _customer(models)
+    with open_warehouse(ws.warehouse) as connection:
+        views = _views(connection, models, customer)
+        services = _services(connection, models, views)
+        inputs = _inputs(connection, models, views, customer)
+    services += [_input_service(view) for view in inputs]
+    project = Project(
+        name=yaml.safe_load(SETTINGS.read_text(encoding="utf-8"))["project"],
+        description="Features of customers by month, made by dbt; a feature service a target.",
+    )
+    return [project, customer, *views.values(), *inputs, *on_demand_views(ws, views), *services]
+
+
+def _customer(models: Sequence[DbtModel]) -> Entity:
+    named = {model.relation: model for model in models}
+    return Entity(
         name="customer",
         join_keys=[JOIN_KEY],
         value_type=ValueType.STRING,
         description="A customer of the company.",
+        owner=named[SPINE].owner if SPINE in named else "",
     )
-    with open_warehouse(ws.warehouse) as connection:
-        views = _views(connection, models, customer)
-        services = _services(connection, models, views)
-        inputs = _inputs(connection, views, customer)
-    services += [_input_service(view) for view in inputs]
-    project = Project(name=yaml.safe_load(SETTINGS.read_text(encoding="utf-8"))["project"])
-    return [project, customer, *views.values(), *inputs, *on_demand_views(ws, views), *services]
 
 
 def read_models(ws: Workspace) -> list[DbtModel]:
@@ -86,8 +104,14 @@ def read_models(ws: Workspace) -> list[DbtModel]:
         NotBuilt: there is no manifest, or it is not one.
         BadInput: a response target is wrongly declared.
     """
+    owner = owners(ws)
     found = (
-        DbtModel(relation(node), str(node.get("description", "")), meta(node))
+        DbtModel(
+            relation(node),
+            str(node.get("description", "")),
+            meta(node),
+            owner.get(str(node.get("group")), ""),
+        )
         for node in (*models(ws), *response_nodes(ws))
     )
     return sorted(found, key=lambda model: model.relation)
@@ -170,13 +194,21 @@ def _view(
             for column in relation.columns
             if column == relation.require(JOIN_KEY) or column not in NOT_FEATURES
         ],
-        source=_source(relation),
+        source=_source(relation, model.description, model.tags, model.owner),
         online=bool(model.meta.get("online", False)),
+        tags=model.tags,
+        owner=model.owner,
     )
 
 
-def _source(relation: Relation) -> DuckDBSource:
-    source = DuckDBSource(relation=relation.name, timestamp_field=TIMESTAMP)
+def _source(relation: Relation, description: str, tags: dict[str, str], owner: str) -> DuckDBSource:
+    source = DuckDBSource(
+        relation=relation.name,
+        timestamp_field=TIMESTAMP,
+        description=description,
+        tags=tags,
+        owner=owner,
+    )
     return source.with_relation(relation)
 
 
@@ -215,7 +247,11 @@ def _services(
         if used:
             services.append(
                 FeatureService(
-                    name=model.meta["target"], features=[*used], description=model.description
+                    name=model.meta["target"],
+                    features=[*used],
+                    description=model.description,
+                    tags=model.tags,
+                    owner=model.owner,
                 )
             )
     return services
@@ -229,16 +265,21 @@ def _families_of(target: DbtModel, views: Mapping[str, FeatureView]) -> list[Fea
 
 
 def _inputs(
-    connection: duckdb.DuckDBPyConnection, views: Mapping[str, FeatureView], customer: Entity
+    connection: duckdb.DuckDBPyConnection,
+    models: Sequence[DbtModel],
+    views: Mapping[str, FeatureView],
+    customer: Entity,
 ) -> list[FeatureView]:
     """Return a view per model's input, except those whose families' columns have changed."""
     now = {name: _columns(view) for name, view in views.items()}
+    owner = {model.meta["target"]: model.owner for model in models if "target" in model.meta}
     return [
         _input_view(
             each,
             [views[name] for name in each.families],
             read_relation(connection, each.relation),
             customer,
+            owner.get(each.target, ""),
         )
         for each in read_inputs(connection)
         if all(now.get(name) == columns for name, columns in each.families.items())
@@ -253,20 +294,24 @@ def _columns(view: FeatureView) -> str:
 
 
 def _input_view(
-    each: Input, families: Sequence[FeatureView], relation: Relation, customer: Entity
+    each: Input, families: Sequence[FeatureView], relation: Relation, customer: Entity, owner: str
 ) -> FeatureView:
+    description = f"The {each.features} features that {each.model_id} reads, in its order."
+    tags = {
+        "model_id": each.model_id,
+        "features": str(each.features),
+        "layout": each.layout,
+        "families": ", ".join(each.families),
+    }
     view = FeatureView(
         name=f"{each.target}__input",
-        description=f"The {each.features} features that {each.model_id} reads, in its order.",
-        tags={
-            "model_id": each.model_id,
-            "features": str(each.features),
-            "layout": each.layout,
-        },
+        description=description,
+        tags=tags,
+        owner=owner,
         entities=[customer],
         ttl=min(family.ttl for family in families if family.ttl),
         schema=[Field(name=JOIN_KEY, dtype=String), Field(name=VECTOR, dtype=Array(Float32))],
-        source=_source(relation),
+        source=_source(relation, description, tags, owner),
     )
     first = min(family.materialization_intervals[0][0] for family in families)
     view.materialization_intervals = [(first, first)]
@@ -274,4 +319,10 @@ def _input_view(
 
 
 def _input_service(view: FeatureView) -> FeatureService:
-    return FeatureService(name=view.name, features=[view], description=view.description)
+    return FeatureService(
+        name=view.name,
+        features=[view],
+        description=view.description,
+        tags=view.tags,
+        owner=view.owner,
+    )

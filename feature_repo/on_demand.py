@@ -1,11 +1,11 @@
 """Families computed from a request, as Feast's on-demand feature views."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from types import FunctionType
 from typing import cast
 
 import pandas as pd
-from feast import Field, RequestSource
+from feast import FeatureView, Field, RequestSource
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.transformation.udf_rehydrate import rehydrate_udf_from_source
 from feast.types import Float64, String
@@ -23,13 +23,17 @@ def {name}(given):
 """
 
 
-def on_demand_views(ws: Workspace, families: Collection[str]) -> list[OnDemandFeatureView]:
+def on_demand_views(ws: Workspace, views: Mapping[str, FeatureView]) -> list[OnDemandFeatureView]:
     """Return a view `<family>_request` for each of these that can be computed from a request.
+
+    It has the tags and the owner of the family's view.
 
     Raises:
         AlmanacError: the manifest is missing, or one of their models was never compiled.
     """
-    return [_view(family) for family in request_families(ws) if family.name in families]
+    return [
+        _view(family, views[family.name]) for family in request_families(ws) if family.name in views
+    ]
 
 
 def answer(text: str, given: pd.DataFrame) -> pd.DataFrame:
@@ -46,19 +50,31 @@ def answer(text: str, given: pd.DataFrame) -> pd.DataFrame:
     return answered
 
 
-def _view(family: RequestFamily) -> OnDemandFeatureView:
+def _view(family: RequestFamily, stored: FeatureView) -> OnDemandFeatureView:
     name = f"{family.name}_request"
     source = SOURCE.format(name=name, text=family.to_text())
     return OnDemandFeatureView(
         name=name,
         description=f"{family.description} Computed from a record that comes with the request.",
-        sources=[RequestSource(name=f"{name}_record", schema=_fields(family))],
+        sources=[_record(family, stored)],
+        tags=stored.tags,
+        owner=stored.owner,
         # `feature_columns` of dbt casts every feature to double.
         schema=[Field(name=feature, dtype=Float64) for feature in family.features],
         # In mode `python`, `feast registry-dump` fails on the view (Feast 0.67).
         mode="pandas",
         udf=cast("FunctionType", rehydrate_udf_from_source(source, preferred_name=name)),
         udf_string=source,
+    )
+
+
+def _record(family: RequestFamily, stored: FeatureView) -> RequestSource:
+    return RequestSource(
+        name=f"{family.name}_request_record",
+        schema=_fields(family),
+        description=f"A record of the family {family.name}, as it comes with a request.",
+        tags=stored.tags,
+        owner=stored.owner,
     )
 
 

@@ -1,5 +1,6 @@
 """What `feast apply` registers, and the commands that a person types after it."""
 
+import json
 import shutil
 import sys
 from datetime import UTC, datetime, timedelta
@@ -53,6 +54,26 @@ def test_a_view_holds_its_tables_columns_words_and_time_to_live(ws):
     assert [column.name for column in trx.entity_columns] == ["customer_id"]
     assert trx.description == "All about ftr_trx."
     assert (trx.ttl, geo.ttl) == (timedelta(days=32), timedelta(days=63))
+
+
+def test_what_is_registered_has_its_groups_owner_and_tags_of_its_meta(ws):
+    content = json.loads(ws.manifest.read_text(encoding="utf-8"))
+    owner = {"name": "Data science", "email": None}
+    content["groups"] = {"group.almanac.science": {"name": "science", "owner": owner}}
+    for name in ("ftr_trx", "tgt_purchase_any"):
+        content["nodes"][f"model.almanac.{name}"]["group"] = "science"
+    content["nodes"]["model.almanac.ftr_trx"]["config"]["meta"] |= {"source": "mbd", "table": "trx"}
+    content["nodes"]["model.almanac.tgt_purchase_any"]["config"]["meta"]["horizon_months"] = 1
+    ws.manifest.write_text(json.dumps(content), encoding="utf-8")
+    objects = feast_objects(ws)
+    views, services = of_kind(objects, FeatureView), of_kind(objects, FeatureService)
+    trx, service = views["trx"], services["purchase_any"]
+    tags = {"domain": "trx", "source": "mbd", "table": "trx"}
+    assert (trx.owner, trx.tags) == ("Data science", tags)
+    source = trx.batch_source
+    assert (source.owner, source.tags, source.description) == (trx.owner, tags, trx.description)
+    assert (service.owner, service.tags) == ("Data science", {"horizon_months": "1"})
+    assert (views["geo"].owner, views["geo"].tags) == ("", {"domain": "geo"})
 
 
 def test_a_family_appears_with_its_first_row(ws):

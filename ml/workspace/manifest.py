@@ -19,7 +19,7 @@ Manifest = Mapping[str, Mapping[str, Node]]
 
 
 def read_manifest(ws: Workspace) -> Manifest:
-    """Return the manifest's `nodes`, `sources` and `macros`, each by its id in dbt.
+    """Return the manifest's `nodes`, `sources`, `macros` and `groups`, each by its id in dbt.
 
     Raises:
         NotBuilt: there is no manifest, or it cannot be read.
@@ -49,6 +49,7 @@ def _read(path: Path, _modified_ns: int, _size: int) -> Manifest:
         "nodes": dict(content["nodes"].items()),
         "sources": dict(content.get("sources", {}).items()),
         "macros": dict(content.get("macros", {}).items()),
+        "groups": dict(content.get("groups", {}).items()),
     }
 
 
@@ -123,6 +124,19 @@ def meta(node: Node) -> Mapping[str, Any]:
     """Return what the node's YAML says below `config.meta`."""
     found: Mapping[str, Any] = node["config"].get("meta") or {}
     return found
+
+
+def owners(ws: Workspace) -> dict[str, str]:
+    """Return the owner of each dbt group, name or e-mail address, by the group's name.
+
+    Raises:
+        NotBuilt: there is no manifest, or it cannot be read.
+    """
+    groups = read_manifest(ws)["groups"].values()
+    return {
+        str(group["name"]): str(group["owner"].get("name") or group["owner"].get("email"))
+        for group in groups
+    }
 
 
 def _text(path: Path) -> str:

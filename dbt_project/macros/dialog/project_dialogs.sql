@@ -8,6 +8,12 @@
 -#}
 {% macro project_dialogs(dialogs, columns) -%}
 {%- set size = almanac_spec('int_mbd_dialog_fits') -%}
+{%- for position in range(1, size.get('components', 0) + 1) -%}
+    {%- do describe_columns([{'name': 'pc_' ~ position, 'description': 'Principal component ' ~ position ~ ' of the embedding.'}]) -%}
+{%- endfor -%}
+{%- for position in range(1, size.get('clusters', 0) + 1) -%}
+    {%- do describe_columns([{'name': 'distance_' ~ position, 'description': 'Distance from the centre of cluster ' ~ position ~ '.'}]) -%}
+{%- endfor -%}
 components as (
     select
         components.version,

@@ -7,6 +7,7 @@
 {% macro partial_family(staging, files) -%}
 {{ config(materialized='monthly', meta={'files': files}) }}
 {%- set specs = almanac_specs_of(model.name) %}
+{%- do describe_columns(part_descriptions(model.name)) %}
 {%- set columns, increment = partial_columns(specs), almanac_is_increment(this, partial_layout(specs)) -%}
 with {{ changed_months(ref(files), columns, increment) }},
 

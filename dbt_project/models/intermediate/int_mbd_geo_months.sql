@@ -4,6 +4,7 @@
     meta={'files': 'int_mbd_geo_files'},
     post_hook="{{ forget_lost_geo_months() }}",
 ) }}
+{%- do describe_columns(part_descriptions(model.name)) %}
 with versions as (
     select * from {{ ref('int_mbd_geo_versions') }}
 ),

@@ -6,6 +6,7 @@
     on_schema_change='sync_all_columns',
     post_hook="delete from {{ this }} where feature_month not in (select feature_month from {{ ref('int_mbd_purchase_versions') }})",
 ) }}
+{%- do describe_columns(part_descriptions(model.name)) %}
 {%- set products = {'any': 'any_product', 'product_1': 'product_1', 'product_2': 'product_2', 'product_3': 'product_3', 'product_4': 'product_4'} %}
 with versions as (
     select

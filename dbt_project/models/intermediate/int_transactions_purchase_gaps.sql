@@ -1,5 +1,6 @@
 -- one row a customer and month with purchases; key: customer_id, feature_month
 {{ config(materialized='view') }}
+{%- do describe_columns(part_descriptions('int_transactions_purchase_months')) %}
 {%- set parts = [] %}
 {%- for spec in almanac_specs_of('int_transactions_purchase_months') %}
     {%- for part in grid_parts(spec) if not part.name.startswith('purchase_gap__') %}

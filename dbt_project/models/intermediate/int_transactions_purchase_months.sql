@@ -1,5 +1,6 @@
 -- one row a customer and month with purchases; key: customer_id, feature_month
 {{ config(materialized='monthly', meta={'files': 'int_transactions_files'}) }}
+{%- do describe_columns(part_descriptions(model.name)) %}
 {%- set specs = almanac_specs_of(model.name) %}
 {%- set columns, increment = partial_columns(specs), almanac_is_increment(this, partial_layout(specs)) -%}
 with {{ changed_months(ref('int_transactions_files'), columns, increment) }},
