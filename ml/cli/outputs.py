@@ -1,4 +1,6 @@
-"""Commands that write files: `ml simulate | publish | report`."""
+"""Commands that write files: `ml simulate | publish | report | catalogue`."""
+
+from pathlib import Path
 
 import click
 
@@ -62,3 +64,23 @@ def report() -> None:
     click.echo(
         write_report(workspace(), lambda reason: click.echo(f"Left out: {reason}", err=True))
     )
+
+
+@click.command(epilog=examples("ml catalogue", "ml catalogue --folder ~/site/catalogue"))
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write it there; by default to `catalogue` in the workspace.",
+)
+def catalogue(folder: Path | None) -> None:
+    """Write pages in which one searches features, targets, models, sources and tables.
+
+    They open from the folder, without a server. A catalogue that is there already is replaced.
+    """
+    from ml.pages.catalogue import write_catalogue
+
+    ws = workspace()
+    written = write_catalogue(ws, folder.expanduser().resolve() if folder else ws.catalogue)
+    listed = ", ".join(f"{number:,} {kind}s" for kind, number in written.counts.items())
+    click.echo(f"{listed}: {written.files} files, {written.bytes / 1e6:.1f} MB.")
+    click.echo(written.page)
