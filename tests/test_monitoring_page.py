@@ -10,6 +10,7 @@ import pytest
 from ml.monitoring import Due, Month, read_month
 from ml.pages.monitoring import write_monitoring
 from ml.workspace.settings import Workspace
+from tests.axe_findings import serious
 
 CHROMIUM = shutil.which("chromium")
 MONTHS = [date(2022, number, 1) for number in range(1, 8)]
@@ -338,3 +339,18 @@ def test_the_page_does_not_scroll_sideways(ws, width):
         scrolled = tab.evaluate("document.documentElement.scrollWidth")
         browser.close()
     assert scrolled <= width
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed")
+def test_axe_finds_nothing_serious(ws):
+    from playwright.sync_api import sync_playwright
+
+    put_alarm(ws)
+    put_models(ws)
+    page_of(ws)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_page()
+        tab.goto(ws.monitoring.as_uri())
+        assert serious(tab) == []
+        browser.close()

@@ -16,6 +16,7 @@ TEXTS = (REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted(DOCS.
 # A page of tasks opens with its task and ends with its limits.
 TASKS = (
     "bi",
+    "catalogue",
     "demo",
     "features",
     "glossary",

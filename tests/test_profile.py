@@ -11,6 +11,7 @@ from ml.pages.formatting import count, share
 from ml.pages.profile import write_profile
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace, workspace_at
+from tests.axe_findings import serious
 
 CHROMIUM = shutil.which("chromium")
 SIZE_LIMIT = 2_000_000
@@ -289,3 +290,15 @@ def test_browser_renders_without_errors_or_overflow(profiled, width):
     assert scrolled <= width
     assert len(sizes) >= 50
     assert all(100 < wide <= width and high > 70 for wide, high in sizes)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed")
+def test_axe_finds_nothing_serious(profiled):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_page()
+        tab.goto((profiled.home / "profile.html").as_uri())
+        assert serious(tab) == []
+        browser.close()

@@ -4,6 +4,8 @@ import shutil
 
 import pytest
 
+from tests.axe_findings import serious
+
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed")
 # Text smaller than this cannot be read on a phone, in pixels.
@@ -83,3 +85,10 @@ def test_night_turns_paper_and_ink(full, browser):
     )
     assert day > 700 > ink
     assert night < 150 < chalk
+
+
+def test_axe_finds_nothing_serious(full, browser):
+    tab = browser.new_page()
+    tab.goto(full.report.as_uri())
+    assert serious(tab) == []
+    tab.close()

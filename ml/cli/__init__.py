@@ -12,7 +12,7 @@ from ml.cli.lake import lake
 from ml.cli.models import list_targets, score, train
 from ml.cli.monitor import monitor
 from ml.cli.online import materialize, verify
-from ml.cli.outputs import publish, report, simulate
+from ml.cli.outputs import catalogue, publish, report, simulate
 from ml.cli.predict import predict
 from ml.cli.profile import profile
 from ml.cli.refit import refit
@@ -45,6 +45,7 @@ for command in (
     monitor,
     publish,
     report,
+    catalogue,
     refit,
     forget,
     lake,

@@ -1,4 +1,6 @@
-"""Commands that write files: `ml simulate | publish | report`."""
+"""Commands that write files: `ml simulate | publish | report | catalogue`."""
+
+from pathlib import Path
 
 import click
 
@@ -79,3 +81,30 @@ def report(answer: Answer) -> None:
 
     path = write_report(workspace(), tell)
     answer.give(str(path), path=path, left_out=left_out)
+
+
+@click.command(epilog=examples("ml catalogue", "ml catalogue --folder ~/site/catalogue"))
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write it there; by default to `catalogue` in the workspace.",
+)
+@answers
+def catalogue(answer: Answer, folder: Path | None) -> None:
+    """Write pages in which one searches features, targets, models, sources and tables.
+
+    They open from the folder, without a server. A catalogue that is there already is replaced.
+    """
+    from ml.pages.catalogue import write_catalogue
+
+    ws = workspace()
+    written = write_catalogue(ws, folder.expanduser().resolve() if folder else ws.catalogue)
+    listed = ", ".join(f"{number:,} {kind}s" for kind, number in written.counts.items())
+    answer.say(f"{listed}: {written.files} files, {written.bytes / 1e6:.1f} MB.")
+    answer.give(
+        str(written.page),
+        path=written.page,
+        files=written.files,
+        bytes=written.bytes,
+        items=[{"kind": kind, "number": number} for kind, number in written.counts.items()],
+    )

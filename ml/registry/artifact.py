@@ -63,10 +63,13 @@ class Artifact:
 
     def importance(self) -> list[dict[str, Any]]:
         """Return each feature's share of all contributions, direction and description."""
-        found: list[dict[str, Any]] = json.loads(
-            (self.folder / IMPORTANCE).read_text(encoding="utf-8")
-        )
-        return found
+        return read_importance(self.folder)
+
+
+def read_importance(folder: Path) -> list[dict[str, Any]]:
+    """Return what `Artifact.importance` does of the artifact in `folder`, its model unread."""
+    found: list[dict[str, Any]] = json.loads((folder / IMPORTANCE).read_text(encoding="utf-8"))
+    return found
 
 
 def package_versions() -> dict[str, str]:

@@ -14,12 +14,14 @@ from ml.workspace.sql import quoted_relation
 
 # So long after its last change a file that is no manifest may still be being written.
 WRITING_SECONDS = 3.0
+# Beside `nodes`: what else a manifest lists by its id, each of them in a part of its own.
+PARTS = ("sources", "macros", "groups", "exposures", "metrics", "semantic_models", "saved_queries")
 Node = Mapping[str, Any]
 Manifest = Mapping[str, Mapping[str, Node]]
 
 
 def read_manifest(ws: Workspace) -> Manifest:
-    """Return the manifest's `nodes`, `sources`, `macros` and `groups`, each by its id in dbt.
+    """Return the manifest's `nodes` and PARTS, the things in each by their id in dbt.
 
     Raises:
         NotBuilt: there is no manifest, or it cannot be read.
@@ -45,12 +47,8 @@ def read_manifest(ws: Workspace) -> Manifest:
 @lru_cache(maxsize=1)
 def _read(path: Path, _modified_ns: int, _size: int) -> Manifest:
     content = json.loads(path.read_text(encoding="utf-8"))
-    return {
-        "nodes": dict(content["nodes"].items()),
-        "sources": dict(content.get("sources", {}).items()),
-        "macros": dict(content.get("macros", {}).items()),
-        "groups": dict(content.get("groups", {}).items()),
-    }
+    parts = {name: dict(content.get(name, {}).items()) for name in PARTS}
+    return {"nodes": dict(content["nodes"].items()), **parts}
 
 
 def models(ws: Workspace) -> list[Node]:

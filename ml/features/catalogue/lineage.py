@@ -32,13 +32,15 @@ class Step:
     """One relation of a lineage: the columns read from it and the expressions that compute them.
 
     `layer` is feature, intermediate, staging, landed, …; `columns` is empty where rows are only
-    counted; `files` are the raw files of a landed relation.
+    counted; `reads` are the relations of other steps that it reads, `files` the raw files of a
+    landed relation.
     """
 
     layer: str
     relation: str
     columns: tuple[str, ...]
     expressions: tuple[Expression, ...]
+    reads: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
 
 
@@ -46,6 +48,7 @@ class Step:
 class _ColumnsRead:
     columns: dict[str, None] = field(default_factory=dict)
     expressions: dict[str, Expression] = field(default_factory=dict)
+    relations: dict[str, None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -59,18 +62,81 @@ class _Origins:
 def lineage(ws: Workspace, relation: str, column: str) -> tuple[Step, ...]:
     """Return the steps from a column of `relation` (`schema.name`) to the raw files, in this order.
 
-    What an expression reads is followed; keys, conditions and joins, which choose rows, are not.
-    A Python model reads all columns of its parents.
-
     Raises:
         AlmanacError: there is no manifest or warehouse, or a model is not compiled.
     """
-    nodes = relations(ws)
     with open_warehouse(ws.warehouse) as connection:
-        readings = _follow(ws, connection, nodes, relation, column)
-        return tuple(
-            _step(connection, nodes, name, reading)
-            for name, reading in sorted(readings.items(), key=lambda each: _depth(nodes, each[0]))
+        return Lineages(ws, connection).of(relation, column)
+
+
+class Lineages:
+    """The lineages of many columns of one warehouse, which parse each model once.
+
+    What an expression reads is followed; keys, conditions and joins, which choose rows, are not.
+    A Python model reads all columns of its parents.
+    """
+
+    def __init__(self, ws: Workspace, connection: duckdb.DuckDBPyConnection) -> None:
+        """Read what relations and columns there are.
+
+        Raises:
+            AlmanacError: there is no manifest.
+        """
+        self._ws = ws
+        self._connection = connection
+        self._nodes = relations(ws)
+        self._tables = _lower(read_columns(connection))
+        self._queries: dict[str, ParsedQuery] = {}
+        self._files: dict[str, tuple[str, ...]] = {}
+
+    def of(self, relation: str, column: str) -> tuple[Step, ...]:
+        """Return the steps from a column of `relation` (`schema.name`) to the raw files.
+
+        Raises:
+            AlmanacError: a model on the way is not compiled.
+        """
+        found: dict[str, _ColumnsRead] = {}
+        waiting = [(relation, column)]
+        while waiting:
+            name, wanted = waiting.pop(0)
+            read = found.setdefault(name, _ColumnsRead())
+            if wanted not in read.columns:
+                read.columns[wanted] = None
+                origins = self._origins(name, wanted)
+                read.expressions |= {each.name: each for each in origins.expressions}
+                read.relations |= dict.fromkeys(parent for parent, _ in origins.columns)
+                waiting += origins.columns
+        ordered = sorted(found.items(), key=lambda each: _depth(self._nodes, each[0]))
+        return tuple(self._step(name, read) for name, read in ordered)
+
+    def _origins(self, relation: str, column: str) -> _Origins:
+        """Return what a column is computed from, keys and what says how files are read left out."""
+        node = self._nodes.get(relation)
+        if node is None or node["resource_type"] not in ("model", "snapshot"):
+            return _Origins((), ())
+        if node.get("language") == "python":
+            return _Origins((), tuple((parent, ALL) for parent in parents(self._nodes, node)))
+        if relation not in self._queries:
+            self._queries[relation] = parse(self._connection, compiled(self._ws, node))
+        found = _resolve(self._queries[relation], column, self._tables, 0)
+        followed = (
+            each
+            for each in found.columns
+            if each[1].lower() not in KEYS and each[0] != LANDED_FILES
+        )
+        return _Origins(found.expressions, tuple(followed))
+
+    def _step(self, relation: str, read: _ColumnsRead) -> Step:
+        node = self._nodes.get(relation)
+        if relation not in self._files:
+            self._files[relation] = _raw_files(self._connection, node) if node else ()
+        return Step(
+            layer=_layer(node, relation),
+            relation=relation,
+            columns=tuple(name for name in read.columns if name != ALL),
+            expressions=tuple(read.expressions.values()),
+            reads=tuple(read.relations),
+            files=self._files[relation],
         )
 
 
@@ -87,41 +153,6 @@ def columns_read(query: ParsedQuery, column: str, tables: Columns) -> tuple[tupl
 
 def _lower(tables: Columns) -> Columns:
     return {name: frozenset(map(str.lower, columns)) for name, columns in tables.items()}
-
-
-def _follow(
-    ws: Workspace,
-    connection: duckdb.DuckDBPyConnection,
-    nodes: Mapping[str, Node],
-    relation: str,
-    column: str,
-) -> dict[str, _ColumnsRead]:
-    tables = _lower(read_columns(connection))
-    readings: dict[str, _ColumnsRead] = {}
-    queries: dict[str, ParsedQuery] = {}
-    waiting = [(relation, column)]
-    while waiting:
-        name, wanted = waiting.pop(0)
-        reading = readings.setdefault(name, _ColumnsRead())
-        if wanted in reading.columns:
-            continue
-        reading.columns[wanted] = None
-        node = nodes.get(name)
-        if node is None or node["resource_type"] not in ("model", "snapshot"):
-            continue
-        if node.get("language") == "python":
-            waiting += [(parent, ALL) for parent in parents(nodes, node)]
-            continue
-        if name not in queries:
-            queries[name] = parse(connection, compiled(ws, node))
-        found = _resolve(queries[name], wanted, tables, 0)
-        reading.expressions |= {each.name: each for each in found.expressions}
-        waiting += [
-            each
-            for each in found.columns
-            if each[1].lower() not in KEYS and each[0] != LANDED_FILES
-        ]
-    return readings
 
 
 def _resolve(query: ParsedQuery, column: str, tables: Columns, depth: int) -> _Origins:
@@ -206,22 +237,6 @@ def _layer(node: Node | None, relation: str) -> str:
 def _depth(nodes: Mapping[str, Node], relation: str) -> int:
     layer = _layer(nodes.get(relation), relation)
     return LAYERS.index(layer) if layer in LAYERS else 3
-
-
-def _step(
-    connection: duckdb.DuckDBPyConnection,
-    nodes: Mapping[str, Node],
-    relation: str,
-    reading: _ColumnsRead,
-) -> Step:
-    node = nodes.get(relation)
-    return Step(
-        layer=_layer(node, relation),
-        relation=relation,
-        columns=tuple(name for name in reading.columns if name != ALL),
-        expressions=tuple(reading.expressions.values()),
-        files=_raw_files(connection, node) if node else (),
-    )
 
 
 def _raw_files(connection: duckdb.DuckDBPyConnection, node: Node) -> tuple[str, ...]:
