@@ -19,6 +19,7 @@ TASKS = (
     "demo",
     "features",
     "glossary",
+    "metrics",
     "models",
     "monitoring",
     "predictor",
