@@ -1,5 +1,6 @@
 """Which models of the project are customers' and which of the whole, and that none mixes them."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,12 @@ def test_every_totals_column_is_one_of_the_model(project):
         if model.totals:
             for column in (*model.totals.by, *model.totals.measures):
                 assert column in model.sql, f"{model.relation}: {column}"
+
+
+def test_the_project_of_a_lake_has_no_metrics(compiled):
+    """They describe marts that a lake has not, on which nothing would parse."""
+    found = json.loads((compiled / "semantic_manifest.json").read_text(encoding="utf-8"))
+    assert [found[kind] for kind in ("semantic_models", "metrics", "saved_queries")] == [[]] * 3
 
 
 def model(place: int, name: str, sql: str = "", **changes: object) -> Model:

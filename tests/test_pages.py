@@ -20,6 +20,7 @@ TASKS = (
     "demo",
     "features",
     "glossary",
+    "metrics",
     "models",
     "monitoring",
     "predictor",

@@ -44,6 +44,7 @@ valued as (
         risks.target as risk_target,
         risks.score as risk,
         risks.percentile as risk_percentile,
+        risks.as_of,
         coalesce(customers.is_contactable, false) as is_contactable,
         coalesce(customers.monthly_profit, spends.monthly_spend, 0) as profit,
         case when customers.monthly_profit is not null then 'profit' else 'spend' end as profit_basis,
