@@ -25,7 +25,7 @@ LAYERS = (
     ("dataset",),
     ("registry",),
     ("store", "evaluation", "models"),
-    ("lake",),
+    ("lake", "lineage"),
     ("data", "landing"),
     ("workspace",),
 )
@@ -248,7 +248,7 @@ def test_every_command_is_explained_and_in_the_readme(command):
 
 
 def test_without_the_extras_nothing_of_them_is_imported():
-    extras = ("deltalake", "pyspark", "xgboost", "mlflow", "polars", "lifetimes")
+    extras = ("deltalake", "pyspark", "xgboost", "mlflow", "polars", "lifetimes", "openlineage")
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({extras}))\n"
         "import feature_repo.stores.duckdb_offline, ml.cli, ml.features.leakage, ml.store\n"

@@ -24,6 +24,7 @@ TASKS = (
     "predictor",
     "recipes",
     "scaling",
+    "scheduling",
     "serving",
     "training-sets",
     "workspaces",
