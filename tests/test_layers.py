@@ -26,7 +26,7 @@ LAYERS = (
     ("dataset",),
     ("registry",),
     ("store", "evaluation", "models"),
-    ("lake",),
+    ("lake", "lineage"),
     ("data", "landing"),
     ("workspace",),
 )
@@ -258,6 +258,7 @@ def test_without_the_extras_nothing_of_them_is_imported():
         "onnxruntime",
         "polars",
         "lifetimes",
+        "openlineage",
     )
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({extras}))\n"

@@ -26,6 +26,7 @@ TASKS = (
     "predictor",
     "recipes",
     "scaling",
+    "scheduling",
     "serving",
     "training-sets",
     "workspaces",

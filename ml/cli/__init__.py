@@ -9,6 +9,7 @@ from ml.cli.export import export
 from ml.cli.forget import forget
 from ml.cli.group import main
 from ml.cli.lake import lake
+from ml.cli.lineage import lineage
 from ml.cli.models import list_targets, score, train
 from ml.cli.monitor import monitor
 from ml.cli.online import materialize, verify
@@ -44,6 +45,7 @@ for command in (
     trace,
     monitor,
     publish,
+    lineage,
     report,
     catalogue,
     refit,

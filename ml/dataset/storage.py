@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ml import lineage
 from ml.data.feature import Feature
 from ml.data.training_set import TrainingSet, check_features, matrix_of
 from ml.dataset.recipe import Contents, Manifest, describe, from_json, to_json
@@ -108,9 +109,12 @@ def current(
     if folder.exists():
         kept = _read(folder)
         return kept, kept.rows()
-    rows = (reader or RowsReader()).read(ws, target, manifest.features)
-    if files is None or files_of(ws) != files:
-        _refuse_changed(ws, manifest)
+    with lineage.run(f"dataset.{target.name}") as told:
+        rows = (reader or RowsReader()).read(ws, target, manifest.features)
+        if files is None or files_of(ws) != files:
+            _refuse_changed(ws, manifest)
+        if told:
+            _describe(told, ws, manifest)
     return Dataset(manifest), rows
 
 
@@ -127,13 +131,29 @@ def make(ws: Workspace, target: Target, name: str | None = None) -> Dataset:
         _refuse_taken(ws, name, manifest.id)
     folder = ws.datasets / manifest.id
     if not folder.exists():
-        table = retrieved(ws, manifest)
-        with fresh_folder(folder) as temporary:
-            _write(table, temporary / ROWS)
-            write_json(temporary / DATASET, to_json(_with_contents(manifest, table, temporary)))
+        with lineage.run(f"dataset.{target.name}") as told:
+            table = retrieved(ws, manifest)
+            with fresh_folder(folder) as temporary:
+                _write(table, temporary / ROWS)
+                write_json(temporary / DATASET, to_json(_with_contents(manifest, table, temporary)))
+            if told:
+                _describe(told, ws, manifest)
     if name:
         point(ws.datasets / name, manifest.id)
     return find(ws, manifest.id)
+
+
+def _describe(told: lineage.JobRun, ws: Workspace, manifest: Manifest) -> None:
+    """Say which tables the rows of a training set come from, column by column."""
+    labels = lineage.table(ws, manifest.target.relation)
+    tables = lineage.feature_tables(ws, (each.view for each in manifest.features))
+    fields = {field.name: str(field.type) for field in KEYS}
+    origins = {name: [(labels, name)] for name in fields}
+    for each in manifest.features:
+        fields[each.name] = each.dtype
+        origins[each.name] = [(tables[each.view], each.name)] if each.view in tables else []
+    told.reads += [labels, *tables.values()]
+    told.writes.append(lineage.folder(ws.datasets / manifest.id, fields, origins))
 
 
 def datasets(ws: Workspace) -> list[Dataset]:

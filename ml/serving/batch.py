@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.stats import rankdata
 
+from ml import lineage
 from ml.registry import artifact
 from ml.registry.artifact import Artifact
 from ml.registry.reigns import record_reign
@@ -66,16 +67,19 @@ def score(
     Raises:
         AlmanacError: no champion, no features at that instant, or features unlike the model's.
     """
-    champion = artifact.champion(ws, target.name)
-    moment = materialized_moment(ws, champion) if online and as_of is None else as_of
-    at, customers = scoring_population(ws, champion, moment)
-    reader = FeatureReader(ws, champion, at, online)
-    batch = _scores(reader, customers, explained)
-    means = _mean_contributions(reader, customers)
-    with open_warehouse(ws.warehouse, read_only=False) as connection:
-        new, earlier = append(connection, batch)
-        record_reign(connection, champion)
-        attribution.keep(connection, (target.name, champion.model_id, at), means)
+    with lineage.run(f"score.{target.name}") as told:
+        champion = artifact.champion(ws, target.name)
+        moment = materialized_moment(ws, champion) if online and as_of is None else as_of
+        at, customers = scoring_population(ws, champion, moment)
+        reader = FeatureReader(ws, champion, at, online)
+        batch = _scores(reader, customers, explained)
+        means = _mean_contributions(reader, customers)
+        with open_warehouse(ws.warehouse, read_only=False) as connection:
+            new, earlier = append(connection, batch)
+            record_reign(connection, champion)
+            attribution.keep(connection, (target.name, champion.model_id, at), means)
+        if told:
+            _describe(told, reader)
     return Scored(
         target=target.name,
         model_id=champion.model_id,
@@ -155,6 +159,22 @@ def append(connection: duckdb.DuckDBPyConnection, batch: pa.Table) -> tuple[int,
     finally:
         connection.unregister("batch")
     return int(inserted[0]) if inserted else 0, tuple(str(row[0]) for row in earlier_stores)
+
+
+def _describe(told: lineage.JobRun, reader: FeatureReader) -> None:
+    """Say which tables and which model the scores come from."""
+    ws, model = reader.ws, reader.model
+    told.reads.append(lineage.folder(model.folder))
+    if reader.online:
+        view = lineage.online_view(reader.view, model.features)
+        told.reads.append(view)
+        origins = [(view, each.name) for each in model.features]
+    else:
+        tables = lineage.feature_tables(ws, (each.view for each in model.features))
+        told.reads += tables.values()
+        named = [each for each in model.features if each.view in tables]
+        origins = [(tables[each.view], each.name) for each in named]
+    told.writes.append(lineage.table(ws, "scores.scores", {"score": origins}))
 
 
 def _scores(reader: FeatureReader, customers: pa.Array, explained: int) -> pa.Table:

@@ -14,7 +14,7 @@ from ml.serving.scorer import Scorer
 from ml.workspace.settings import Workspace
 
 if TYPE_CHECKING:
-    from ml.store import FeatureMatrix, InputReader
+    from ml.store import FeatureMatrix, InputReader, ModelInput
 
 # Customers times features: 20 MB as float32; a model needs several times that to predict.
 CELLS_PER_BATCH = 5_000_000
@@ -34,6 +34,11 @@ class FeatureReader:
     def name(self) -> str:
         """The store's name in the table of scores."""
         return "online" if self.online else "offline"
+
+    @property
+    def view(self) -> str:
+        """The feature view of the model's input in the online store."""
+        return _input(self.model).view
 
     @property
     def target(self) -> str:
@@ -98,6 +103,11 @@ def materialized_moment(ws: Workspace, model: Artifact) -> datetime:
 def _online_reader(ws: Workspace, model: Artifact) -> "InputReader":
     from ml import store
 
+    return store.input_reader(ws, _input(model))
+
+
+def _input(model: Artifact) -> "ModelInput":
+    from ml.store import ModelInput
+
     card = model.card
-    wanted = store.ModelInput.of(card.target, card.model_id, card.features)
-    return store.input_reader(ws, wanted)
+    return ModelInput.of(card.target, card.model_id, card.features)

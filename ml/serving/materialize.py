@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from ml import lineage
 from ml.data.training_set import check_features
 from ml.registry import artifact
 from ml.registry.artifact import Artifact
@@ -34,12 +35,20 @@ def materialize(ws: Workspace, until: datetime | None = None) -> "list[Materiali
     """
     from ml import store
 
-    families = {name: (name,) for name in store.online_views(ws)}
-    trained = [each.name for each in targets(ws) if artifact.champion_id(ws, each.name)]
-    wanted = dict(_input(ws, artifact.champion(ws, name)) for name in trained) | families
-    if not wanted:
-        raise NotTrained(f"There is nothing to publish in {ws.home}.", "Train a model: ml train")
-    return store.materialize(ws, _moments(ws, wanted, until))
+    with lineage.run("materialize") as told:
+        families = {name: (name,) for name in store.online_views(ws)}
+        trained = [each.name for each in targets(ws) if artifact.champion_id(ws, each.name)]
+        wanted = dict(_input(ws, artifact.champion(ws, name)) for name in trained) | families
+        if not wanted:
+            raise NotTrained(
+                f"There is nothing to publish in {ws.home}.", "Train a model: ml train"
+            )
+        written = store.materialize(ws, _moments(ws, wanted, until))
+        if told:
+            tables = lineage.feature_tables(ws, {each for view in wanted.values() for each in view})
+            told.reads += tables.values()
+            told.writes += [lineage.online_view(name) for name in wanted]
+    return written
 
 
 def _input(ws: Workspace, champion: Artifact) -> tuple[str, tuple[str, ...]]:

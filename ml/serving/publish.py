@@ -5,6 +5,7 @@ from pathlib import Path
 
 import duckdb
 
+from ml import lineage
 from ml.serving.pseudonyms import hashed, key_of
 from ml.workspace.errors import Held, NotBuilt
 from ml.workspace.files import fresh_file
@@ -40,13 +41,19 @@ def publish(ws: Workspace) -> Published:
         AlmanacError: there is nothing to publish, or the copy cannot be written.
     """
     key = key_of(ws)
-    try:
-        with fresh_file(ws.published) as fresh, open_warehouse(ws.warehouse) as connection:
-            tables = _copy(connection, fresh, key)
-    except (OSError, duckdb.IOException) as error:
-        raise Held(
-            f"{ws.published} cannot be written: {error}", "Free the folder, then: ml publish"
-        ) from error
+    with lineage.run("publish") as told:
+        try:
+            with fresh_file(ws.published) as fresh, open_warehouse(ws.warehouse) as connection:
+                tables = _copy(connection, fresh, key)
+        except (OSError, duckdb.IOException) as error:
+            raise Held(
+                f"{ws.published} cannot be written: {error}", "Free the folder, then: ml publish"
+            ) from error
+        for name in tables if told else ():
+            with lineage.run(f"publish.{name}", told) as part:
+                if part:
+                    part.reads.append(lineage.table(ws, name))
+                    part.writes.append(lineage.published(ws, name))
     return Published(ws.published, ws.published.stat().st_size, tables)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ml import lineage
 from ml.data.split import Split, stratified, temporal
 from ml.data.training_set import TrainingSet
 from ml.dataset import Dataset, RowsReader, current
@@ -72,7 +73,19 @@ def train_on(
     Raises:
         AlmanacError: the labels cannot carry a model, or none of the plan's families can be had.
     """
-    plan, target = plan or Plan(), dataset.manifest.target
+    with lineage.run(f"train.{dataset.manifest.target.name}") as told:
+        trained = _trained(ws, dataset, rows, plan or Plan())
+        if told:
+            read = lineage.folder(ws.datasets / dataset.id)
+            origins = {"score": [(read, each.name) for each in trained.card.features]}
+            told.reads.append(read)
+            told.writes.append(lineage.folder(trained.folder, {"score": "double"}, origins))
+    return trained
+
+
+def _trained(ws: Workspace, dataset: Dataset, rows: TrainingSet, plan: Plan) -> Trained:
+    """Search, fit, judge, write and settle, as `train_on` says."""
+    target = dataset.manifest.target
     split, baseline = split_of(rows, target), baseline_ranking(rows, target)
     train, plan = windowed(rows, split.train, target, plan)
     split = replace(split, train=train)

@@ -126,6 +126,33 @@ def share_metrics_in(folder: Path) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
+def lineage_is_configured() -> bool:
+    """Return whether OpenLineage has a configuration in a place where its client looks.
+
+    Raises:
+        BadInput: OPENLINEAGE_CONFIG names no file; the client would print events instead.
+    """
+    if os.environ.get("OPENLINEAGE_DISABLED", "").strip().lower() == "true":
+        return False
+    named = os.environ.get("OPENLINEAGE_CONFIG")
+    if named and not Path(named).is_file():
+        raise BadInput(
+            f"OPENLINEAGE_CONFIG names {named}, which is no file.",
+            "Correct it, or leave lineage out: unset OPENLINEAGE_CONFIG",
+        )
+    if named or os.environ.get("OPENLINEAGE_URL"):
+        return True
+    if any(name.startswith("OPENLINEAGE__TRANSPORT") for name in os.environ):
+        return True
+    places = (Path.cwd(), Path("~/.openlineage").expanduser())
+    return any((place / "openlineage.yml").is_file() for place in places)
+
+
+def lineage_namespace() -> str:
+    """Return the namespace of jobs that OPENLINEAGE_NAMESPACE names; by default `almanac`."""
+    return os.environ.get("OPENLINEAGE_NAMESPACE") or "almanac"
+
+
 def environment(**changes: str) -> dict[str, str]:
     """Return this process's environment with `changes`, for a subprocess."""
     return {**os.environ, **changes}
