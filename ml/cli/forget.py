@@ -17,6 +17,7 @@ def forget(customer: str, yes: bool) -> None:
 
     CUSTOMER is the company-wide id, or that of any source.
     """
+    from ml.pages import renew_navigation
     from ml.privacy.forget import forget as erase
     from ml.privacy.forget import plan
 
@@ -27,6 +28,7 @@ def forget(customer: str, yes: bool) -> None:
     if not yes:
         click.confirm("Erase all of this customer's data for good?", abort=True)
     done = erase(ws, planned, lambda step: click.echo(f"Erasing: {step}", err=True))
+    renew_navigation(ws)
     if done.removed:
         click.echo(text.table(["erased from", "rows"], done.removed))
     else:

@@ -75,6 +75,11 @@ class Workspace:
         return self.home / "monitoring.html"
 
     @property
+    def catalogue(self) -> Path:
+        """The folder of pages that `ml catalogue` writes."""
+        return self.home / "catalogue"
+
+    @property
     def slices(self) -> Path:
         """The values that `ml profile` proposes to declare."""
         return self.home / "slices.yml"

@@ -73,10 +73,14 @@ class OutcomeMonth:
 
 @dataclass(frozen=True)
 class TargetOutcomes:
-    """A target's outcomes: those of the page's month in words, and pictures over months."""
+    """A target's outcomes: those of the page's month in words, and pictures over months.
+
+    `needs_a_look` is whether those of the month are alarmed or warned of.
+    """
 
     target: str
     words: str
+    needs_a_look: bool
     pictures: Sequence[Picture]
 
 
@@ -92,8 +96,10 @@ def read_outcomes(shown: Shown) -> list[TargetOutcomes]:
 
 def _target_outcomes(shown: Shown, months: Sequence[OutcomeMonth]) -> TargetOutcomes:
     target = months[0].target
-    words = " ".join(each.in_words for each in months if each.month == shown.month)
-    words = words or f"Nothing was scored at the start of {month(shown.month)}."
+    here = [each for each in months if each.month == shown.month]
+    words = " ".join(each.in_words for each in here)
+    words = words or f"nothing was scored at the start of {month(shown.month)}"
+    needs_a_look = any(each.status in ("alarmed", "warned") for each in here)
     pictures = [
         Picture(
             "ROC-AUC",
@@ -109,7 +115,7 @@ def _target_outcomes(shown: Shown, months: Sequence[OutcomeMonth]) -> TargetOutc
             "where the outcome is not known yet.",
         ),
     ]
-    return TargetOutcomes(target, words, pictures)
+    return TargetOutcomes(target, words, needs_a_look, pictures)
 
 
 def _roc_auc(shown: Shown, months: Sequence[OutcomeMonth]) -> Markup:
