@@ -22,7 +22,7 @@ FOLDER = REPOSITORY / "docs"
 SHOWN = ("Report", "Monitoring", "Catalogue")
 # In pixels: a screen on which the contents stand beside the page.
 SIZE = {"width": 1200, "height": 760}
-COLOURS = 32
+COLOURS = 64
 
 
 def take_pictures(home: Path, folder: Path = FOLDER) -> list[Path]:
@@ -49,9 +49,9 @@ def take_pictures(home: Path, folder: Path = FOLDER) -> list[Path]:
 
 def _make_small(picture: Path) -> None:
     with Image.open(picture) as taken:
-        taken.convert("P", palette=Image.Palette.ADAPTIVE, colors=COLOURS).save(
-            picture, optimize=True
-        )
+        # Maximum coverage keeps the colours of few pixels, such as those of marks.
+        drawn = taken.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
+    drawn.save(picture, optimize=True)
 
 
 if __name__ == "__main__":
