@@ -288,6 +288,10 @@ def test_browser_renders_without_errors_or_overflow(profiled, width):
         tab.on("pageerror", lambda error: troubles.append(str(error)))
         tab.on("request", lambda request: requests.append(request.url))
         tab.goto((profiled.home / "profile.html").as_uri())
+        tall = "document.documentElement.scrollHeight"
+        folded = tab.evaluate(tall)
+        tab.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        unfolded = tab.evaluate(tall)
         scrolled = tab.evaluate("document.documentElement.scrollWidth")
         sizes = tab.evaluate(
             "[...document.querySelectorAll('figure svg')].map(svg => {"
@@ -297,5 +301,6 @@ def test_browser_renders_without_errors_or_overflow(profiled, width):
     assert troubles == []
     assert all(url.startswith(("file:", "data:")) for url in requests)
     assert scrolled <= width
+    assert folded < unfolded / 2
     assert len(sizes) >= 50
     assert all(100 < wide <= width and high > 70 for wide, high in sizes)
