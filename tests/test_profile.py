@@ -51,7 +51,8 @@ def test_page_is_self_contained_and_small(page):
     assert not re.search(r"https?://|<script|@import|url\((?!#)", page)
     sources = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert sources
-    assert all(source.startswith(("#", "data:")) for source in sources)
+    pages = ("catalogue/index.html", "report.html", "monitoring.html")
+    assert all(source.startswith(("#", "data:")) or source in pages for source in sources)
     ids = re.findall(r'\sid="([^"]*)"', page)
     assert len(ids) == len(set(ids))
     assert set(re.findall(r'href="#([^"]*)"', page)) <= set(ids)
@@ -110,6 +111,15 @@ def test_the_largest_amount_is_shown_with_its_raw_place(profiled, page):
     )
     chapter = visible_text(section(page, "stg-mbd-trx"))
     assert re.search(rf"{re.escape(file)}, row {row} {amount:,.0f}".replace(",", "[,_]"), chapter)
+
+
+def test_chapters_are_folded_and_what_needs_a_look_comes_first(profiled, page):
+    assert '<details class="part">' in page
+    assert '<details class="part" open>' not in page
+    assert page.count("<table") == page.count("<caption")
+    look = visible_text(section(page, "look"))
+    rejected = profiled.value("select count(*) from staging.rejects")
+    assert f"Rows set aside {formatted(rejected)} rows, " in look
 
 
 def test_only_a_few_extremes_of_each_measure_are_shown(page):
@@ -279,6 +289,10 @@ def test_browser_renders_without_errors_or_overflow(profiled, width):
         tab.on("pageerror", lambda error: troubles.append(str(error)))
         tab.on("request", lambda request: requests.append(request.url))
         tab.goto((profiled.home / "profile.html").as_uri())
+        tall = "document.documentElement.scrollHeight"
+        folded = tab.evaluate(tall)
+        tab.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        unfolded = tab.evaluate(tall)
         scrolled = tab.evaluate("document.documentElement.scrollWidth")
         sizes = tab.evaluate(
             "[...document.querySelectorAll('figure svg')].map(svg => {"
@@ -288,6 +302,7 @@ def test_browser_renders_without_errors_or_overflow(profiled, width):
     assert troubles == []
     assert all(url.startswith(("file:", "data:")) for url in requests)
     assert scrolled <= width
+    assert folded < unfolded / 2
     assert len(sizes) >= 50
     assert all(100 < wide <= width and high > 70 for wide, high in sizes)
 

@@ -85,6 +85,24 @@ def test_profits_of_unlike_measures_are_kept_apart(page):
     assert "Mean spend" in part
 
 
+def test_a_keyboard_reaches_the_content_and_every_table_has_a_caption(page):
+    assert page.index('class="skip" href="#main"') < page.index("<header>")
+    assert page.count('<main id="main" tabindex="-1">') == 1
+    assert (
+        page.count("<table") == page.count("<caption") == page.count('class="scroll" tabindex="0"')
+    )
+
+
+def test_the_first_screen_says_which_models_need_a_look(page):
+    summary = page[page.index('id="summary"') : page.index('class="target"')]
+    assert "3 of 3 models rank better than their baseline by more than luck." in summary
+    assert "What needs a look" not in summary
+    assert summary.count("Test: label month 2024-03") == 1
+    assert "Purchase any, Spend next month: Test" in summary
+    prose = re.sub(r"<svg.*?</svg>|<code>.*?</code>", "", page, flags=re.DOTALL)
+    assert "purchase_any_amount" not in prose
+
+
 def test_header_and_marts(page):
     for fact in ("4\u202f000", "412", "March 2022 to February 2024", "trx&nbsp;300"):
         assert fact in page

@@ -6,8 +6,10 @@ import duckdb
 import numpy as np
 import pytest
 
+from ml.pages.formatting import plain
 from ml.pages.report import findings, write_report
 from ml.pages.report.judged_rows import ranking_qualities
+from ml.pages.report.summary import summarize
 from ml.pages.report.target_report import read_targets
 from ml.registry.backtest_months import BACKTEST, BacktestMonth, write_months
 from ml.workspace.errors import AlmanacError
@@ -68,7 +70,7 @@ def test_truth_that_misses_rows_is_no_limit(ws):
     rows = made("purchase_any")
     write_target(ws, "purchase_any", rows)
     write_truth(ws, {"purchase_any": made("purchase_any", rows=1400)})
-    assert "true probabilities would score" not in page_of(ws)
+    assert "<dt>Limit</dt>" not in page_of(ws)
 
 
 def test_no_champion(ws):
@@ -149,7 +151,11 @@ def test_a_gain_that_luck_explains_is_no_gain(ws):
     rows = made("purchase_any", rate=0.3)
     write_target(ws, "purchase_any", replace(rows, baseline=rows.probability + 1e-3 * rows.truth))
     [target] = read_targets(ws)
-    assert "is within what luck explains" in findings.ranking_verdict(target)
+    assert "is within what luck explains" in findings.ranking_verdict(target, plain)
+    [doubt] = summarize([target]).doubts
+    assert doubt.reason.startswith("Within what luck explains: ")
     ranked = ranking_qualities(replace(target.rows, probability=-target.rows.probability))
     worse = replace(target, model=ranked["model"])
-    assert "It is worse than the baseline (−0." in findings.ranking_verdict(worse)
+    assert summarize([worse]).doubts[0].reason.startswith("Worse than the baseline: −0.")
+    assert summarize([worse]).verdict.startswith("The model does not rank better")
+    assert "It is worse than the baseline (−0." in findings.ranking_verdict(worse, plain)

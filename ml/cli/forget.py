@@ -19,6 +19,7 @@ def forget(answer: Answer, customer: str, yes: bool) -> None:
 
     CUSTOMER is the company-wide id, or that of any source.
     """
+    from ml.pages import renew_navigation
     from ml.privacy.forget import forget as erase
     from ml.privacy.forget import plan
 
@@ -29,6 +30,7 @@ def forget(answer: Answer, customer: str, yes: bool) -> None:
     if not yes:
         click.confirm("Erase all of this customer's data for good?", abort=True)
     done = erase(ws, planned, lambda step: click.echo(f"Erasing: {step}", err=True))
+    renew_navigation(ws)
     answer.give(
         customer=done.customer,
         ids=ids,

@@ -19,6 +19,11 @@ def plain(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def in_prose(description: str) -> str:
+    """Return a description as a part of a sentence."""
+    return f"{description[:1].lower()}{description[1:].rstrip('.')}"
+
+
 def count(number: float) -> str:
     """Return a whole number, thousands separated by narrow no-break spaces."""
     return f"{number:,.0f}".replace(",", "\u202f")

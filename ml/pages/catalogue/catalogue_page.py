@@ -24,6 +24,7 @@ from ml.pages.catalogue.model_items import (
 )
 from ml.pages.catalogue.source_items import source_items
 from ml.pages.catalogue.table_items import table_items
+from ml.pages.navigation import renew_navigation
 from ml.workspace.errors import BadInput
 from ml.workspace.files import fresh_folder
 from ml.workspace.settings import Workspace
@@ -69,6 +70,7 @@ def write_catalogue(ws: Workspace, folder: Path) -> Written:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         written = [path.stat().st_size for path in fresh.rglob("*") if path.is_file()]
+    renew_navigation(ws)
     return Written(folder / PAGE, counts, sum(written), len(written))
 
 

@@ -96,10 +96,14 @@ class OutcomeMonth:
 
 @dataclass(frozen=True)
 class TargetOutcomes:
-    """A target's outcomes: those of the page's month in words, and pictures over months."""
+    """A target's outcomes: those of the page's month in words, and pictures over months.
+
+    `needs_a_look` is whether those of the month are alarmed or warned of.
+    """
 
     target: str
     words: str
+    needs_a_look: bool
     pictures: Sequence[Picture]
 
 
@@ -118,8 +122,10 @@ def _target_outcomes(
     shown: Shown, months: Sequence[OutcomeMonth], tenths: Sequence[Tenth]
 ) -> TargetOutcomes:
     target = months[0].target
-    words = " ".join(each.in_words for each in months if each.month == shown.month)
-    words = words or f"Nothing was scored at the start of {month(shown.month)}."
+    here = [each for each in months if each.month == shown.month]
+    words = " ".join(each.in_words for each in here)
+    words = words or f"nothing was scored at the start of {month(shown.month)}"
+    needs_a_look = any(each.status in ("alarmed", "warned") for each in here)
     pictures = [
         Picture(
             "ROC-AUC",
@@ -142,7 +148,7 @@ def _target_outcomes(
             "probabilities say; below it fewer."
         )
         pictures.append(Picture("Calibration", _calibration(tenths), caption))
-    return TargetOutcomes(target, words, pictures)
+    return TargetOutcomes(target, words, needs_a_look, pictures)
 
 
 def _roc_auc(shown: Shown, months: Sequence[OutcomeMonth]) -> Markup:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from ml.pages.axes import short_number
 from ml.pages.drawing import GROUPS, MARKERS
-from ml.pages.formatting import month, share, small
+from ml.pages.formatting import in_prose, month, share, small
 from ml.pages.monitoring import month_figures as figures
 from ml.pages.monitoring.feature_chapter import descriptions
 from ml.pages.monitoring.month_figures import BEFORE, SEEN, Line, Picture, Points
@@ -99,9 +99,14 @@ class SegmentScores:
 
 @dataclass(frozen=True)
 class TargetScores:
-    """A target's scores over months; why the newest moved, in words; and these by segment."""
+    """A target's scores over months; why the newest moved, in words; and these by segment.
+
+    `status` is that of the newest scores, `finding` how they are, in a line.
+    """
 
     target: str
+    status: str
+    finding: str
     change: str
     drivers: Sequence[DriverInWords]
     pictures: Sequence[Picture]
@@ -164,7 +169,23 @@ def _target_scores(shown: Shown, months: Sequence[ScoredMonth]) -> TargetScores:
     newest = _newest(shown, months)
     change, drivers = _change_in_words(shown, newest)
     pictures = _pictures(shown, months, newest)
-    return TargetScores(newest.target, change, drivers, pictures, _segments(shown, newest))
+    return TargetScores(
+        target=newest.target,
+        status=newest.status,
+        finding=_finding(newest),
+        change=change,
+        drivers=drivers,
+        pictures=pictures,
+        segments=_segments(shown, newest),
+    )
+
+
+def _finding(newest: ScoredMonth) -> str:
+    """Return in one line the status of the newest scores, and how far they moved."""
+    text = f"{month(newest.month)}: {newest.status}"
+    if newest.log_odds_change is None:
+        return text
+    return f"{text}; mean log-odds {signed(newest.log_odds_change)} in a month"
 
 
 def _segments(shown: Shown, newest: ScoredMonth) -> list[SegmentScores]:
@@ -256,7 +277,7 @@ def _change_in_words(shown: Shown, newest: ScoredMonth) -> tuple[str, list[Drive
 
 
 def _driver(part: Driver, description: str) -> DriverInWords:
-    what = f"{description[:1].lower()}{description[1:].rstrip('.')}" or part.feature
+    what = in_prose(description) or part.feature
     moved = ""
     if part.mean is not None and part.mean_before is not None:
         mean, before = short_number(part.mean), short_number(part.mean_before)

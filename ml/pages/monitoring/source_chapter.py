@@ -14,13 +14,12 @@ from ml.pages.monitoring.shown_months import Shown
 
 MOST_CODES = 24
 MOST_LISTED = 100
-HOW_ROWS = (
-    "Dots joined by a line are the rows that came, dashes those expected from the half year "
-    "before and last year's season; the dotted line is last year."
-)
-HOW_AMOUNTS = (
-    "The line is the typical (geometric mean) amount of each month, dashes that of the half year "
-    "before it. Where amounts lie far apart, each step up multiplies."
+# How to read the pictures, which is told once.
+HOW = (
+    "Of rows, dots joined by a line are those that came, dashes those expected from the half year "
+    "before and last year's season; the dotted line is last year. Of amounts, the line is the "
+    "typical (geometric mean) one of each month, dashes that of the half year before it; where "
+    "amounts lie far apart, each step up multiplies."
 )
 _TABLES = """
     select distinct source, table_name, '' as column_name, '' as value, '' as kind, '' as finding
@@ -128,13 +127,13 @@ def _of_table(shown: Shown, table: _Series) -> list[Picture]:
         Picture(
             f"Rows of {table.table}",
             _rows_picture(shown, table, rows),
-            f"{_rows_in_words(shown, rows)} {HOW_ROWS}",
+            _rows_in_words(shown, rows),
         )
     ]
     if any(each.typical_amount is not None for each in rows):
         words = _amounts_in_words(shown, rows)
         picture = _amounts_picture(shown, table, rows)
-        pictures.append(Picture(f"Amounts of {table.table}", picture, f"{words} {HOW_AMOUNTS}"))
+        pictures.append(Picture(f"Amounts of {table.table}", picture, words))
     return pictures
 
 
@@ -142,12 +141,12 @@ def _of_code(shown: Shown, code: _Series) -> Picture:
     rows = _months_of(shown, code)
     title = f"{code.column_name}: {code.value}"
     if code.kind == "amounts":
-        svg, how = _amounts_picture(shown, code, rows), HOW_AMOUNTS
+        svg = _amounts_picture(shown, code, rows)
         words = _amounts_in_words(shown, rows)
     else:
-        svg, how = _rows_picture(shown, code, rows), HOW_ROWS
+        svg = _rows_picture(shown, code, rows)
         words = _rows_in_words(shown, rows)
-    return Picture(title, svg, f"{_sentence(code.finding)} {words} {how}")
+    return Picture(title, svg, f"{_sentence(code.finding)} {words}")
 
 
 def _months_of(shown: Shown, series: _Series) -> list[_Counts]:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import duckdb
 
-from ml.pages import fill
+from ml.pages import fill, write_page
 from ml.pages.formatting import count, day, month
 from ml.pages.profile import sections
 from ml.pages.profile.category_values import Dimension, dimensions
+from ml.pages.profile.doubts import find_doubts
 from ml.pages.profile.event_times import EventTimes, event_times
 from ml.pages.profile.slices import RULE, slices_yaml
 from ml.pages.profile.staged_tables import (
@@ -40,6 +41,8 @@ from ml.workspace.warehouse import open_warehouse
 
 # Steps of the progress bar a table: the copy; its codes; its times and measures; the rest.
 STEPS = 4
+# With more tables than these, the sections of each chapter start collapsed.
+MOST_UNFOLDED = 2
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def write_profile(ws: Workspace) -> ProfileFiles:
     listed = slices_yaml(events)
     page = render(company, chapters, listed)
     write_text(ws.slices, listed)
-    write_text(ws.profile, page)
+    write_page(ws, ws.profile, page)
     return ProfileFiles(ws.profile, ws.slices)
 
 
@@ -99,6 +102,8 @@ def render(company: StagedCompany, chapters: Sequence[TableChapter], slices: str
         slices=slices,
         has_slices=any(chapter.proposals for chapter in chapters),
         rule=RULE,
+        doubts=find_doubts(chapters, company.rejects, company.empty),
+        unfolded=len(chapters) <= MOST_UNFOLDED,
     )
 
 

@@ -54,7 +54,12 @@ def volumes(study: TableStudy, times: EventTimes) -> TableSection:
     days = Picture("Events a day", figures.by_day(f"{name}-days", times.days),
                    "Days without any event fall to zero.", is_wide=True)  # fmt: skip
     text = "" if times.hours is not None else "The events carry a day, but no time of day."
-    return TableSection("Volumes and seasons", text, [*pictures, days], _gaps_listing(times))
+    counts = [events for _, events, _ in times.months]
+    finding = f"{count(min(counts))} to {count(max(counts))} events a month"
+    finding = finding if len(counts) > 1 else f"{count(counts[0])} events in one month"
+    return TableSection(
+        "Volumes and seasons", finding, text, [*pictures, days], _gaps_listing(times)
+    )
 
 
 def _months_caption(times: EventTimes) -> str:
@@ -91,7 +96,11 @@ def customers(study: TableStudy) -> TableSection:
     if between:
         pictures.append(_gaps_picture(study, between))
     text = "" if between else "No customer has two events, so there are no gaps between events."
-    return TableSection("Customers", text, pictures)
+    finding = (
+        f"half have at most {number(per_customer.median)} events, "
+        f"nine in ten at most {number(per_customer.high)}"
+    )
+    return TableSection("Customers", finding, text, pictures)
 
 
 def _gaps_picture(study: TableStudy, between: BinnedCounts) -> Picture:
@@ -158,7 +167,17 @@ def _measure(
         ),
     ]  # fmt: skip
     text = _distribution_text(known) + sampled(study)
-    return TableSection(plain(known.name), text, pictures, [_extremes(known.extremes)])
+    finding = _distribution_finding(known)
+    return TableSection(plain(known.name), finding, text, pictures, [_extremes(known.extremes)])
+
+
+def _distribution_finding(known: Distribution) -> str:
+    """Return in one line where values lie, and how many are outliers."""
+    text = f"median {number(known.median)}"
+    outliers = known.below + known.above
+    if known.limits is None or not outliers:
+        return text
+    return f"{text}; {count(outliers)} {'outlier' if outliers == 1 else 'outliers'}"
 
 
 def _distribution_text(known: Distribution) -> str:
@@ -207,7 +226,8 @@ def codes(study: TableStudy, dimensions: Sequence[Dimension]) -> TableSection | 
                 _dimension_caption(study, each))
         for each in dimensions if each.shown
     ]  # fmt: skip
-    return TableSection("Shares of each value", "", pictures)
+    finding = ", ".join(each.name for each in dimensions if each.shown)
+    return TableSection("Shares of each value", finding, "", pictures)
 
 
 def _dimension_caption(study: TableStudy, each: Dimension) -> str:
@@ -230,12 +250,13 @@ def vectors(study: TableStudy) -> list[TableSection]:
         seen = cloud(study, name)
         if seen is None:
             found.append(
-                TableSection(plain(name), "Too few unlike vectors to draw a picture of them.")
+                TableSection(plain(name), "", "Too few unlike vectors to draw a picture of them.")
             )
             continue
         drawn = figures.cloud(f"{study.table.name}-{name}", seen)
         picture = Picture("Two principal components", drawn, _cloud_caption(study, seen))
-        found.append(TableSection(plain(name), "", [picture]))
+        finding = f"{count(seen.rows)} vectors of {seen.width} numbers"
+        found.append(TableSection(plain(name), finding, "", [picture]))
     return found
 
 
@@ -257,8 +278,9 @@ def places(study: TableStudy) -> TableSection | None:
     known = [seen for name in study.table.cells if (seen := cells(study, name))]
     if not known:
         return None
+    finding = ", ".join(f"{count(each.cells)} cells of {each.name}" for each in known)
     return TableSection(
-        "Places", "", [picture for each in known for picture in _cells(study, each)]
+        "Places", finding, "", [picture for each in known for picture in _cells(study, each)]
     )
 
 

@@ -31,9 +31,10 @@ class Listing:
 
 @dataclass(frozen=True)
 class TableSection:
-    """Pictures and tables that answer one question, and the answer as a sentence."""
+    """Pictures and tables that answer one question; the answer in a line and in sentences."""
 
     title: str
+    finding: str
     text: str
     pictures: Sequence[Picture] = ()
     listings: Sequence[Listing] = ()

@@ -25,14 +25,14 @@ class ComparedModel:
     brier: float | None
 
     @property
-    def title(self) -> str:
-        """The name in words."""
-        return self.name.replace("_", " ")
+    def label(self) -> str:
+        """What it is, in words."""
+        return self.name.partition(": ")[0].replace("_", " ")
 
     @property
-    def label(self) -> str:
-        """The title without a feature's name, for the axis of a picture."""
-        return self.title.partition(": ")[0]
+    def feature(self) -> str:
+        """The single feature that answers; empty where it is not told or there is none."""
+        return self.name.partition(": ")[2]
 
     @property
     def is_model(self) -> bool:

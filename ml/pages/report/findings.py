@@ -1,10 +1,11 @@
 """The findings and captions of the report in words, from a target's measures."""
 
+from collections.abc import Callable
 from dataclasses import fields
 
 from ml.evaluation.bootstrap import Interval
 from ml.evaluation.thresholds import Costs
-from ml.pages.formatting import NOTHING, count, day, share, small
+from ml.pages.formatting import NOTHING, count, day, in_prose, share, small
 from ml.pages.report.curves import Campaign, ThresholdCurves
 from ml.pages.report.judged_rows import SPLITS
 from ml.pages.report.marts import NewestScores
@@ -27,7 +28,11 @@ def signed(number: float) -> str:
     return f"{number:+.3f}".replace("-", "\u2212")
 
 
-def ranking_verdict(target: TargetReport) -> str:
+# What a feature of some name measures, in words.
+Words = Callable[[str], str]
+
+
+def ranking_verdict(target: TargetReport, words: Words) -> str:
     """Return in plain words how well the model ranks, and whether it beats the baseline."""
     model, baseline = target.model.roc_auc, target.baseline.roc_auc
     if model is None:
@@ -35,14 +40,12 @@ def ranking_verdict(target: TargetReport) -> str:
             "The judged rows hold only one class, so the ranking cannot be measured yet: "
             "it takes at least one positive and one negative."
         )
-    text = (
-        "Take one positive and one negative at random: the model ranks the positive first "
-        f"{round(100 * model.value)} times in 100"
-    )
+    times = round(100 * model.value)
+    text = f"The model ranks a random positive above a random negative {times} times in 100"
     if baseline is None:
         return f"{text}; chance alone would 50 times."
     feature = target.card.baseline.feature if target.card.baseline else None
-    named = f" ({feature} alone)" if feature else ""
+    named = f" (one feature alone: {in_prose(words(feature))})" if feature else ""
     text += f", the baseline{named} {round(100 * baseline.value)} times. "
     gain = model - baseline
     if gain.interval is None:
@@ -53,15 +56,6 @@ def ranking_verdict(target: TargetReport) -> str:
         return f"{text}The difference ({difference}) is within what luck explains."
     better = "better than" if gain.value > 0 else "worse than"
     return f"{text}It is {better} the baseline ({difference})."
-
-
-def limit_remark(target: TargetReport) -> str:
-    """Return in plain words what the simulator's true probabilities reach; empty if not known."""
-    best = target.limit.auc
-    if best is None or target.model.auc is None:
-        return ""
-    text = f"Ranking by the simulator's true probabilities would score {best:.3f}"
-    return f"{text}, the best that any model could do here on average."
 
 
 def protocol(target: TargetReport) -> str:
@@ -112,7 +106,7 @@ def comparison_finding(target: TargetReport) -> str:
         text = f"{target.card.family} alone was tried"
     best = simple[0]
     low, high = (signed(end) for end in best.gain_interval)
-    return f"{text}: {signed(best.gain)} on {best.name} ({low} to {high})"
+    return f"{text}: {signed(best.gain)} on {best.label} ({low} to {high})"
 
 
 def ranking_finding(target: TargetReport, campaigns: list[Campaign]) -> str:
@@ -176,10 +170,10 @@ def profit_caption(target: TargetReport) -> str:
     return f"What all judged rows bring in together by the costs given to training ({named})."
 
 
-def importance_finding(target: TargetReport) -> str:
+def importance_finding(target: TargetReport, words: Words) -> str:
     """Return in one line which feature is the most important, and its share."""
     first = target.importance[0]
-    return f"{first.feature} weighs most, {share(first.share)} of all"
+    return f"weighs most: {in_prose(words(first.feature))}, {share(first.share)} of all"
 
 
 def contributions_caption(target: TargetReport) -> str:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from ml.pages import fill
+from ml.pages import fill, write_page
 from ml.pages.report import findings
 from ml.pages.report.figures import customers, measures
 from ml.pages.report.marts import Marts, Segmentation, read_marts
+from ml.pages.report.summary import summarize
 from ml.pages.report.target_chapter import target_chapter
 from ml.pages.report.target_report import TargetReport, read_targets
-from ml.workspace.files import write_text
 from ml.workspace.settings import Workspace
 
 # With more targets than these, the sections of each chapter start collapsed.
@@ -22,7 +22,6 @@ def write_report(ws: Workspace, tell: Callable[[str], object] = lambda _: None) 
     """Write the report of every trained target to `ws.report` and return its path.
 
     The page is one file without scripts or outside requests; the same inputs give the same bytes.
-    A reader sees the old page or the new one, never half of one.
 
     Args:
         ws: the workspace.
@@ -31,7 +30,7 @@ def write_report(ws: Workspace, tell: Callable[[str], object] = lambda _: None) 
     Raises:
         AlmanacError: no target has a champion that can be read, or the warehouse is held.
     """
-    write_text(ws.report, render(read_targets(ws, tell), read_marts(ws)))
+    write_page(ws, ws.report, render(read_targets(ws, tell), read_marts(ws)))
     return ws.report
 
 
@@ -45,6 +44,7 @@ def render(targets: tuple[TargetReport, ...], marts: Marts) -> str:
             "signed": findings.signed,
         },
         findings=findings,
+        summary=summarize(targets),
         marts=marts,
         chapters=[target_chapter(target, marts) for target in targets],
         unfolded=len(targets) <= MOST_UNFOLDED,

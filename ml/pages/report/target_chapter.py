@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from ml.evaluation.thresholds import Costs
+from ml.pages.formatting import plain
 from ml.pages.report import curves, findings
 from ml.pages.report.curves import Campaign, Curve, Floats, Point, ThresholdCurves
 from ml.pages.report.figures import contribution_plots, measures, probabilities, ranking
+from ml.pages.report.findings import Words
 from ml.pages.report.judged_rows import JudgedRows
 from ml.pages.report.marts import Marts, NewestScores
 from ml.pages.report.target_report import TargetReport
@@ -27,12 +29,16 @@ class TargetSection:
 
 @dataclass(frozen=True)
 class TargetChapter:
-    """One target's chapter: its sections by name, without those that its rows cannot show."""
+    """One target's chapter: its sections by name, without those that its rows cannot show.
+
+    `words` says what a feature measures.
+    """
 
     target: TargetReport
     scores: NewestScores | None
     sections: Mapping[str, TargetSection]
     campaigns: list[Campaign]
+    words: Words
 
 
 def target_chapter(target: TargetReport, marts: Marts) -> TargetChapter:
@@ -40,15 +46,22 @@ def target_chapter(target: TargetReport, marts: Marts) -> TargetChapter:
     rows, scores = target.rows, marts.scores.get(target.name)
     thresholds = _thresholds(target) if rows.has_both_classes else None
     campaigns = curves.campaigns(rows.label, rows.probability) if rows.has_both_classes else []
+    words = _words(target, marts)
     sections = {
         "comparison": _comparison(target),
         "ranking": _ranking(target, thresholds, campaigns) if thresholds else None,
         "probabilities": _probabilities(target, thresholds, scores),
-        "importance": _importance(target),
+        "importance": _importance(target, words),
         "months": _months(target),
     }
     shown = {name: section for name, section in sections.items() if section is not None}
-    return TargetChapter(target, scores, shown, campaigns)
+    return TargetChapter(target, scores, shown, campaigns, words)
+
+
+def _words(target: TargetReport, marts: Marts) -> Words:
+    """Return what says in words what a feature measures: the artifact, the marts, or its name."""
+    learnt = {each.feature: each.description for each in target.importance if each.description}
+    return lambda feature: learnt.get(feature) or marts.descriptions.get(feature) or plain(feature)
 
 
 def _thresholds(target: TargetReport) -> ThresholdCurves:
@@ -112,7 +125,7 @@ def _probabilities(
     return TargetSection(finding, pictures) if pictures else None
 
 
-def _importance(target: TargetReport) -> TargetSection | None:
+def _importance(target: TargetReport, words: Words) -> TargetSection | None:
     if not target.importance:
         return None
     pictures = {}
@@ -120,7 +133,7 @@ def _importance(target: TargetReport) -> TargetSection | None:
         pictures["swarm"] = contribution_plots.beeswarm(target.name, target.contributions)
     for each in target.contributions[:DEPENDENCE_PLOTS]:
         pictures[each.feature] = contribution_plots.dependence(target.name, each)
-    return TargetSection(findings.importance_finding(target), pictures)
+    return TargetSection(findings.importance_finding(target, words), pictures)
 
 
 def _months(target: TargetReport) -> TargetSection | None:

@@ -7,9 +7,11 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from ml.pages.axes import short_number
 from ml.pages.drawing import BASELINE, CHANCE, SMALL, draw
 from ml.pages.report.curves import Floats
 from ml.pages.report.feature_importance import FeatureContributions
@@ -69,6 +71,7 @@ def dependence(name: str, feature: FeatureContributions) -> Markup:
         if not known.all():
             _draw_missing(axes, feature.contribution[~known], low - 4 * margin)
             axes.set_xlim(left=low - 6 * margin)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
         axes.set_xlabel("value of the feature")
         axes.set_ylabel("adds to the log-odds")
         axes.figure.legend(loc="outside upper left", ncols=2, handletextpad=0.4)

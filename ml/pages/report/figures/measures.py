@@ -87,7 +87,7 @@ def compared_models(name: str, found: Sequence[ComparedModel]) -> Markup:
         axes.grid(axis="y", visible=False)
         axes.set_xlabel("ROC-AUC out of fold, 95 % interval")
 
-    values = ", ".join(f"{each.title} {each.auc:.3f}" for each in found)
+    values = ", ".join(f"{each.label} {each.auc:.3f}" for each in found)
     alt = f"What was tried for {name}: {values}"
     return draw(f"rivals-{name}", alt, paint, (3.6, 0.6 + 0.26 * len(found)))
 
