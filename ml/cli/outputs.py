@@ -46,12 +46,24 @@ def simulate(customers: int, months: int, seed: int, form: str, plants: tuple[st
 
 @click.command(epilog=examples("ml publish"))
 def publish() -> None:
-    """Write marts, features, scores and targets to the file that BI tools open."""
+    """Write marts, scores and targets, each column with a comment, to the file for BI tools.
+
+    `publish` in workspace.yml chooses the tables, features too. What did not change stays.
+    """
     from ml.serving.publish import publish as write
 
     done = write(workspace())
-    click.echo(text.table(["table", "rows"], list(done.tables.items())))
+    rows: list[list[text.Cell]] = [
+        [name, count, "unchanged" if name in done.kept else "copied"]
+        for name, count in done.tables.items()
+    ]
+    click.echo(text.table(["table", "rows", "state"], rows))
     click.echo(f"{done.path} ({done.size / 1e6:.1f} MB)")
+    if done.left_out:
+        click.echo(
+            f"Left out: {len(done.left_out)} tables that `publish: {{tables: …}}` in workspace.yml "
+            "does not name (docs/bi.md)."
+        )
 
 
 @click.command(epilog=examples("ml report"))
