@@ -174,6 +174,9 @@ def test_new_words_are_told_and_the_other_tables_kept(scored):
     text = scored.manifest.read_text(encoding="utf-8")
     scored.manifest.write_text(text.replace("Probability", "Chance"), encoding="utf-8")
     assert copied(scored) == {"marts.fct_scores"}
+    text = scored.manifest.read_text(encoding="utf-8")
+    scored.manifest.write_text(text.replace("one row a customer", "one row a person"), "utf-8")
+    assert copied(scored) == {"marts.fct_scores"}
     comment = "select comment from duckdb_columns() where column_name = 'score'"
     assert ("Chance, 0 to 1.",) in published(scored, comment)
 

@@ -100,7 +100,7 @@ def table_of(
         duckdb.__version__,
         layout,
         primary_key,
-        words.description,
+        (words.description, words.one_row, words.key),
         *_content(connection, name),
     ]
     told = json.dumps(facts, default=str).encode()
