@@ -1,7 +1,8 @@
 """Pages of `docs/` that can be run: files are written, commands run, and outputs compared.
 
-In a page, the fences `bash`, `python` and `sql` are run from top to bottom, each in a process of
-its own. A fence `text` right after one of them is what it prints; without one it prints nothing.
+In a page, the fences `bash`, `python`, `sql` and `sql published` (of the file for BI tools) are run
+from top to bottom, each in a process of its own. A fence `text` right after one of them is what it
+prints; without one it prints nothing.
 Any other fence below a line that is only a path in backticks and a colon is a file: `dbt_project/…`
 goes into a copy of the dbt project, any other into the workspace, `raw/…` into its raw folder.
 Where `, at its end:` follows the path, the fence is added to the file that is there.
@@ -28,7 +29,9 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # A model's id hashes its coefficients, whose last digits depend on the processor.
 MODEL_ID = re.compile(r"(?<=[a-z0-9]-)[0-9a-f]{10}\b")
 COMMANDS = {"bash": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, "-c"]}
-RUN = (*COMMANDS, "sql")
+# SQL is asked of the warehouse, or of the file for BI tools.
+DATABASES = {"sql": "warehouse.duckdb", "sql published": "published.duckdb"}
+RUN = (*COMMANDS, *DATABASES)
 # Only what a command says is compared, not its progress; if it fails, both are shown.
 QUIETLY = '"${@:2}" 2> "$1" || { cat "$1" >&2; exit 1; }'
 
@@ -62,7 +65,8 @@ class Place:
 
     def run(self, fence: Fence) -> str:
         """Run a fence and return what it prints."""
-        printed = self._query(fence.text) if fence.language == "sql" else self._command(fence)
+        asked = fence.language in DATABASES
+        printed = self._query(fence) if asked else self._command(fence)
         printed = COLOURS.sub("", printed).replace(str(self.workspace.home), "$ALMANAC_HOME")
         return "".join(f"{line.rstrip()}\n" for line in printed.strip("\n").splitlines())
 
@@ -72,12 +76,11 @@ class Place:
         command = [*COMMANDS[fence.language], fence.text]
         return self.workspace.must("env", *project, *quietly, *command)
 
-    def _query(self, sql: str) -> str:
-        with duckdb.connect(
-            str(self.workspace.home / "warehouse.duckdb"), read_only=True
-        ) as warehouse:
-            warehouse.execute("set TimeZone = 'UTC'")
-            found = warehouse.execute(sql)
+    def _query(self, fence: Fence) -> str:
+        file = self.workspace.home / DATABASES[fence.language]
+        with duckdb.connect(str(file), read_only=True) as database:
+            database.execute("set TimeZone = 'UTC'")
+            found = database.execute(fence.text)
             return table([column[0] for column in found.description], found.fetchall())
 
 

@@ -105,8 +105,8 @@ def test_each_response_has_its_file_and_idle_files_are_noted(company):
     put_responses(company, "responses.csv", "responses/spring.csv", "responses/autumn.csv")
     notes = company.land(responses={"spring": SPRING, "whole": {**SPRING, "file": "responses.csv"}})
     assert company.rows("from landed.workspace__responses order by all") == [
-        ("spring", "responses/spring.csv"),
-        ("whole", "responses.csv"),
+        ("spring", "responses/spring.csv", 1, "Responses in responses/spring.csv."),
+        ("whole", "responses.csv", 1, "Responses in responses.csv."),
     ]
     assert company.rows("select count(*) from landed.responses__labels") == [(3,)]
     (note,) = [note for note in notes if "responses" in note]

@@ -2,11 +2,13 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from ml.serving.publish import publish
 from tests.workspaces import REPOSITORY, TestWorkspace
 
 SCORES = "select customer_id, target, score from scores.scores order by all"
@@ -118,7 +120,47 @@ def test_the_published_copy_is_for_older_clients_too(scored: TestWorkspace) -> N
         (tags,) = marts.execute(
             "select tags from duckdb_databases() where database_name = 'published'"
         ).fetchone()
+        indexed = marts.execute("select count(*) from duckdb_tables() where index_count > 0")
+        assert indexed.fetchone() == (0,)
     assert tags["storage_version"].startswith("v1.0.0")
+
+
+def test_every_table_and_column_that_is_published_is_explained(scored: TestWorkspace) -> None:
+    whole = replace(scored.opened(), settings={"publish": {"tables": ["marts", "s*", "t*", "f*"]}})
+    publish(whole)
+    with duckdb.connect(str(whole.published), read_only=True) as marts:
+        silent = marts.execute(
+            "select table_name from duckdb_tables() where comment is null union all "
+            "select table_name || '.' || column_name from duckdb_columns() "
+            "where not internal and comment is null"
+        ).fetchall()
+        features = marts.execute(
+            "select count(*) from duckdb_columns() as c join marts.dim_features as f "
+            "on f.relation = c.schema_name || '.' || c.table_name and f.name = c.column_name "
+            "where f.description = c.comment"
+        ).fetchone()
+        unkeyed = marts.execute("select name from readme where '' in (key, one_row)").fetchall()
+    assert silent == []
+    assert features == (scored.value("select count(*) from marts.dim_features"),)
+    assert unkeyed == []
+
+
+def test_targets_are_told_with_their_champions(scored: TestWorkspace) -> None:
+    named = scored.query(
+        "select targets.target, label, horizon_months, reigns.threshold = targets.threshold "
+        "from marts.dim_targets as targets join monitoring.champions as reigns using (model_id) "
+        "order by all"
+    )
+    assert named == [
+        ("activity_decline", "Activity decline", 3, True),
+        ("spend_next_month", "Spend next month", 1, True),
+    ]
+    assert scored.value("select count(*) from marts.dim_targets where model_id is null") > 0
+    outside = (
+        "select count(*) from marts.fct_scores "
+        "left join marts.dim_dates on as_of::date = date_day where date_day is null"
+    )
+    assert scored.value(outside) == 0
 
 
 def test_the_report_names_what_was_trained(scored: TestWorkspace) -> None:

@@ -58,13 +58,29 @@ def simulate(  # noqa: PLR0913, PLR0917
 @click.command(epilog=examples("ml publish"))
 @answers
 def publish(answer: Answer) -> None:
-    """Write marts, features, scores and targets to the file that BI tools open."""
+    """Write marts, scores and targets, each column with a comment, to the file for BI tools.
+
+    `publish` in workspace.yml chooses the tables, features too. What did not change stays.
+    """
     from ml.serving.publish import publish as write
 
     done = write(workspace())
-    tables = [{"table": name, "rows": rows} for name, rows in done.tables.items()]
-    answer.table("tables", tables, {"table": "table", "rows": "rows"})
-    answer.give(f"{done.path} ({done.size / 1e6:.1f} MB)", path=done.path, bytes=done.size)
+    tables = [
+        {"table": name, "rows": rows, "state": "unchanged" if name in done.kept else "copied"}
+        for name, rows in done.tables.items()
+    ]
+    answer.table("tables", tables, {name: name for name in ("table", "rows", "state")})
+    answer.give(
+        f"{done.path} ({done.size / 1e6:.1f} MB)",
+        path=done.path,
+        bytes=done.size,
+        left_out=done.left_out,
+    )
+    if done.left_out:
+        answer.say(
+            f"Left out: {len(done.left_out)} tables that `publish: {{tables: …}}` in workspace.yml "
+            "does not name (docs/bi.md)."
+        )
 
 
 @click.command(epilog=examples("ml report"))

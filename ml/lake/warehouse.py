@@ -19,7 +19,12 @@ from ml.workspace.sql import quoted, quoted_relation
 from ml.workspace.warehouse import attached, make_warehouse, open_warehouse, transaction
 
 # Tables that commands write into; dbt makes them where they are missing, and so does a lake.
-KEPT = ("scores.scores", "intermediate.feature_statistics", "intermediate.measured_families")
+KEPT = (
+    "scores.scores",
+    "intermediate.feature_statistics",
+    "intermediate.measured_families",
+    "monitoring.champions",
+)
 REJECTS = "staging.rejects"
 COMPLETE = "intermediate.int_complete_months"
 # What each family's statistics were measured from.

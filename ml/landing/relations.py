@@ -26,6 +26,7 @@ from ml.landing.workspace_tables import (
 from ml.workspace.errors import BadInput
 from ml.workspace.monitoring import monitoring_settings
 from ml.workspace.responses import SECTION as RESPONSES
+from ml.workspace.responses import responses
 from ml.workspace.settings import Workspace
 from ml.workspace.sql import literal, quoted
 
@@ -49,6 +50,12 @@ RULES = {
     "alarm": "double",
     "until": "date",
     "reason": "varchar",
+}
+RESPONSE_TARGETS = {
+    "response": "varchar",
+    "file": "varchar",
+    "horizon_months": "integer",
+    "description": "varchar",
 }
 CODE = Path(__file__).parent
 
@@ -143,13 +150,23 @@ def plan(connection: duckdb.DuckDBPyConnection, project: Path, workspace: Worksp
     relations += [
         _listing("settings", {"name": "varchar", "value": "varchar"}, settings_rows),
         _listing("sources", SOURCES, [_source_row(found_source, chosen) for found_source in found]),
-        _listing("responses", {"response": "varchar", "file": "varchar"}, response_rows),
+        _listing("responses", RESPONSE_TARGETS, _response_targets(response_rows, workspace)),
         _listing("monitoring", RULES, list(monitoring_settings(workspace).rules())),
         _identities(sources, workspace, digest(code, listed)),
     ]
     unknown = _unknown(sources, relations, workspace.raw)
     notes = _notes(found, chosen, workspace) + notes_on_responses(response_rows, answers)
     return Plan(relations, notes, unknown)
+
+
+def _response_targets(
+    files: Iterable[tuple[str, str]], workspace: Workspace
+) -> list[tuple[str, str, int, str]]:
+    """Return the rows of RESPONSE_TARGETS for the responses with their files."""
+    declared = responses(workspace)
+    return [
+        (name, file, declared[name].horizon_months, declared[name].words) for name, file in files
+    ]
 
 
 def _files_of(name: str, found: Iterable[SourceFiles]) -> list[RawFile]:

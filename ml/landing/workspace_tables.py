@@ -13,6 +13,8 @@ from ml.landing.raw_files import RawFile
 from ml.workspace.errors import AlmanacError, BadInput
 from ml.workspace.monitoring import SECTION as MONITORING
 from ml.workspace.monitoring import monitoring_settings
+from ml.workspace.publishing import SECTION as PUBLISH
+from ml.workspace.publishing import publish_settings
 from ml.workspace.responses import SECTION as RESPONSES
 from ml.workspace.settings import PUBLISHED_ID_KEY, Workspace
 from ml.workspace.sql import quoted
@@ -50,6 +52,8 @@ def settings_in_force(sources: Iterable[DeclaredSource], workspace: Workspace) -
         values[name] = _checked(name, default, default if value is None else value, workspace)
     if LAKE in workspace.settings:
         values[LAKE] = "true"
+    # A mistake in it is told before a build, not after.
+    publish_settings(workspace)
     return values | _contact(workspace) | monitoring_settings(workspace).values()
 
 
@@ -167,7 +171,7 @@ def _choices(source: DeclaredSource) -> list[str]:
 
 def _check_names(sources: list[DeclaredSource], workspace: Workspace) -> None:
     names = [source.name for source in sources]
-    known = [RAW, CONTACT, LAKE, MONITORING, PUBLISHED_ID_KEY, *SHARED, *names]
+    known = [RAW, CONTACT, LAKE, MONITORING, PUBLISH, PUBLISHED_ID_KEY, *SHARED, *names]
     for name, value in workspace.settings.items():
         if name not in known:
             kind = "source" if isinstance(value, dict) else "setting"

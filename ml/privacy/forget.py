@@ -116,7 +116,7 @@ def forget(ws: Workspace, planned: Erasure, say: Callable[[str], None]) -> Erasu
         rows.rewrite(ws.warehouse)
     if ws.published.exists():
         say("published copy")
-        publish(ws)
+        publish(ws, anew=True)
     pages = tuple(remove_pages(ws, customers))
     (ws.home / BEGUN).unlink()
     say("search of what is left")

@@ -35,6 +35,11 @@ class Response:
     description: str = ""
     baseline: Baseline | None = None
 
+    @property
+    def words(self) -> str:
+        """Its description; where none is given, the file that it is read from."""
+        return self.description or f"Responses in {self.file}."
+
 
 def responses(ws: Workspace) -> dict[str, Response]:
     """Return the response targets that `workspace.yml` declares, by name.
@@ -121,5 +126,5 @@ def _node(holder: Node, name: str, response: Response) -> Node:
         "baseline": asdict(response.baseline) if response.baseline else None,
         "condition": f"{quoted(meta(holder)[HOLDER])} = {literal(name)}",
     }
-    description = response.description or f"Responses in {response.file}."
-    return {**holder, "description": description, "config": {**holder["config"], "meta": about}}
+    config = {**holder["config"], "meta": about}
+    return {**holder, "description": response.words, "config": config}
