@@ -11,8 +11,8 @@ SCHEMAS = ("staging", "intermediate", "features", "targets", "marts", "seeds")
 ESTIMATES = ("customers",)
 # Hashes of where a raw file lies and when it was written.
 STAMPS = ("stamp", "stamp_together")
-# What dbt notes of its own work.
-NOTES = ("measured_families", "judged_files")
+# What dbt notes of its own work, and which models a workspace has trained.
+NOTES = ("measured_families", "judged_files", "dim_targets")
 
 
 def differences(one: Path, other: Path, *, same_files: bool = True, least: int = 80) -> list[str]:

@@ -262,11 +262,11 @@ def test_ids_are_published_as_keyed_hashes(ws: Workspace) -> None:
     (ws.home / "ids.key").write_bytes(key + b"\n")
     plain = publish(ws)
     with duckdb.connect(str(ws.published), read_only=True) as reader:
-        ids = reader.execute("select distinct customer_id from features.ftr_spend").fetchall()
+        ids = reader.execute("select distinct customer_id from targets.tgt_activity").fetchall()
     hidden = Workspace(ws.home, ws.raw, {"published_id_key": "ids.key"})
     assert publish(hidden).tables == plain.tables
     with duckdb.connect(str(ws.published), read_only=True) as reader:
-        found = reader.execute("select distinct customer_id from features.ftr_spend").fetchall()
+        found = reader.execute("select distinct customer_id from targets.tgt_activity").fetchall()
     expected = {hmac.new(key, each.encode(), hashlib.sha256).hexdigest() for (each,) in ids}
     assert {each for (each,) in found} == expected
 
