@@ -6,6 +6,7 @@ from ml.cli.dataset import dataset
 from ml.cli.export import export
 from ml.cli.forget import forget
 from ml.cli.group import main
+from ml.cli.init import init
 from ml.cli.lake import lake
 from ml.cli.models import evaluate, list_targets, score, train
 from ml.cli.monitor import monitor
@@ -21,6 +22,7 @@ from ml.cli.serve import serve
 __all__ = ["main"]
 
 for command in (
+    init,
     simulate,
     rejects,
     profile,
