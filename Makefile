@@ -13,7 +13,7 @@ setup: .venv/ready
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	.venv/bin/python -m compileall -q ml feature_repo dbt_project/plugins tests
+	.venv/bin/python -m compileall -q ml feature_repo tests
 	touch $@
 
 demo: setup

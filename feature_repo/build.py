@@ -9,11 +9,9 @@ import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import duckdb
-import yaml
 from feast import Entity, FeatureService, FeatureView, Field, Project, ValueType
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.types import Array, Float32, String, from_value_type
@@ -26,7 +24,7 @@ from feature_repo.stores.relations import Relation, read_relation
 from ml.workspace.errors import AlmanacError, BadInput, NotBuilt
 from ml.workspace.manifest import meta, models, owners, relation
 from ml.workspace.responses import response_nodes
-from ml.workspace.settings import Workspace
+from ml.workspace.settings import Workspace, feature_repo, read_settings
 from ml.workspace.warehouse import open_warehouse
 
 JOIN_KEY = "customer_id"
@@ -35,7 +33,6 @@ NOT_FEATURES = (JOIN_KEY, TIMESTAMP, "feature_month", "month_version")
 CATALOGUE = "marts.dim_features"
 # What a family's or a target's meta says that becomes tags.
 TAGS = ("source", "table", "domain", "kind", "horizon_months", "validation")
-SETTINGS = Path(__file__).with_name("feature_store.yaml")
 LONGEST_MONTH = timedelta(days=31)
 
 
@@ -80,7 +77,7 @@ def feast_objects(
         inputs = _inputs(connection, models, views, customer)
     services += [_input_service(view) for view in inputs]
     project = Project(
-        name=yaml.safe_load(SETTINGS.read_text(encoding="utf-8"))["project"],
+        name=read_settings(feature_repo() / "feature_store.yaml")["project"],
         description="Features of customers by month, made by dbt; a feature service a target.",
     )
     return [project, customer, *views.values(), *inputs, *on_demand_views(ws, views), *services]

@@ -1,7 +1,5 @@
 """Raw folders of every kind, landed in a warehouse of their own."""
 
-import importlib
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,9 +14,6 @@ from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import REPOSITORY, Workspace
 
 PROJECT = REPOSITORY / "dbt_project"
-# dbt-duckdb finds the plugin by the profile's `module_paths`.
-sys.path.append(str(PROJECT / "plugins"))
-landing = importlib.import_module("landing")
 
 SESSIONS = "customer_id,time_spent,pages_viewed,basket_value,device_type,customer_type,purchase"
 EVENTS = "customer_id,event_time,amount"

@@ -12,7 +12,6 @@ import yaml
 from redis import Redis
 from redis.exceptions import ConnectionError as NoConnection
 
-from ml.store import retrieval as training
 from tests.workspaces import REPOSITORY
 
 STORES = ("sqlite", "redis")
@@ -39,7 +38,7 @@ def online(request: pytest.FixtureRequest, tmp_path, monkeypatch) -> str:
 
 def choose(monkeypatch: pytest.MonkeyPatch, folder: Path, settings: dict[str, str]) -> None:
     """Let feature_store.yaml name another online store."""
-    monkeypatch.setattr(training, "FEATURE_REPO", repository(folder, settings))
+    monkeypatch.setenv("FEATURE_REPO_DIR_ENV_VAR", str(repository(folder, settings)))
 
 
 def repository(folder: Path, settings: dict[str, str]) -> Path:

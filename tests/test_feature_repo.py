@@ -194,6 +194,7 @@ def test_without_almanac_home_files_go_to_the_repositorys_data_folder(tmp_path):
     copy = tmp_path / "repository"
     for folder in ("feature_repo", "ml"):
         shutil.copytree(REPOSITORY / folder, copy / folder)
+    shutil.copy(REPOSITORY / "constraints.txt", copy)
     ws = make_workspace(copy / "data")
     typed = TestWorkspace(ws.home, ws.raw)
     command = 'unset ALMANAC_HOME; PYTHONPATH="$0" "$1/feast" -c "$0/feature_repo" apply'

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ml.store import retrieval as training
+from ml.workspace.settings import feature_repo
 from tests.benchmarks.kills import besiege, make_place
 from tests.online_stores import STORES, redis, repository
 
@@ -11,10 +11,10 @@ __all__ = ["redis"]
 
 @pytest.mark.parametrize("name", STORES)
 def test_killed_publishers_leave_one_whole_month(name, tmp_path, monkeypatch, request):
-    settings = training.FEATURE_REPO
+    settings = feature_repo()
     if name == "redis":
         settings = repository(tmp_path, request.getfixturevalue("redis").settings)
-    monkeypatch.setattr(training, "FEATURE_REPO", settings)
+    monkeypatch.setenv("FEATURE_REPO_DIR_ENV_VAR", str(settings))
     found = besiege(make_place(tmp_path / "ws", settings), kills=8)
     assert found.wrong == []
     assert found.reads > 8

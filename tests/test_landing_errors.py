@@ -117,10 +117,11 @@ def test_dbt_stops_with_one_message(tmp_path):
         "dbt_project.yml": "name: tiny\nversion: '1.0.0'\nprofile: tiny\n",
         "models/a.sql": "select 1 as one",
     }
-    plugin = f"{{module: landing, config: {{home: '{tmp_path}', raw: '', project: '{PROJECT}'}}}}"
+    config = f"{{home: '{tmp_path}', raw: '', project: '{PROJECT}'}}"
+    plugin = f"{{module: ml.landing.dbt_plugin, config: {config}}}"
     tiny["profiles.yml"] = (
         f"tiny: {{target: t, outputs: {{t: {{type: duckdb, path: '{tmp_path}/w.duckdb', "
-        f"module_paths: ['{PROJECT}/plugins'], plugins: [{plugin}]}}}}}}"
+        f"plugins: [{plugin}]}}}}}}"
     )
     for name, text in tiny.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -8,6 +8,7 @@ from ml.cli.evaluate import evaluate
 from ml.cli.export import export
 from ml.cli.forget import forget
 from ml.cli.group import main
+from ml.cli.init import init
 from ml.cli.lake import lake
 from ml.cli.lineage import lineage
 from ml.cli.models import list_targets, score, train
@@ -24,6 +25,7 @@ from ml.cli.serve import serve
 __all__ = ["main"]
 
 for command in (
+    init,
     doctor,
     simulate,
     rejects,

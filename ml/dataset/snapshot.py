@@ -20,7 +20,8 @@ from ml.workspace.sql import quoted
 from ml.workspace.warehouse import open_warehouse
 
 VERSION = "month_version"
-OWN_NODES = ("model.almanac.", "seed.almanac.", "macro.almanac.")
+CODE = ("model.", "seed.", "macro.")
+DBT_PACKAGES = ("dbt", "dbt_duckdb")
 MEMORY = "1GB"
 
 
@@ -123,12 +124,16 @@ def _code(manifest: Manifest, relations: Sequence[str]) -> Iterator[tuple[str, s
     while pending:
         key = pending.pop()
         node = known.get(key)
-        if key in seen or node is None or not key.startswith(OWN_NODES):
+        if key in seen or node is None or not _is_own(key):
             continue
         seen.add(key)
         needed = node.get("depends_on", {})
         pending += [*needed.get("nodes", []), *needed.get("macros", [])]
     yield from ((key, _checksum(known[key])) for key in sorted(seen))
+
+
+def _is_own(key: str) -> bool:
+    return key.startswith(CODE) and key.split(".")[1] not in DBT_PACKAGES
 
 
 def _checksum(node: Node) -> str:

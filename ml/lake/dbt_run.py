@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ml.workspace.errors import NotBuilt
 from ml.workspace.files import locked
-from ml.workspace.settings import dbt_project, environment
+from ml.workspace.settings import dbt_profiles, dbt_project, environment
 
 
 def run_dbt(home: Path, target: Path, profile: str, arguments: Sequence[str], next: str) -> None:
@@ -28,9 +28,10 @@ def run_dbt(home: Path, target: Path, profile: str, arguments: Sequence[str], ne
         NotBuilt: dbt failed; the message carries dbt's own.
         AlmanacError: the disk refuses.
     """
-    project = dbt_project()
+    project, profiles = dbt_project(), dbt_profiles()
     command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "--quiet", *arguments]
-    command += ["--target", profile, "--project-dir", str(project), "--profiles-dir", str(project)]
+    command += ["--target", profile]
+    command += ["--project-dir", str(project), "--profiles-dir", str(profiles)]
     variables = environment(
         ALMANAC_HOME=str(home),
         DBT_PROJECT_DIR=str(project),

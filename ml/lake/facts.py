@@ -12,7 +12,7 @@ import duckdb
 from ml.lake.bucket import Months
 from ml.lake.project import DECLARED, Model, Project, Totals
 from ml.lake.stored import Stored, types_of
-from ml.workspace.settings import dbt_project
+from ml.workspace.manifest import package_folder
 from ml.workspace.sql import quoted, quoted_relation
 from ml.workspace.warehouse import attached
 
@@ -94,7 +94,7 @@ def run_python(
     It gets what dbt would give it: `ref`, `source`, `config` and `this`.
     """
     node = project.python[model.relation]
-    path = dbt_project() / node["original_file_path"]
+    path = package_folder(node) / node["original_file_path"]
     spec = importlib.util.spec_from_file_location(node["name"], path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python module")

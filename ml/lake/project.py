@@ -10,7 +10,7 @@ from typing import Any
 
 from ml.lake.dbt_run import run_dbt
 from ml.workspace.files import write_text
-from ml.workspace.settings import Workspace, dbt_project
+from ml.workspace.settings import Workspace, dbt_folders, dbt_project
 
 # What the SQL of a model says up to here reads facts of the whole, and no customer's rows.
 MONTHS_END = "/* months to be built */"
@@ -203,10 +203,11 @@ def _relation(node: Mapping[str, Any]) -> str:
 
 
 def _digest(project: Path) -> str:
-    """Return a hash of the project's files, those that dbt and Python write left out."""
+    """Return a hash of the files of project and packages, but for what dbt and Python write."""
     read = hashlib.sha256()
-    for path in sorted(project.rglob("*")):
-        place = path.relative_to(project)
-        if path.is_file() and not WRITTEN.intersection(place.parts):
-            read.update(str(place).encode() + b"\0" + path.read_bytes() + b"\0")
+    for folder in dbt_folders(project):
+        for path in sorted(folder.rglob("*")):
+            place = path.relative_to(folder)
+            if path.is_file() and not WRITTEN.intersection(place.parts):
+                read.update(str(place).encode() + b"\0" + path.read_bytes() + b"\0")
     return read.hexdigest()

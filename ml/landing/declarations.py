@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from ml.workspace.errors import BadInput
+from ml.workspace.settings import dbt_folders
 
 SCHEMA = "landed"
 FORMATS = ("parquet", "csv", "mapping")
@@ -74,13 +75,14 @@ def read_sources(project: Path) -> list[DeclaredSource]:
     """Return the sources declared for schema `landed`, those without raw files left out.
 
     Args:
-        project: the dbt project's folder.
+        project: the dbt project's folder; its packages declare sources too.
 
     Raises:
         AlmanacError: a declaration cannot be read.
     """
     sources = []
-    for path in sorted(project.glob("models/staging/*/_*.yml")):
+    folders = dbt_folders(project)
+    for path in (p for f in folders for p in sorted(f.glob("models/staging/*/_*.yml"))):
         for node in read_yaml(path).get("sources") or []:
             source = _source(node, path) if node.get("schema") == SCHEMA else None
             if source and source.tables:

@@ -23,7 +23,7 @@ from ml.landing.lines import WHITESPACE
 from ml.landing.mapped_query import ColumnMapping, kept, query
 from ml.landing.raw_files import RawFile, find_files
 from ml.workspace.errors import AlmanacError, BadInput, NotBuilt
-from ml.workspace.settings import Workspace
+from ml.workspace.settings import Workspace, dbt_folders
 from ml.workspace.sql import quoted
 from ml.workspace.suggest import did_you_mean
 
@@ -139,7 +139,9 @@ def _first_fitting(
 
 
 def _mapping_files(project: Path) -> list[Path]:
-    return sorted((project / "mappings").glob("*.yml"))
+    return [
+        path for folder in dbt_folders(project) for path in sorted(folder.glob("mappings/*.yml"))
+    ]
 
 
 def _named(setting: object, known: list[Path], workspace: Workspace) -> tuple[dict[str, Any], str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ml.landing.declarations import read_yaml
 from ml.workspace.responses import check_names, mistake, responses
-from ml.workspace.settings import Workspace
+from ml.workspace.settings import Workspace, dbt_folders
 
 
 def response_files(
@@ -46,7 +46,8 @@ def notes_on_responses(rows: Collection[tuple[str, str]], there: Collection[str]
 
 
 def _dbt_targets(project: Path) -> Iterator[str]:
-    for path in sorted(project.glob("models/targets/*.yml")):
+    folders = dbt_folders(project)
+    for path in (p for f in folders for p in sorted(f.glob("models/targets/*.yml"))):
         for model in read_yaml(path).get("models") or []:
             meta = (model.get("config") or {}).get("meta") or {}
             if "target" in meta:

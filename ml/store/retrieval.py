@@ -16,10 +16,9 @@ from feast.types import from_feast_to_pyarrow_type
 from feature_repo.stores.duckdb_job import HistoricalRetrievalJob
 from feature_repo.stores.retrieval import Call, FeatureMatrix
 from ml.workspace.errors import BadInput, NotBuilt
-from ml.workspace.settings import REPOSITORY, Workspace
+from ml.workspace.settings import Workspace, feature_repo
 from ml.workspace.suggest import did_you_mean, similar
 
-FEATURE_REPO = REPOSITORY / "feature_repo"
 OWN_STORES = "feature_repo.stores."
 
 
@@ -50,7 +49,7 @@ class Recipe(NamedTuple):
 
 def feature_store(ws: Workspace) -> FeatureStore:
     """Return Feast's store as `feature_store.yaml` configures it, with its files in `ws`."""
-    config = load_repo_config(FEATURE_REPO, FEATURE_REPO / "feature_store.yaml")
+    config = load_repo_config(feature_repo(), feature_repo() / "feature_store.yaml")
     config.registry_config = _in_workspace(config.registry_config, "path", ws.home)
     config.offline_config = _in_workspace(config.offline_config, "database", ws.home)
     config.online_config = _in_workspace(config.online_config, "path", ws.home)

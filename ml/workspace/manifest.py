@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.workspace.errors import NotBuilt
-from ml.workspace.settings import Workspace
+from ml.workspace.settings import Workspace, dbt_project
 from ml.workspace.sql import quoted_relation
 
 # So long after its last change a file that is no manifest may still be being written.
@@ -110,6 +110,13 @@ def compiled(ws: Workspace, node: Node) -> str:
             f"{node['name']} is not compiled in {ws.manifest.parent}.", "Run: dbt compile"
         )
     return str(code)
+
+
+def package_folder(node: Node) -> Path:
+    """Return the folder of the node's dbt package: the project's own, or one that it imports."""
+    project = dbt_project()
+    imported = project / "dbt_packages" / node["package_name"]
+    return imported if imported.is_dir() else project
 
 
 def parents(nodes: Mapping[str, Node], node: Node) -> list[str]:

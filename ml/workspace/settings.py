@@ -10,6 +10,7 @@ import yaml
 
 from ml.workspace.errors import BadInput
 
+# The folder of `ml`, `dbt_project` and `feature_repo`: a checkout, or where pip put them.
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 DBT_PROJECT = REPOSITORY / "dbt_project"
 # The setting that names the file of the key with which ids are published as hashes.
@@ -89,9 +90,9 @@ def workspace() -> Workspace:
     """Return the workspace that `ALMANAC_HOME` (and, where set, `ALMANAC_RAW`) names.
 
     Raises:
-        AlmanacError: the settings file is not a YAML mapping.
+        AlmanacError: outside a checkout none is named, or the settings file is not a YAML mapping.
     """
-    home = Path(os.environ.get("ALMANAC_HOME") or REPOSITORY / "data").resolve()
+    home = Path(os.environ.get("ALMANAC_HOME") or _own_data()).resolve()
     # Feast changes the working directory before it reads the repository, so make the path absolute.
     os.environ["ALMANAC_HOME"] = str(home)
     return workspace_at(home, os.environ.get("ALMANAC_RAW", ""))
@@ -101,7 +102,7 @@ def workspace_at(home: Path, raw: str = "") -> Workspace:
     """Return the workspace at `home`; `raw`, if not empty, overrides its settings."""
     settings = read_settings(home / "workspace.yml")
     folder = raw or str(settings.get("raw") or "raw")
-    target = DBT_PROJECT / os.environ.get("DBT_TARGET_PATH", "target")
+    target = dbt_project() / os.environ.get("DBT_TARGET_PATH", "target")
     try:
         return Workspace(home, (home / folder).resolve(), settings, target)
     except ValueError as error:
@@ -114,6 +115,35 @@ def workspace_at(home: Path, raw: str = "") -> Workspace:
 def dbt_project() -> Path:
     """Return the dbt project's folder: the one that `DBT_PROJECT_DIR` names, or this one's."""
     return Path(os.environ.get("DBT_PROJECT_DIR") or DBT_PROJECT).resolve()
+
+
+def dbt_profiles() -> Path:
+    """Return the folder of `profiles.yml`: the one that `DBT_PROFILES_DIR` names, or this one's."""
+    return Path(os.environ.get("DBT_PROFILES_DIR") or DBT_PROJECT).resolve()
+
+
+def dbt_folders(project: Path) -> tuple[Path, ...]:
+    """Return the folders of a dbt project and of the packages that `dbt deps` put into it."""
+    return project, *sorted((project / "dbt_packages").glob("*/"))
+
+
+def feature_repo() -> Path:
+    """Return Feast's repository: the one that Feast's own variable names, or this one's."""
+    return Path(os.environ.get("FEATURE_REPO_DIR_ENV_VAR") or REPOSITORY / "feature_repo").resolve()
+
+
+def is_checkout() -> bool:
+    """Return whether this code lies in a checkout; there a workspace has a default."""
+    return (REPOSITORY / "constraints.txt").exists()
+
+
+def _own_data() -> Path:
+    if is_checkout():
+        return REPOSITORY / "data"
+    raise BadInput(
+        "No workspace is named: ALMANAC_HOME is not set.",
+        "In a project's folder: source .envrc\nTo make a project: ml init shop",
+    )
 
 
 def without_telemetry() -> None:

@@ -7,6 +7,7 @@ answer is of one month, for all customers and features: by vector, by name, and 
 
 import argparse
 import multiprocessing
+import os
 import random
 import tempfile
 import time
@@ -22,9 +23,8 @@ import numpy as np
 
 from ml import store
 from ml.data.feature import Feature
-from ml.store import retrieval as training
 from ml.store.online_reader import online_rows_of
-from ml.workspace.settings import Workspace
+from ml.workspace.settings import Workspace, feature_repo
 from tests.online_stores import redis_server, repository
 from tests.small_workspace import change, crown, make_workspace
 
@@ -46,7 +46,7 @@ class Place:
     repository: Path
 
     def workspace(self) -> Workspace:
-        training.FEATURE_REPO = self.repository
+        os.environ["FEATURE_REPO_DIR_ENV_VAR"] = str(self.repository)
         return Workspace(self.home, self.home / "raw", {})
 
 
@@ -68,7 +68,7 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, redis_server(Path(folder)) as redis:
         stores = {
-            "sqlite": training.FEATURE_REPO,
+            "sqlite": feature_repo(),
             "redis": repository(Path(folder), redis.settings),
         }
         for name, settings in stores.items():

@@ -8,6 +8,7 @@ is Feast's own way, every feature by its name: `feast materialize` of fewer cust
 
 import argparse
 import contextlib
+import os
 import sqlite3
 import subprocess
 import sys
@@ -24,10 +25,9 @@ from redis import Redis
 from ml import store
 from ml.registry.artifact import champion
 from ml.serving.parity import verify_input
-from ml.store import retrieval as training
 from ml.store.online_reader import online_rows_of
 from ml.store.values import entity_key, packed, unpacked
-from ml.workspace.settings import Workspace
+from ml.workspace.settings import Workspace, feature_repo
 from ml.workspace.targets import target
 from tests.benchmarks.process import run
 from tests.online_stores import redis_server, repository
@@ -66,11 +66,11 @@ def main() -> None:
     parser.add_argument("--step", choices=STEPS, help="What a process of its own does.")
     parser.add_argument("--form", choices=("vector", "names"), default="vector")
     parser.add_argument("--home", type=Path)
-    parser.add_argument("--repository", type=Path, default=training.FEATURE_REPO)
+    parser.add_argument("--repository", type=Path, default=feature_repo())
     chosen = parser.parse_args()
     ours = Size(chosen.customers, chosen.months, chosen.features)
     if chosen.step:
-        training.FEATURE_REPO = chosen.repository
+        os.environ["FEATURE_REPO_DIR_ENV_VAR"] = str(chosen.repository)
         ws = Workspace(chosen.home, chosen.home / "raw", {})
         STEPS[chosen.step](ws, ours, chosen.form)
         return
@@ -79,7 +79,7 @@ def main() -> None:
         homes = {"vector": Path(folder) / "vector", "names": Path(folder) / "names"}
         make(homes["vector"], ours, by_name=False)
         make(homes["names"], rival, by_name=True)
-        race("sqlite", training.FEATURE_REPO, homes, (ours, rival), None)
+        race("sqlite", feature_repo(), homes, (ours, rival), None)
         with redis_server(Path(folder)) as server:
             settings = repository(Path(folder), server.settings)
             race("redis", settings, homes, (ours, rival), Redis(port=server.port))

@@ -7,11 +7,13 @@
     {%- if execute %}
     {%- for node in graph.nodes.values() | sort(attribute='name') if node.config.get('meta', {}).get('family') %}
     {%- set meta = node.config.meta %}
+    {%- set spec = (node.patch_path or node.original_file_path).split('://')[-1] %}
+    {%- set spec = spec if node.package_name == project_name else 'dbt_packages/' ~ node.package_name ~ '/' ~ spec %}
     {%- for feature in almanac_features(meta) %}
     {%- do rows.append(
         "('" ~ [
             feature.name, meta.family, meta.get('domain', meta.family), meta.source, meta.table,
-            node.schema ~ '.' ~ node.alias, (node.patch_path or node.original_file_path).split('://')[-1],
+            node.schema ~ '.' ~ node.alias, spec,
             feature.description | replace("'", "''"), feature.aggregation, feature.window,
             'float' if node.config.materialized == 'vectors' else 'double',
         ] | join("', '") ~ "', " ~ loop.index ~ ')'

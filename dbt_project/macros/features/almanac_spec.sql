@@ -6,5 +6,5 @@
 -#}
 {% macro almanac_spec(model_name) %}
     {% if not execute %}{{ return({}) }}{% endif %}
-    {{ return(graph.nodes['model.almanac.' ~ model_name].config.meta) }}
+    {{ return((graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') | selectattr('name', 'equalto', model_name) | first).config.meta) }}
 {% endmacro %}

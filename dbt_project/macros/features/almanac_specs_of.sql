@@ -7,7 +7,7 @@
     {% set found = [] %}
     {% if execute %}
         {% for node in graph.nodes.values() | sort(attribute='name') %}
-            {% if node.config.get('meta', {}).get('grid') and 'model.almanac.' ~ partial in node.depends_on.nodes %}
+            {% if node.config.get('meta', {}).get('grid') and partial in models_read(node) %}
                 {% do found.append(node.config.meta) %}
             {% endif %}
         {% endfor %}

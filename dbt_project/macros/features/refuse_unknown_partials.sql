@@ -2,8 +2,7 @@
 {% macro refuse_unknown_partials() %}
     {% set known = models_with('partial_of') | map(attribute='model') | list %}
     {% for node in graph.nodes.values() | sort(attribute='name') if node.config.get('meta', {}).get('grid') %}
-        {% set read = node.depends_on.nodes | map('replace', 'model.almanac.', '') | list %}
-        {% if not read | select('in', known) | list %}
+        {% if not models_read(node) | select('in', known) | list %}
             {% do exceptions.raise_compiler_error(
                 node.name ~ ' is made of none of the partials that int_spine_months knows. Write into the YAML of its partial: config: {meta: '
                 ~ '{partial_of: ' ~ node.config.meta.source ~ '}}, and into int_spine_months.sql a line: -- depends_on: ' ~ '{{ ref(…) }}'

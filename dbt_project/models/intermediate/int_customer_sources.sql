@@ -7,7 +7,7 @@
 -- depends_on: {{ ref('int_one_click_months') }}
 -- depends_on: {{ ref('int_transactions_months') }}
 -- depends_on: {{ ref('stg_mbd__targets') }}
--- depends_on: {{ ref('stg_retailtech__sessions') }}
+-- depends_on: {{ ref('stg_retailtech__sessions') }}{{ own_models() }}
 {%- for known in models_with('customers') %}
 select
     customer_id,

@@ -1,7 +1,7 @@
 -- one row a dated source with events; key: source
 -- A staging model's meta says which column dates the events of its source: `dated_by: event_time`.
 -- depends_on: {{ ref('stg_mbd__trx') }}
--- depends_on: {{ ref('stg_transactions__events') }}
+-- depends_on: {{ ref('stg_transactions__events') }}{{ own_models() }}
 with last_days as (
     {%- for dated in models_with('dated_by') %}
     select

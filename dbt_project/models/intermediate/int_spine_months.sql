@@ -8,7 +8,7 @@
 -- depends_on: {{ ref('int_mbd_purchase_months') }}
 -- depends_on: {{ ref('int_mbd_trx_months') }}
 -- depends_on: {{ ref('int_transactions_months') }}
--- depends_on: {{ ref('int_transactions_purchase_gaps') }}
+-- depends_on: {{ ref('int_transactions_purchase_gaps') }}{{ own_models() }}
 {%- do refuse_unknown_partials() if execute %}
 {%- for partial in models_with('partial_of') %}
 (

@@ -5,7 +5,7 @@
 -- depends_on: {{ ref('int_mbd_geo_months') }}
 -- depends_on: {{ ref('int_mbd_trx_months') }}
 -- depends_on: {{ ref('int_one_click_months') }}
--- depends_on: {{ ref('int_transactions_months') }}
+-- depends_on: {{ ref('int_transactions_months') }}{{ own_models() }}
 {%- set sources = models_with('customer_months') %}
 with spine as (
     select * from {{ ref('int_customer_months') }}

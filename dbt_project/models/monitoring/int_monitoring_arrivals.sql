@@ -9,7 +9,7 @@
 -- depends_on: {{ ref('int_mbd_trx_files') }}
 -- depends_on: {{ ref('stg_mbd__trx') }}
 -- depends_on: {{ ref('int_transactions_files') }}
--- depends_on: {{ ref('stg_transactions__events') }}
+-- depends_on: {{ ref('stg_transactions__events') }}{{ own_models() }}
 with files as (
     {%- for each in models_with('monitored') %}
     {{ 'union all' if not loop.first }}

@@ -12,7 +12,7 @@
 -- depends_on: {{ ref('stg_mbd__trx') }}
 -- depends_on: {{ ref('int_transactions_months') }}
 -- depends_on: {{ ref('int_transactions_files') }}
--- depends_on: {{ ref('stg_transactions__events') }}
+-- depends_on: {{ ref('stg_transactions__events') }}{{ own_models() }}
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', unique_key=['source', 'table_name', 'feature_month'],
     schema='intermediate', access='protected', on_schema_change='sync_all_columns', post_hook='{{ forget_lost_counts() }}'

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ml.workspace.errors import NotBuilt
 from ml.workspace.progress import Progress
-from ml.workspace.settings import environment
+from ml.workspace.settings import dbt_profiles, environment
 
 STEP = re.compile(r"\b(\d+) of (\d+) (?:OK|ERROR|SKIP|NO-OP|PASS|WARN|FAIL)")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -34,7 +34,7 @@ def build_models(project: Path, home: Path, raw: Path, models: Sequence[str], wh
     """
     command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "build"]
     command += ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
-    command += ["--project-dir", str(project), "--profiles-dir", str(project)]
+    command += ["--project-dir", str(project), "--profiles-dir", str(dbt_profiles())]
     command += ["--select", *(f"+{model}" for model in models)]
     variables = environment(
         ALMANAC_HOME=str(home),

@@ -1,6 +1,6 @@
 """dbt-duckdb plugin: before dbt runs, the raw files of every declared source lie in schema landed.
 
-dbt finds it by `profiles.yml`; the work is done by `ml.landing`.
+dbt finds it by `profiles.yml`; the work is done by `ml.landing.land`.
 """
 
 import logging
@@ -15,10 +15,10 @@ from dbt.adapters.events.logging import AdapterLogger
 from dbt_common.exceptions import DbtRuntimeError
 from tqdm import tqdm
 
-from ml.landing import AlmanacError, Warned, await_warehouse, land_workspace
+from ml.landing.land import Warned, await_warehouse, land_workspace
+from ml.workspace.errors import AlmanacError
 
 LOGGER = AdapterLogger("Almanac")
-PROJECT = Path(__file__).parent.parent
 # On a full disk, each line that dbt's log does not take would print a traceback.
 logging.raiseExceptions = False
 
@@ -30,7 +30,7 @@ class Plugin(BasePlugin):
         """Take `home`, `raw` and `project`; relative ones start at the current folder."""
         self._home = str(plugin_config.get("home") or "data")
         self._raw = str(plugin_config.get("raw") or "")
-        self._project = str(plugin_config.get("project") or PROJECT)
+        self._project = str(plugin_config.get("project") or "dbt_project")
         self._told: set[str] = set()
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:

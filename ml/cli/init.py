@@ -1,0 +1,26 @@
+"""The command that begins a project: `ml init`."""
+
+from pathlib import Path
+
+import click
+
+from ml.cli.answer import Answer, answers
+from ml.cli.group import examples
+from ml.scaffold import KINDS, write_project
+
+
+@click.command(epilog=examples("ml init shop", "ml init bank ~/work/lending"))
+@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@answers
+def init(answer: Answer, kind: str, folder: Path | None) -> None:
+    """Write a new project into FOLDER (by default: KIND).
+
+    It imports Almanac's dbt models and Feast definitions, and has room for your own beside them. A
+    shop's reads transactions through a mapping, a bank's the bank's records.
+    """
+    place = folder or Path(kind)
+    written = write_project(kind, place)
+    answer.give(folder=place, files=written)
+    answer.say(*(f"  {place / path}" for path in written))
+    answer.say(f"Next: cd {place} && source .envrc && dbt deps && make demo")
