@@ -1,6 +1,7 @@
 """Workspaces that several modules look at; each is built once a session and only read."""
 
 import os
+import shutil
 from pathlib import Path
 
 import hypothesis
@@ -44,6 +45,21 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> TestWorkspace:
     home = tmp_path_factory.mktemp("company")
     simulate(home, customers=600, months=9, seed=11)
     return built(home, home / "raw")
+
+
+@pytest.fixture(scope="session")
+def scored(company: TestWorkspace, tmp_path_factory: pytest.TempPathFactory) -> TestWorkspace:
+    """The company with made-up scores and alarms, its marts built from them."""
+    from tests.metric_oracle import ALARMS, SCORES
+
+    home = tmp_path_factory.mktemp("scored") / "home"
+    shutil.copytree(company.home, home)
+    ws = TestWorkspace(home, company.raw)
+    ws.change(SCORES)
+    untested = ("--exclude", "resource_type:test", "resource_type:unit_test")
+    ws.must("dbt", "build", "--quiet", "--select", "source:scores+", *untested)
+    ws.change(ALARMS)
+    return ws
 
 
 @pytest.fixture(scope="session")

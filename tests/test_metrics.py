@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 
-from tests.metric_oracle import ALARMS, EXPECTED, SCORES
+from tests.metric_oracle import EXPECTED
 from tests.metric_table import TABLE_END, TABLE_START, definitions, table
 from tests.workspaces import PROJECT, REPOSITORY, TestWorkspace
 
@@ -16,22 +16,9 @@ WHY = "MetricFlow is not installed: pip install --constraint constraints.txt -e 
 
 
 @pytest.fixture(scope="module")
-def scored(company, tmp_path_factory: pytest.TempPathFactory) -> TestWorkspace:
-    """The company with made-up scores and alarms, its marts built from them."""
-    pytest.importorskip("metricflow", reason=WHY)
-    home = tmp_path_factory.mktemp("metrics") / "home"
-    shutil.copytree(company.home, home)
-    ws = TestWorkspace(home, company.raw)
-    ws.change(SCORES)
-    untested = ("--exclude", "resource_type:test", "resource_type:unit_test")
-    ws.must("dbt", "build", "--quiet", "--select", "source:scores+", *untested)
-    ws.change(ALARMS)
-    return ws
-
-
-@pytest.fixture(scope="module")
 def engine(scored: TestWorkspace) -> object:
     """MetricFlow over the definitions that dbt wrote."""
+    pytest.importorskip("metricflow", reason=WHY)
     from metricflow.engine.metricflow_engine import MetricFlowEngine
     from metricflow.protocols.sql_client import SqlEngine
     from metricflow.sql.render.duckdb_renderer import DuckDbSqlPlanRenderer
@@ -101,6 +88,7 @@ def test_spend_and_scores_meet_in_the_customer(engine, warehouse):
 
 def test_mf_reads_the_published_copy(scored, tmp_path):
     """`mf` as one types it, with the target that lands and writes nothing."""
+    pytest.importorskip("metricflow", reason=WHY)
     project = tmp_path / "dbt_project"
     shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
     scored.must("ml", "publish")
