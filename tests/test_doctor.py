@@ -92,6 +92,10 @@ DAMAGES = {
         write("workspace.yml", "monitoring: {psi: {warn: 2}}"),
         *("workspace.yml", "broken", "`warn` is more than `alarm`", "docs/monitoring.md"),
     ),
+    "publishing": (
+        write("workspace.yml", "publish: {tables: 5}"),
+        *("workspace.yml", "broken", "must be a list", "docs/bi.md"),
+    ),
     "a setting": (
         write("workspace.yml", "transactions: {amuont: 1}"),
         *("raw files", "broken", "no setting `amuont`", "dbt build"),
