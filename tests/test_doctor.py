@@ -116,6 +116,10 @@ DAMAGES = {
     "the manifest": (
         write("target/manifest.json", "{}"), "dbt project", "broken", "no", "dbt build"
     ),
+    "an erasure": (
+        write("forgetting.json", '{"customer": "a b", "ids": {}}'),
+        *("erasures", "warning", "of a b was cut off", "ml forget 'a b'"),
+    ),
     "the last build": (
         write("target/run_results.json", "["), "last build", "broken", "cannot be examined", ""
     ),
