@@ -92,6 +92,10 @@ DAMAGES = {
         write("workspace.yml", "monitoring: {psi: {warn: 2}}"),
         *("workspace.yml", "broken", "`warn` is more than `alarm`", "docs/monitoring.md"),
     ),
+    "publishing": (
+        write("workspace.yml", "publish: {tables: 5}"),
+        *("workspace.yml", "broken", "must be a list", "docs/bi.md"),
+    ),
     "a setting": (
         write("workspace.yml", "transactions: {amuont: 1}"),
         *("raw files", "broken", "no setting `amuont`", "dbt build"),
@@ -111,6 +115,10 @@ DAMAGES = {
     "no manifest": (remove("target"), "dbt project", "warning", "nothing is built", "dbt build"),
     "the manifest": (
         write("target/manifest.json", "{}"), "dbt project", "broken", "no", "dbt build"
+    ),
+    "an erasure": (
+        write("forgetting.json", '{"customer": "a b", "ids": {}}'),
+        *("erasures", "warning", "of a b was cut off", "ml forget 'a b'"),
     ),
     "the last build": (
         write("target/run_results.json", "["), "last build", "broken", "cannot be examined", ""

@@ -348,6 +348,7 @@ CAUSES = {
     "[Errno 13] Permission denied": "this user has no right to.",
     "[Errno 21] Is a directory": "a folder of this name is in its place.",
     "[Errno 20] Not a directory": "a file is in the place of its folder.",
+    "[Errno 17] File exists": "a file is in the place of its folder.",
     "attempt to write a readonly database": "this user has no right to.",
 }
 

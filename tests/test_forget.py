@@ -5,6 +5,7 @@ import hmac
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -190,6 +191,10 @@ def test_an_erasure_that_was_cut_off_is_completed(
             "where customer_id = 'c0000001'"
         )
     )
+    wrong = replace(opened, settings={**opened.settings, "publish": {"tables": 5}})
+    with pytest.raises(AlmanacError, match="must be a list"):
+        erasures.forget(wrong, erasures.plan(wrong, "c0000001"), print)
+    assert not (opened.home / "forgetting.json").exists()
     with monkeypatch.context() as broken:
         broken.setattr(StoredRows, "remove", cut_off)
         with pytest.raises(KeyboardInterrupt):

@@ -389,3 +389,12 @@ def test_late_rows_and_a_customer_with_most_rows_are_told(tmp_path):
             "(transactions/2021-10.csv)",
         ),
     ]
+    # Files divided by customers, of whom some ordered nothing in the newest month.
+    ws.change("delete from intermediate.int_transactions_files")
+    for file, months in {"many": 4, "few": 3}.items():
+        ws.change(
+            f"insert into intermediate.int_transactions_files by name select '{file}' as file, "
+            f"make_date(2021, month, 1) as feature_month, {months * 9} as events, "
+            f"from range(1, {months + 1}) as months(month)"
+        )
+    assert ws.query("from intermediate.int_monitoring_arrivals where column_name = 'late'") == []

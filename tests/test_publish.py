@@ -1,6 +1,8 @@
 """Publishing: a file that says what is in it, swapped in whole; what did not change is kept."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -191,6 +193,22 @@ def test_rows_that_are_published_no_more_are_not_left_in_the_file(scored):
     publish(scored)
     assert "marts.fct_scores" not in publish(asked_for(scored, "targets", "dim_features")).tables
     assert b"Was here long ago" not in scored.published.read_bytes()
+
+
+def test_what_another_process_wrote_and_left_is_not_in_the_new_file(scored):
+    publish(scored)
+    writer = """
+import os, sys, duckdb
+open_file = duckdb.connect(sys.argv[1])
+open_file.execute("create table main.mine as select 'erased_one' as id")
+os._exit(9)
+"""
+    subprocess.run([sys.executable, "-c", writer, str(scored.published)], check=False)
+    log = scored.published.with_name(f"{scored.published.name}.wal")
+    assert b"erased_one" in log.read_bytes()
+    publish(scored)
+    assert not log.exists()
+    assert published(scored, "from duckdb_tables() where table_name = 'mine'") == []
 
 
 def test_a_file_that_would_be_half_empty_is_written_anew(ws):

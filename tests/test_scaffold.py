@@ -9,7 +9,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 
+from ml.cli import main
 from ml.store import feature_names
 from ml.workspace.settings import workspace_at
 from tests.workspaces import BIN, REPOSITORY, Ran
@@ -169,6 +171,7 @@ def test_models_of_the_package_read_a_projects_own_months(installed):
     [
         ("ml init shop full", ["full is not empty: it holds kept.txt", "ml init shop <folder>"]),
         ("ml init shop full/kept.txt", ["kept.txt is a file", "ml init shop <folder>"]),
+        ("ml init shop full/kept.txt/in", ["a file is in the place of its folder", "Move"]),
         ("ml init shop .", ["is the current folder", "ml init shop <folder>"]),
         ("ml init bakery", ["'bakery' is not one of 'shop', 'bank'"]),
         ("ml train", ["ALMANAC_HOME is not set", "source .envrc", "ml init shop"]),
@@ -186,3 +189,8 @@ def test_what_cannot_be_is_told_and_nothing_is_written(installed, script, told):
     assert "Traceback" not in ran.text
     assert installed.files() == before
     assert list(kept.parent.iterdir()) == [kept]
+
+
+def test_the_next_command_quotes_the_folder(tmp_path):
+    ran = CliRunner().invoke(main, ["init", "shop", str(tmp_path / "my shop")])
+    assert f"Next: cd '{tmp_path / 'my shop'}' && " in ran.output

@@ -50,6 +50,20 @@ def test_a_folder_set_aside_by_a_killed_process_gets_its_place_back(
     assert (tmp_path / "model" / "kept").read_text() == "before"
 
 
+def test_what_an_earlier_process_of_the_same_number_left_is_swept_away(tmp_path: Path) -> None:
+    for left in (f".out.{os.getpid()}.wal", f".out.{os.getpid()}"):
+        (tmp_path / left).write_text("half")
+    for left in (f".model.{os.getpid()}", f".model.replaced.{os.getpid()}"):
+        (tmp_path / left).mkdir()
+        (tmp_path / left / "half").write_text("half")
+    with fresh_file(tmp_path / "out") as fresh:
+        assert not fresh.exists()
+        fresh.write_text("whole")
+    with fresh_folder(tmp_path / "model") as fresh:
+        assert names(fresh) == []
+    assert names(tmp_path) == ["model", "out"]
+
+
 def test_rights_are_those_that_the_umask_leaves(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:

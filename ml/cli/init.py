@@ -1,5 +1,6 @@
 """The command that begins a project: `ml init`."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -23,4 +24,4 @@ def init(answer: Answer, kind: str, folder: Path | None) -> None:
     written = write_project(kind, place)
     answer.give(folder=place, files=written)
     answer.say(*(f"  {place / path}" for path in written))
-    answer.say(f"Next: cd {place} && source .envrc && dbt deps && make demo")
+    answer.say(f"Next: cd {shlex.quote(str(place))} && source .envrc && dbt deps && make demo")

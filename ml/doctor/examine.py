@@ -19,6 +19,7 @@ OF_WORKSPACE: Mapping[str, Callable[[Workspace], Finding]] = {
     "variables": machine.variables,
     "disk": machine.disk,
     SETTINGS: sources.settings,
+    "erasures": results.erasures,
     "raw files": sources.raw_files,
     "extras": sources.optional_packages,
     "dbt project": sources.manifest,

@@ -1,6 +1,7 @@
 """Checks of what commands made: warehouse, models, scores, online store, published copy."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -40,6 +41,17 @@ def warehouse(ws: Workspace) -> Finding:
         stored = _storage(connection, ws.warehouse.stem)
     size = ws.warehouse.stat().st_size
     return fine(f"{size / 1e6:,.1f} MB, written for DuckDB {stored}, held by nobody")
+
+
+def erasures(ws: Workspace) -> Finding:
+    """Say whether an erasure was cut off: what holds the customer's data is erased in part."""
+    from ml.privacy.forget import cut_off
+
+    customer = cut_off(ws)
+    if customer is not None:
+        what = f"the erasure of {customer} was cut off or goes on"
+        return warning(what, f"ml forget {shlex.quote(customer)}")
+    return fine("none was cut off")
 
 
 def last_build(ws: Workspace) -> Finding:

@@ -17,6 +17,7 @@ from ml.serving.pseudonyms import key_of
 from ml.workspace import extras
 from ml.workspace.manifest import Node, models
 from ml.workspace.monitoring import monitoring_settings
+from ml.workspace.publishing import publish_settings
 from ml.workspace.responses import responses, target_nodes
 from ml.workspace.settings import Workspace, dbt_project
 
@@ -32,6 +33,7 @@ def build(ws: Workspace) -> str:
 def settings(ws: Workspace) -> Finding:
     """Read every section of workspace.yml; the sections of sources are read with the raw files."""
     monitoring_settings(ws)
+    publish_settings(ws)
     responses(ws)
     key_of(ws)
     if LAKE in ws.settings:

@@ -19,6 +19,7 @@ from ml.serving.pseudonyms import key_of
 from ml.serving.publish import publish
 from ml.workspace.errors import BadInput, Held
 from ml.workspace.files import sweep_folder, write_json
+from ml.workspace.publishing import publish_settings
 from ml.workspace.settings import Workspace, dbt_project
 from ml.workspace.warehouse import open_warehouse
 
@@ -90,8 +91,7 @@ def forget(ws: Workspace, planned: Erasure, say: Callable[[str], None]) -> Erasu
     """
     customers = {planned.customer, *(each for known in planned.ids.values() for each in known)}
     removed: list[tuple[str, int]] = []
-    # A key that cannot be read is told before anything is erased.
-    key_of(ws)
+    _check_settings(ws)
     write_json(ws.home / BEGUN, {"customer": planned.customer, "ids": planned.ids})
     for folder in (ws.datasets, *ws.models.glob("*")):
         sweep_folder(folder)
@@ -127,11 +127,24 @@ def forget(ws: Workspace, planned: Erasure, say: Callable[[str], None]) -> Erasu
     )
 
 
+def cut_off(ws: Workspace) -> str | None:
+    """Return the customer whose erasure was begun and not completed; None where there is none."""
+    begun = _read_begun(ws)
+    return begun[0] if begun else None
+
+
+def _check_settings(ws: Workspace) -> None:
+    """Tell before anything is erased what would cut the erasure off."""
+    key_of(ws)
+    publish_settings(ws)
+    if LAKE in ws.settings:
+        from ml.lake import check_installed
+
+        check_installed()
+
+
 def _build_lake_without(ws: Workspace) -> None:
     """Land the lake's raw files anew without whom `ws` forgot, and delete the files before."""
-    from ml.lake import check_installed
-
-    check_installed()
     from ml.lake.build import build_lake, drop_snapshot_before
 
     build_lake(ws)
@@ -144,16 +157,23 @@ def _begun(ws: Workspace, asked: str) -> tuple[str, Ids] | None:
     Raises:
         AlmanacError: that of another customer was cut off.
     """
-    path = ws.home / BEGUN
-    if not path.exists():
+    begun = _read_begun(ws)
+    if begun is None:
         return None
-    begun = json.loads(path.read_text(encoding="utf-8"))
-    customer, ids = str(begun["customer"]), {s: tuple(known) for s, known in begun["ids"].items()}
+    customer, ids = begun
     if asked.strip() not in {customer, *(each for known in ids.values() for each in known)}:
         raise Held(
             f"The erasure of {customer} was cut off.", f"Complete it first: ml forget {customer}"
         )
     return customer, ids
+
+
+def _read_begun(ws: Workspace) -> tuple[str, Ids] | None:
+    path = ws.home / BEGUN
+    if not path.exists():
+        return None
+    begun = json.loads(path.read_text(encoding="utf-8"))
+    return str(begun["customer"]), {s: tuple(known) for s, known in begun["ids"].items()}
 
 
 def _identified(

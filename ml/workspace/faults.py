@@ -42,7 +42,7 @@ FAULTS = (
         "Move the folder away",
     ),
     Fault(
-        (os.strerror(errno.ENOTDIR),),
+        (os.strerror(errno.ENOTDIR), os.strerror(errno.EEXIST)),
         "a file is in the place of its folder",
         "Move the file away",
     ),

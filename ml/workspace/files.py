@@ -64,11 +64,12 @@ def fresh_folder(folder: Path) -> Iterator[Path]:
 def sweep(place: Path) -> None:
     """Remove what killed processes left beside `place`, a file or folder, while they wrote it.
 
-    A folder that one had set aside, and not yet replaced, gets its place back.
+    A folder that one had set aside, and not yet replaced, gets its place back. What bears this
+    process's own number is an earlier one's: containers give the same numbers again.
     """
     for left in place.parent.glob(f".{glob.escape(place.name)}.*"):
         owner = re.match(rf"\.{re.escape(place.name)}\.(replaced\.)?(\d+)", left.name)
-        if owner is None or _is_alive(int(owner[2])):
+        if owner is None or _is_alive_beside_us(int(owner[2])):
             continue
         if owner[1] and not place.exists():
             put(left, place)
@@ -148,7 +149,9 @@ def _named_like(temporary: Path) -> list[Path]:
     return [temporary, *temporary.parent.glob(f"{glob.escape(temporary.name)}.*")]
 
 
-def _is_alive(process: int) -> bool:
+def _is_alive_beside_us(process: int) -> bool:
+    if process == os.getpid():
+        return False
     try:
         os.kill(process, 0)
     except ProcessLookupError:

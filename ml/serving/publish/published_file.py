@@ -141,7 +141,7 @@ def _is_there(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
 
 def _last_copy(ws: Workspace) -> dict[str, _Copied]:
     """Return what the old file says of its tables; nothing where it cannot be gone on from."""
-    if ws.published.with_name(f"{ws.published.name}.wal").exists():
+    if _log(ws.published).exists():
         return {}
     try:
         with duckdb.connect(str(ws.published), read_only=True) as connection:
@@ -151,6 +151,11 @@ def _last_copy(ws: Workspace) -> dict[str, _Copied]:
     except duckdb.Error:
         return {}
     return {name: _Copied(*row) for name, *row in rows}
+
+
+def _log(published: Path) -> Path:
+    """Return where DuckDB keeps what a process wrote to the file and did not yet put into it."""
+    return published.with_name(f"{published.name}.wal")
 
 
 def _is_as_in(old: Mapping[str, _Copied], table: Table) -> bool:
@@ -175,6 +180,8 @@ def _write(
             if kept and free > MOST_FREE:
                 fresh.unlink()
                 copied, _ = _fill(connection, fresh, tables, {})
+            # DuckDB would replay into the new file what another process wrote to the old one.
+            _log(published).unlink(missing_ok=True)
             return copied
     except (OSError, duckdb.IOException) as error:
         raise Held(
