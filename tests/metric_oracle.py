@@ -56,6 +56,8 @@ def of_offers(measure: str) -> str:
     return by("offer", measure, "marts.mart_offers")
 
 
+# Sums over months go on to the calendar's end, the month of the newest score.
+CALENDAR = "select distinct feature_month as m from marts.dim_dates"
 SPEND = f"select feature_month as month, sum(amount) as spend from {MONTHS} group by 1"
 
 # The metric, by what it is grouped, and the same in SQL.
@@ -63,7 +65,7 @@ EXPECTED: dict[str, tuple[str, str]] = {
     "new_customers": (MONTH, of_new("count(*)")),
     "known_customers": (
         MONTH,
-        f"select m::timestamp, count(*) from (select distinct feature_month as m from {MONTHS})"
+        f"select m::timestamp, count(*) from ({CALENDAR})"
         " join marts.dim_customers on first_month <= m group by 1",
     ),
     "contactable_customers": (MONTH, of_new("count(*) filter (is_contactable)")),
@@ -83,8 +85,8 @@ EXPECTED: dict[str, tuple[str, str]] = {
     ),
     "spend_of_three_months": (
         MONTH,
-        f"select a.month::timestamp, sum(b.spend) from ({SPEND}) a join ({SPEND}) b"
-        " on b.month between a.month - interval 2 month and a.month group by 1",
+        f"select m::timestamp, sum(spend) from ({CALENDAR}) join ({SPEND})"
+        " on month between m - interval 2 month and m group by 1",
     ),
     "bank_customers": (MONTH, of_months(BANKING)),
     "bank_transactions": (MONTH, of_months("sum(bank_transactions)")),
