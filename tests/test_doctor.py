@@ -193,8 +193,9 @@ def test_the_environment_is_compared(ours: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_machine_is_compared(ours: Path, monkeypatch: pytest.MonkeyPatch):
-    wanted = {"requires-python": ">=4", "dependencies": ["duckdb<1", "no-such-package"]}
-    monkeypatch.setattr(machine, "_project", lambda: wanted)
+    wanted = ["duckdb<1", "absent; extra == 'more'", "no-such-package"]
+    monkeypatch.setattr(machine, "metadata", lambda _: {"Requires-Python": ">=4"})
+    monkeypatch.setattr(machine, "requires", lambda _: wanted)
     monkeypatch.setattr(machine, "_profile", lambda: {"settings": {"memory_limit": "900TB"}})
     monkeypatch.setattr(machine.shutil, "disk_usage", lambda _: SimpleNamespace(free=1))
     found = checks()

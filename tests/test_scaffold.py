@@ -1,5 +1,6 @@
 """What a stranger has: the wheel, and a project that `ml init` wrote; no checkout is near."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -138,6 +139,13 @@ def test_a_family_of_its_own_stands_beside_those_of_the_package(shop):
     applied = (shop / "applied.txt").read_text(encoding="utf-8")
     assert "Created feature view payday\n" in applied
     assert "Created feature service spend_next_month\n" in applied
+
+
+def test_the_doctor_finds_a_project_as_its_envrc_says(installed, shop):
+    ran = installed.run(f"cd {shop}; source .envrc; ml doctor --json")
+    states = {each["name"]: each["state"] for each in json.loads(ran.text)["checks"]}
+    for name in ("python", "packages", "variables", "workspace.yml", "dbt project"):
+        assert states[name] == "fine", ran.text
 
 
 def test_a_target_of_the_package_takes_the_projects_family(shop):

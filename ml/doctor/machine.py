@@ -3,9 +3,9 @@
 import os
 import platform
 import shutil
-import tomllib
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -13,9 +13,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from ml.doctor.check import Finding, broken, fine, warning
-from ml.workspace.settings import DBT_PROJECT, REPOSITORY, Workspace, environment
+from ml.workspace.settings import DBT_PROJECT, REPOSITORY, Workspace, environment, is_checkout
 
-INSTALL = "make setup"
+OURS = "almanac"
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 # So many packages are named.
 NAMED = 3
@@ -25,38 +25,41 @@ LEAST_FREE = 100 * 10**6
 
 def python() -> Finding:
     """Compare this Python with the versions that the project asks for."""
-    asked = str(_project()["requires-python"])
+    asked = str(metadata(OURS)["Requires-Python"])
     here = platform.python_version()
     if here not in SpecifierSet(asked):
-        return broken(f"Python {here}, where {asked} is needed", INSTALL)
+        return broken(f"Python {here}, where {asked} is needed", _install())
     return fine(f"Python {here}")
 
 
 def packages() -> Finding:
     """Compare the installed packages with what the project asks for."""
     wrong = []
-    requirements = [Requirement(each) for each in _project()["dependencies"]]
+    required = [Requirement(each) for each in requires(OURS) or ()]
+    requirements = [each for each in required if each.marker is None or each.marker.evaluate()]
     for each in requirements:
         try:
             found = version(each.name)
         except PackageNotFoundError:
-            return broken(f"{each.name} is not installed", INSTALL)
+            return broken(f"{each.name} is not installed", _install())
         if not each.specifier.contains(found, prereleases=True):
             wrong.append(f"{each.name} {found} (needed: {each.specifier})")
     if wrong:
-        return warning(f"other versions than tested: {_listed(wrong)}", INSTALL)
+        return warning(f"other versions than tested: {_listed(wrong)}", _install())
     return fine(f"{len(requirements)} packages; DuckDB {version('duckdb')}")
 
 
 def variables(ws: Workspace) -> Finding:
-    """Compare what `.envrc` sets with this repository and workspace."""
+    """Compare what `.envrc` sets with this repository, or the user's project, and workspace."""
+    found = environment()
+    # A project that `ml init` wrote is where its own `.envrc` says.
+    root = REPOSITORY if is_checkout() else Path(found.get("DBT_PROJECT_DIR") or ".").parent
     wanted = {
-        "DBT_PROJECT_DIR": DBT_PROJECT,
+        "DBT_PROJECT_DIR": root / "dbt_project",
         "DBT_PROFILES_DIR": DBT_PROJECT,
         "DBT_TARGET_PATH": ws.home / "target",
-        "FEATURE_REPO_DIR_ENV_VAR": REPOSITORY / "feature_repo",
+        "FEATURE_REPO_DIR_ENV_VAR": root / "feature_repo",
     }
-    found = environment()
     if absent := [name for name in wanted if not found.get(name)]:
         what = f"{', '.join(absent)} not set: dbt and feast would look elsewhere"
         return warning(what, "source .envrc")
@@ -95,10 +98,10 @@ def disk(ws: Workspace) -> Finding:
     return fine(what)
 
 
-def _project() -> Mapping[str, Any]:
-    text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
-    project: Mapping[str, Any] = tomllib.loads(text)["project"]
-    return project
+def _install() -> str:
+    if is_checkout():
+        return "make setup"
+    return "pip install --force-reinstall --constraint constraints.txt <the wheel of Almanac>"
 
 
 def _profile() -> Mapping[str, Any]:

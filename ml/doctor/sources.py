@@ -1,7 +1,7 @@
 """Checks of what a build starts from: workspace.yml, raw files, extras and the dbt project."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from ml.workspace.manifest import Node, models
 from ml.workspace.monitoring import monitoring_settings
 from ml.workspace.publishing import publish_settings
 from ml.workspace.responses import responses, target_nodes
-from ml.workspace.settings import Workspace, dbt_project
+from ml.workspace.settings import Workspace, dbt_folders, dbt_project
 
 # Where the code says what a build makes, beside the models themselves.
 DECLARED = ("models/**/*.yml", "macros/**/*.sql", "seeds/*", "dbt_project.yml")
@@ -69,29 +69,31 @@ def manifest(ws: Workspace) -> Finding:
     """Compare the dbt manifest with the models' files as they are now."""
     if not ws.manifest.exists():
         return warning(f"nothing is built: no {ws.manifest}", build(ws))
-    project = dbt_project()
     known = models(ws)
-    changed = [str(node["name"]) for node in known if _is_changed(project, node)]
     read = {str(node.get("original_file_path")) for node in known}
-    written = (str(path.relative_to(project)) for path in sorted(project.glob("models/**/*.sql")))
-    changed += [path for path in written if path not in read]
     built = ws.manifest.stat().st_mtime
-    for pattern in DECLARED:
-        paths = [path for path in project.glob(pattern) if path.stat().st_mtime > built]
-        changed += [str(path.relative_to(project)) for path in sorted(paths)]
+    folders = dbt_folders(dbt_project())
+    changed = [str(node["name"]) for node in known if _is_changed(folders, node)]
+    for folder in folders:
+        written = (str(path.relative_to(folder)) for path in sorted(folder.glob("models/**/*.sql")))
+        changed += [path for path in written if path not in read]
+        for pattern in DECLARED:
+            paths = [path for path in folder.glob(pattern) if path.stat().st_mtime > built]
+            changed += [str(path.relative_to(folder)) for path in sorted(paths)]
     if changed:
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         return warning(f"changed since the last build: {', '.join(changed[:3])}{more}", build(ws))
     return fine(f"{len(known)} models, as in the code")
 
 
-def _is_changed(project: Path, node: Node) -> bool:
+def _is_changed(folders: Sequence[Path], node: Node) -> bool:
     """Return whether a model's file is another than dbt read; dbt hashes it without its margins."""
     checksum = node.get("checksum") or {}
     if "original_file_path" not in node or checksum.get("name") != "sha256":
         return False
-    path = project / str(node["original_file_path"])
-    if not path.exists():
+    paths = (folder / str(node["original_file_path"]) for folder in folders)
+    path = next((path for path in paths if path.exists()), None)
+    if path is None:
         return True
     text = path.read_text(encoding="utf-8").strip()
     return hashlib.sha256(text.encode()).hexdigest() != str(checksum["checksum"])
