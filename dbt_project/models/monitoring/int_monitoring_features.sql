@@ -40,7 +40,8 @@ select
     max(wasserstein_step) over half_a_year as usual_wasserstein_step,
     max(psi_excess) filter (where is_full and feature_month <= reference_until) over earlier as usual_psi,
     max(wasserstein) filter (where is_full and feature_month <= reference_until) over earlier as usual_wasserstein,
-    coalesce(feature_month > full_from, true) as is_step_judged,
+    -- A history of less than a year changes by its own growth.
+    coalesce(feature_month > full_from, months_before >= 12) as is_step_judged,
     -- Three quarters of the reference's months must have had a full window.
     coalesce(
         4 * date_diff('month', reference_from, full_from) <= date_diff('month', reference_from, reference_until) + 1, false
