@@ -10,10 +10,10 @@ import duckdb
 import pytest
 
 from ml.lake.facts import copy_tables
+from ml.landing import dbt_plugin as landing
 from ml.workspace.errors import AlmanacError
 from ml.workspace.warehouse import attached, open_warehouse
 from tests import warm_commands
-from tests.landed import landing
 from tests.small_workspace import make_workspace
 from tests.workspaces import TestWorkspace
 
