@@ -42,16 +42,6 @@ new MutationObserver((_, watching) => {
 """
 
 
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
-
-
 @pytest.fixture
 def opened(catalogue, browser):
     """A function that opens an address of the catalogue; scripts must not fail meanwhile."""

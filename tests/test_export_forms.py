@@ -11,12 +11,10 @@ from ml.models import FAMILIES, Blend, Stack
 from ml.registry import artifact
 from ml.serving.export import export_card, export_onnx
 from ml.serving.export.probes import probes
-from ml.training.plan import Plan
-from ml.training.train import train
 from ml.workspace.errors import AlmanacError
 from ml.workspace.targets import target
-from tests.learnable import fake_store, learnable
-from tests.test_export import trees
+from tests.learnable import fake_store
+from tests.test_export import trees, ws
 from tests.test_models import sample
 
 runtime = pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
@@ -24,7 +22,7 @@ pytest.importorskip("onnx", reason="the extra onnx is not installed")
 
 from ml.serving.export.onnx_graph import onnx_model  # noqa: E402
 
-__all__ = ["fake_store"]
+__all__ = ["fake_store", "ws"]
 
 
 def answers(model, matrix) -> np.ndarray:
@@ -110,14 +108,6 @@ def test_what_cannot_be_onnx_is_refused():
     for settings in ({"zero_as_missing": True}, {"categorical_feature": [0]}):
         with pytest.raises(AlmanacError, match="by categories, or with zeros as nulls"):
             answers(trees(matrix, labels ^ (matrix[:, 0] == 3), **settings), matrix)
-
-
-@pytest.fixture
-def ws(tmp_path, request):
-    request.getfixturevalue("fake_store")
-    ws = learnable(tmp_path / "home")
-    train(ws, target(ws, "activity"), Plan(families=("lightgbm",)))
-    return ws
 
 
 def test_a_champion_is_written_with_the_names_of_its_inputs(ws, tmp_path):

@@ -18,16 +18,6 @@ Math.min(...[...document.querySelectorAll("figure svg text")].map(text => {
 """
 
 
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
-
-
 def unfold(tab):
     tab.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
 

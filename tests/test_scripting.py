@@ -14,7 +14,7 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from ml.cli import main
-from ml.cli.answer import plain
+from ml.workspace.plain import plain
 from tests.command_results import DIFFERENT, RESULTS
 from tests.documented import assert_documented, documented
 from tests.ready_workspace import Ready

@@ -1,13 +1,9 @@
 """What a command answers: text for people or, with `--json`, the same records as one document."""
 
 import json
-import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, redirect_stdout
-from dataclasses import fields, is_dataclass
-from datetime import date
-from decimal import Decimal
 from functools import wraps
 from typing import Any
 
@@ -15,6 +11,7 @@ import click
 
 from ml.cli import text
 from ml.workspace.errors import AlmanacError
+from ml.workspace.plain import plain
 
 # Exit codes beside 0 (fine), 1 (an error, or what was compared differs) and 2 (wrong usage).
 WARNED, ALARMED = 3, 4
@@ -87,21 +84,3 @@ def answers(command: Callable[..., int | None]) -> Callable[..., None]:
             context.exit(code)
 
     return run
-
-
-def plain(value: object) -> Any:  # noqa: ANN401
-    """Return a value as JSON has it: dates as ISO texts, what is no finite number as null."""
-    if value is None or isinstance(value, str | int):
-        return value
-    if isinstance(value, float | Decimal):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, date):
-        return value.isoformat()
-    if is_dataclass(value):
-        value = {each.name: getattr(value, each.name) for each in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(name): plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(each) for each in value]
-    # A number of numpy, which is not imported for it.
-    return plain(value.item()) if hasattr(value, "item") else str(value)

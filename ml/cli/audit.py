@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ml.cli import text
-from ml.cli.answer import Answer, answers, plain
+from ml.cli.answer import Answer, answers
 from ml.cli.group import examples
 from ml.lake import REBUILD
+from ml.workspace.plain import plain
 from ml.workspace.settings import workspace
 
 if TYPE_CHECKING:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from ml.cli import text
-from ml.cli.answer import Answer, answers, plain
+from ml.cli.answer import Answer, answers
 from ml.cli.group import examples
 from ml.workspace.errors import AlmanacError
+from ml.workspace.plain import plain
 from ml.workspace.settings import Workspace, workspace
+from ml.workspace.texts import few, one_line
 
 if TYPE_CHECKING:
     from ml.features.catalogue.lineage import Step
@@ -152,10 +154,9 @@ def _lineage(steps: "Sequence[Step]") -> str:
     for step in steps:
         columns = ", ".join(step.columns) or "rows, whatever their columns"
         lines = [f"{step.layer}  {step.relation}: {columns}"]
-        lines += [f"    {each.name} = {' '.join(each.sql.split())}" for each in step.expressions]
+        lines += [f"    {each.name} = {one_line(each.sql)}" for each in step.expressions]
         if step.files:
-            more = f" and {len(step.files) - 3} more" if len(step.files) > 3 else ""
-            lines.append(f"raw files  {', '.join(step.files[:3])}{more}")
+            lines.append(f"raw files  {few(step.files, 3)}")
         blocks.append("\n".join(lines))
     return "\n".join(blocks)
 
@@ -226,5 +227,5 @@ _COSTS: text.Columns = {
 
 
 def _shortened(value: str, room: int) -> str:
-    flat = " ".join(value.split())
+    flat = one_line(value)
     return flat if len(flat) <= room else f"{flat[: room - 1]}…"

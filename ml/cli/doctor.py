@@ -2,8 +2,9 @@
 
 import click
 
-from ml.cli.answer import ALARMED, WARNED, Answer, answers, plain
+from ml.cli.answer import ALARMED, WARNED, Answer, answers
 from ml.cli.group import examples
+from ml.workspace.plain import plain
 
 EXIT_CODES = {"fine": 0, "warning": WARNED, "broken": ALARMED}
 

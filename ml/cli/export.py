@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ml.cli import complete
-from ml.cli.answer import Answer, answers, plain
+from ml.cli.answer import Answer, answers
 from ml.cli.group import examples
+from ml.workspace.plain import plain
 from ml.workspace.settings import Workspace, dbt_project, workspace
 
 if TYPE_CHECKING:

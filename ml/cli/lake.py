@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ml.cli.answer import Answer, Differs, answers, plain
+from ml.cli.answer import Answer, Differs, answers
 from ml.cli.group import examples
 from ml.cli.text import Columns
+from ml.workspace.plain import plain
 from ml.workspace.settings import workspace
 
 if TYPE_CHECKING:

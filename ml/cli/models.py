@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ml.cli import complete, text
-from ml.cli.answer import Answer, answers, plain
+from ml.cli.answer import Answer, answers
 from ml.cli.group import examples
 from ml.workspace.errors import AlmanacError, NotBuilt
+from ml.workspace.plain import plain
 from ml.workspace.progress import Progress
 from ml.workspace.settings import Workspace, workspace
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from ml.cli import complete
-from ml.cli.answer import Answer, answers, plain
+from ml.cli.answer import Answer, answers
 from ml.cli.group import examples
+from ml.workspace.plain import plain
 from ml.workspace.settings import workspace
 
 

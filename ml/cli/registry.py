@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ml.cli import complete, text
-from ml.cli.answer import Answer, answers, plain
+from ml.cli.answer import Answer, answers
 from ml.cli.group import examples
 from ml.cli.judged import JUDGED_ON
+from ml.workspace.plain import plain
 from ml.workspace.settings import Workspace, workspace
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def show(answer: Answer, model_id: str) -> None:
         protocol=card.protocol,
     )
     answer.say(*card.protocol)
-    metrics = [plain(metric) for metric in card.metrics[card.held_out].metrics]
+    metrics = [plain(metric) for metric in card.judged.metrics]
     answer.table("metrics", metrics, _METRICS)
     reasons = drivers(meanings(found))
     answer.give("\n  ".join(["Drivers:", *reasons]), drivers=reasons)
@@ -117,7 +118,7 @@ def _tell_next(answer: Answer, ws: Workspace, target: str, before: str | None, n
 
 def _record(entry: "Entry") -> text.Record:
     card = entry.card
-    measured = card.metrics[card.held_out]
+    measured = card.judged
     return {
         "target": card.target,
         "model_id": card.model_id,

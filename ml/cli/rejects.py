@@ -2,9 +2,10 @@
 
 import click
 
-from ml.cli.answer import Answer, answers, plain
+from ml.cli.answer import Answer, answers
 from ml.cli.group import examples
 from ml.cli.text import Columns
+from ml.workspace.plain import plain
 from ml.workspace.settings import workspace
 
 

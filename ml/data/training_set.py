@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ml.data.feature import Feature
 from ml.workspace.errors import NotBuilt, NotTrained
+from ml.workspace.texts import few
 
 Matrix = NDArray[np.float32]
 Vector = NDArray[np.float64]
@@ -162,7 +163,8 @@ def check_features(schema: pa.Schema, features: Sequence[Feature]) -> None:
     missing = [f.name for f in features if f.name not in schema.names]
     if missing:
         raise NotBuilt(
-            f"{len(missing)} features of the model are not in the feature store: {_few(missing)}.",
+            f"{len(missing)} features of the model are not in the feature store: "
+            f"{few(missing, 5)}.",
             "Bring them back (dbt build, feast apply) or train again: ml train",
         )
     changed = [
@@ -173,7 +175,7 @@ def check_features(schema: pa.Schema, features: Sequence[Feature]) -> None:
     ]
     if changed:
         raise NotTrained(
-            f"The feature store's types differ from the model's: {_few(changed)}.",
+            f"The feature store's types differ from the model's: {few(changed, 5)}.",
             "Train again on the new types: ml train",
         )
 
@@ -219,8 +221,3 @@ def evenly(rows: NDArray[Number], most: int) -> NDArray[Number]:
 def blocks(rows: int) -> list[slice]:
     """Return slices that cover so many rows, at least one."""
     return [slice(start, start + ROWS_AT_ONCE) for start in range(0, max(rows, 1), ROWS_AT_ONCE)]
-
-
-def _few(names: Sequence[str], most: int = 5) -> str:
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

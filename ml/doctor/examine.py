@@ -8,6 +8,7 @@ from ml.doctor.check import FINE, Check, Diagnosis, Finding, broken, warning
 from ml.workspace.errors import AlmanacError, Held
 from ml.workspace.faults import Refused
 from ml.workspace.settings import Workspace, workspace
+from ml.workspace.texts import one_line
 
 OF_MACHINE: Mapping[str, Callable[[], Finding]] = {
     "python": machine.python,
@@ -62,8 +63,8 @@ def _told(check: Callable[[], Finding]) -> Finding:
         is_held = isinstance(error, Held) and not isinstance(error, Refused)
         return _finding(warning if is_held else broken, error)
     except Exception as error:
-        return broken(f"it cannot be examined: {' '.join(repr(error).split())}", "")
+        return broken(f"it cannot be examined: {one_line(repr(error))}", "")
 
 
 def _finding(state: Callable[[str, str], Finding], error: AlmanacError) -> Finding:
-    return state(" ".join(error.what.split()), " ".join(error.next.split()))
+    return state(one_line(error.what), one_line(error.next))

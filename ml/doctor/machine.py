@@ -14,6 +14,7 @@ from packaging.specifiers import SpecifierSet
 
 from ml.doctor.check import Finding, broken, fine, warning
 from ml.workspace.settings import DBT_PROJECT, REPOSITORY, Workspace, environment, is_checkout
+from ml.workspace.texts import few
 
 OURS = "almanac"
 UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -45,7 +46,7 @@ def packages() -> Finding:
         if not each.specifier.contains(found, prereleases=True):
             wrong.append(f"{each.name} {found} (needed: {each.specifier})")
     if wrong:
-        return warning(f"other versions than tested: {_listed(wrong)}", _install())
+        return warning(f"other versions than tested: {few(wrong, NAMED)}", _install())
     return fine(f"{len(requirements)} packages; DuckDB {version('duckdb')}")
 
 
@@ -108,8 +109,3 @@ def _profile() -> Mapping[str, Any]:
     text = (DBT_PROJECT / "profiles.yml").read_text(encoding="utf-8")
     profile: Mapping[str, Any] = yaml.safe_load(text)["almanac"]["outputs"]["local"]
     return profile
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")

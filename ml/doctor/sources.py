@@ -20,6 +20,7 @@ from ml.workspace.monitoring import monitoring_settings
 from ml.workspace.publishing import publish_settings
 from ml.workspace.responses import responses, target_nodes
 from ml.workspace.settings import Workspace, dbt_folders, dbt_project
+from ml.workspace.texts import few
 
 # Where the code says what a build makes, beside the models themselves.
 DECLARED = ("models/**/*.yml", "macros/**/*.sql", "seeds/*", "dbt_project.yml")
@@ -81,8 +82,7 @@ def manifest(ws: Workspace) -> Finding:
             paths = [path for path in folder.glob(pattern) if path.stat().st_mtime > built]
             changed += [str(path.relative_to(folder)) for path in sorted(paths)]
     if changed:
-        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-        return warning(f"changed since the last build: {', '.join(changed[:3])}{more}", build(ws))
+        return warning(f"changed since the last build: {few(changed, 3)}", build(ws))
     return fine(f"{len(known)} models, as in the code")
 
 

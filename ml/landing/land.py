@@ -20,6 +20,7 @@ from ml.workspace.errors import BadInput
 from ml.workspace.faults import refused
 from ml.workspace.settings import Workspace, workspace_at
 from ml.workspace.sql import quoted
+from ml.workspace.texts import few
 from ml.workspace.warehouse import open_warehouse, transaction
 
 FileRow = tuple[Any, ...]
@@ -133,9 +134,7 @@ def _warnings(
 ) -> list[str]:
     notes: list[str] = []
     if planned.unknown:
-        listed = ", ".join(planned.unknown[:MANY])
-        more = len(planned.unknown) - MANY
-        listed += f" and {more} more" if more > 0 else ""
+        listed = few(planned.unknown, MANY)
         notes.append(
             Warned(
                 f"No source takes {listed}. Its rows are in no table; docs/workspaces.md says "

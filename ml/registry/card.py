@@ -95,9 +95,14 @@ class Card(_Record):
         return "test" if "test" in self.metrics else "cv"
 
     @property
+    def judged(self) -> Measured:
+        """What was measured on the rows that the model is judged by."""
+        return self.metrics[self.held_out]
+
+    @property
     def is_no_better_than_chance(self) -> bool:
         """Whether its ROC-AUC on the held-out rows is 0.5 or less; false where there is none."""
-        found = self.metrics[self.held_out].value("roc_auc")
+        found = self.judged.value("roc_auc")
         return found is not None and found <= CHANCE
 
     def record(self) -> dict[str, Any]:

@@ -1,15 +1,15 @@
 """The section `monitoring` of workspace.yml: what is compared with what, what is an alarm."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
 from ml.workspace.errors import BadInput
 from ml.workspace.settings import Workspace
-from ml.workspace.validation import Number, Whole, validated
+from ml.workspace.validation import Number, Whole, section
 
 SECTION = "monitoring"
 NEXT = "Correct it (docs/monitoring.md lists the settings), then: dbt build"
@@ -91,15 +91,8 @@ def monitoring_settings(ws: Workspace) -> MonitoringSettings:
     Raises:
         BadInput: a setting is unknown or wrong; the error names the file and the place in it.
     """
-    given: Any = ws.settings.get(SECTION) or {}
+    found = section(ws, SECTION, MonitoringSettings, NEXT)
     place = f"{ws.home / 'workspace.yml'}: {SECTION}"
-    if not isinstance(given, dict):
-        known = ", ".join(each.name for each in fields(MonitoringSettings))
-        raise BadInput(f"{place} must hold `name: value` lines. Known: {known}.", NEXT)
-    try:
-        found = validated(MonitoringSettings, given, place)
-    except BadInput as error:
-        raise BadInput(f"{error.what}. {error.next}.", NEXT) from error
     if found.reference and found.reference.first > found.reference.until:
         raise BadInput(f"{place}.reference: `first` comes after `until`.", NEXT)
     for name, each in {"psi": found.psi, **found.families}.items():

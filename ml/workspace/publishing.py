@@ -1,16 +1,16 @@
 """The section `publish` of workspace.yml: what the file for BI tools holds, and with which keys."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import ConfigDict, Field, StrictBool
 
 from ml.workspace.errors import BadInput
 from ml.workspace.settings import Workspace
 from ml.workspace.suggest import did_you_mean
-from ml.workspace.validation import Texts, validated
+from ml.workspace.validation import Texts, section
 
 SECTION = "publish"
 NEXT = "Correct it (docs/bi.md lists the settings), then run the command again."
@@ -43,15 +43,7 @@ def publish_settings(ws: Workspace) -> PublishSettings:
     Raises:
         BadInput: a setting is unknown or wrong; the error names the file and the place in it.
     """
-    given: Any = ws.settings.get(SECTION) or {}
-    place = f"{ws.home / 'workspace.yml'}: {SECTION}"
-    if not isinstance(given, dict):
-        known = ", ".join(each.name for each in fields(PublishSettings))
-        raise BadInput(f"{place} must hold `name: value` lines. Known: {known}.", NEXT)
-    try:
-        return validated(PublishSettings, given, place)
-    except BadInput as error:
-        raise BadInput(f"{error.what}. {error.next}.", NEXT) from error
+    return section(ws, SECTION, PublishSettings, NEXT)
 
 
 def check_tables(ws: Workspace, settings: PublishSettings, names: Iterable[str]) -> None:

@@ -13,6 +13,7 @@ from ml.workspace.manifest import Node, meta, models_with, quoted_name
 from ml.workspace.responses import target_nodes
 from ml.workspace.settings import Workspace
 from ml.workspace.suggest import nearest
+from ml.workspace.texts import one_line
 from ml.workspace.warehouse import open_warehouse
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def _target(node: Node, rows: int, positives: int) -> Target:
         baseline=Baseline(baseline["feature"], bool(baseline.get("descending", True)))
         if baseline
         else None,
-        description=" ".join(str(node.get("description", "")).split()),
+        description=one_line(node.get("description")),
         rows=rows,
         positives=positives,
         condition=declared.get("condition"),

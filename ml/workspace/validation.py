@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from ml.workspace.errors import BadInput
+from ml.workspace.settings import Workspace
 
 Schema = TypeVar("Schema")
 
@@ -34,6 +35,24 @@ def validated(schema: type[Schema], values: Mapping[str, Any], place: str) -> Sc
     except ValidationError as error:
         known = ", ".join(field.name for field in fields(schema))  # type: ignore[arg-type]
         raise BadInput(wrong_fields(error, place), f"There are: {known}") from error
+
+
+def section(ws: Workspace, name: str, schema: type[Schema], cure: str) -> Schema:
+    """Return a section of workspace.yml as the dataclass `schema`; its defaults where it is absent.
+
+    Raises:
+        BadInput: a setting is unknown or wrong; the error names the file and the place in it, and
+            `cure` as what to do.
+    """
+    given: Any = ws.settings.get(name) or {}
+    place = f"{ws.home / 'workspace.yml'}: {name}"
+    if not isinstance(given, dict):
+        known = ", ".join(field.name for field in fields(schema))  # type: ignore[arg-type]
+        raise BadInput(f"{place} must hold `name: value` lines. Known: {known}.", cure)
+    try:
+        return validated(schema, given, place)
+    except BadInput as error:
+        raise BadInput(f"{error.what}. {error.next}.", cure) from error
 
 
 def wrong_fields(error: ValidationError, place: str) -> str:

@@ -28,6 +28,7 @@ from ml.pages.navigation import renew_navigation
 from ml.workspace.errors import BadInput
 from ml.workspace.files import fresh_folder
 from ml.workspace.settings import Workspace
+from ml.workspace.texts import few
 from ml.workspace.warehouse import open_warehouse
 
 PACKAGE = "ml.pages.catalogue"
@@ -86,9 +87,8 @@ def _check(folder: Path) -> None:
         if not path.is_dir() and not _is_ours(path.relative_to(folder))
     ]
     if foreign:
-        more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
         raise BadInput(
-            f"{folder} holds what is not of a catalogue: {', '.join(foreign[:3])}{more}. "
+            f"{folder} holds what is not of a catalogue: {few(foreign, 3)}. "
             "Writing one replaces the folder.",
             "Move that away, or name another folder: ml catalogue --folder",
         )

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from ml.workspace.manifest import Node, read_manifest, relation
 from ml.workspace.settings import Workspace
+from ml.workspace.texts import one_line
 
 # Kinds of things that are read by people or programs outside the project.
 OUTSIDE = ("exposure", "saved_query")
@@ -64,7 +65,7 @@ class DbtGraph:
             {
                 "kind": str(each["resource_type"]).replace("_", " "),
                 "name": str(each.get("label") or each["name"]),
-                "words": " ".join(str(each.get("description") or "").split()),
+                "words": one_line(each.get("description")),
             }
             for each in sorted(found, key=lambda each: str(each["name"]))
         ]

@@ -10,12 +10,13 @@ import duckdb
 from ml.features.catalogue.cost import costs
 from ml.features.catalogue.lineage import Lineages, Step
 from ml.features.catalogue.lookup import CatalogueFeature, read_features
-from ml.pages.catalogue.items import Item, Items, one_line
+from ml.pages.catalogue.items import Item, Items
 from ml.pages.catalogue.model_items import Use
 from ml.workspace.errors import AlmanacError
 from ml.workspace.manifest import Node, meta
 from ml.workspace.progress import Progress
 from ml.workspace.settings import Workspace
+from ml.workspace.texts import one_line
 
 MONITORED = "mart_monitoring_features"
 # What is kept of each month, in parallel lists.

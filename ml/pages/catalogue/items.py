@@ -1,11 +1,10 @@
 """What the catalogue lists, and how its facts become text that a script reads."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Any
+
+from ml.workspace.plain import plain
 
 DIGITS = 5
 
@@ -37,21 +36,6 @@ class Items:
 
 def as_json(value: object) -> str:
     """Return a value as JSON without spaces: five digits, what is not finite as null."""
-    return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
-def one_line(text: object) -> str:
-    """Return a text with single spaces; none of None."""
-    return " ".join(str(text or "").split())
-
-
-def _plain(value: Any) -> object:  # noqa: ANN401
-    if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return value
+    return json.dumps(
+        plain(value, DIGITS), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )

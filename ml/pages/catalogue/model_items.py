@@ -143,7 +143,7 @@ def _target(
 
 def _model(ws: Workspace, model: Trained) -> Item:
     card = model.entry.card
-    measured = card.metrics[card.held_out]
+    measured = card.judged
     return Item(
         kind="model",
         name=card.model_id,
@@ -171,7 +171,7 @@ def _model(ws: Workspace, model: Trained) -> Item:
 
 def _summary(entry: Entry) -> dict[str, object]:
     card = entry.card
-    measured = card.metrics[card.held_out]
+    measured = card.judged
     return {
         "id": card.model_id,
         "family": card.family,

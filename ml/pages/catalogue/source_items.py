@@ -8,11 +8,12 @@ from typing import Any
 import duckdb
 
 from ml.landing.rejects import rejection_reasons
-from ml.pages.catalogue.items import Item, Items, one_line
+from ml.pages.catalogue.items import Item, Items
 from ml.workspace.errors import NotBuilt
 from ml.workspace.manifest import Node
 from ml.workspace.settings import Workspace
 from ml.workspace.sql import quoted
+from ml.workspace.texts import one_line
 
 # So many reasons, and files, of a source are listed.
 MOST_REASONS, MOST_FILES = 200, 2_000

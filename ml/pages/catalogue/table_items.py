@@ -6,10 +6,11 @@ import duckdb
 
 from ml.features.catalogue.queries import read_columns
 from ml.pages.catalogue.dbt_graph import DbtGraph
-from ml.pages.catalogue.items import Item, Items, one_line
+from ml.pages.catalogue.items import Item, Items
 from ml.workspace.errors import AlmanacError
 from ml.workspace.manifest import Node, compiled, relation
 from ml.workspace.settings import Workspace
+from ml.workspace.texts import one_line
 
 
 def table_items(ws: Workspace, connection: duckdb.DuckDBPyConnection, graph: DbtGraph) -> Items:

@@ -10,6 +10,7 @@ from ml.workspace.errors import NotBuilt
 from ml.workspace.manifest import models, models_with
 from ml.workspace.settings import Workspace
 from ml.workspace.sql import quoted
+from ml.workspace.texts import one_line
 
 TIME = "event_time"
 CUSTOMER = "customer_id"
@@ -172,7 +173,4 @@ def _descriptions(ws: Workspace) -> dict[str, str]:
     """Return what dbt says of each staging model; nothing where the manifest is not kept."""
     if not ws.manifest.exists():
         return {}
-    return {
-        str(node["alias"]): " ".join(str(node.get("description", "")).split())
-        for node in models(ws)
-    }
+    return {str(node["alias"]): one_line(node.get("description")) for node in models(ws)}

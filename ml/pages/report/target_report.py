@@ -34,6 +34,7 @@ from ml.workspace.errors import AlmanacError, NotTrained
 from ml.workspace.responses import target_nodes
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import true_probabilities
+from ml.workspace.texts import one_line
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def _descriptions(ws: Workspace) -> dict[str, str]:
     if not ws.manifest.exists():
         return {}
     return {
-        str(node["config"]["meta"]["target"]): " ".join(str(node.get("description", "")).split())
+        str(node["config"]["meta"]["target"]): one_line(node.get("description"))
         for node in target_nodes(ws)
     }
 

@@ -12,6 +12,7 @@ from ml.registry.card import Card
 from ml.workspace.files import write_text
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import Target
+from ml.workspace.texts import one_line
 
 MOST_FEATURES = 20
 ROWS = {"cv": "training rows, out of fold", "test": "the newest label month"}
@@ -114,7 +115,7 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     text = f"{value:.4f}" if isinstance(value, float) else str(value)
-    return " ".join(text.replace("|", "\\|").split())
+    return one_line(text.replace("|", "\\|"))
 
 
 def _sentence(text: str) -> str:

@@ -8,6 +8,7 @@ import duckdb
 
 from ml.workspace.manifest import Node, read_manifest, relations
 from ml.workspace.settings import Workspace
+from ml.workspace.texts import one_line
 
 FEATURES = "intermediate.int_declared_features"
 # The first line of a model, and the description of a source's table, say what one row is.
@@ -65,11 +66,11 @@ def _words(
     enforced: tuple[tuple[str, ...], frozenset[str]],
 ) -> Words:
     # Without the example in SQL that follows the words.
-    description = _flat(str(node.get("description") or "").partition("```")[0])
+    description = one_line(str(node.get("description") or "").partition("```")[0])
     declared = {
         name: text
         for name, column in node.get("columns", {}).items()
-        if (text := _flat(column.get("description")))
+        if (text := one_line(column.get("description")))
     }
     first_line = str(node.get("raw_code", "")).partition("\n")[0]
     one_row = ONE_ROW.search(first_line) or ONE_ROW.search(description)
@@ -128,9 +129,5 @@ def _features(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]
         return {}
     found: dict[str, dict[str, str]] = {}
     for relation, name, description in rows:
-        found.setdefault(relation, {})[name] = _flat(description)
+        found.setdefault(relation, {})[name] = one_line(description)
     return found
-
-
-def _flat(text: object) -> str:
-    return " ".join(str(text or "").split())
