@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import duckdb
 import numpy as np
@@ -17,7 +18,7 @@ from ml.training.plan import Plan
 from ml.training.train import train, train_on
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
-from ml.workspace.targets import target
+from ml.workspace.targets import sampled, target
 from tests.learnable import FEATURES, customer_months, fake_store, learnable
 from tests.workspaces import copy_raw, make_workspace
 
@@ -193,6 +194,34 @@ def test_training_on_a_kept_set_gives_the_model_of_then(ws):
     kept = find(ws, "then")
     assert train_on(ws, kept, kept.rows(), LOGISTIC).card == before
     assert train(ws, target(ws, NAME), LOGISTIC).card.dataset != before.dataset
+
+
+def test_a_share_of_the_customers_has_all_their_rows_and_is_in_every_larger_share(ws):
+    def rows(share: float) -> set[tuple]:
+        kept = make(ws, sampled(ws, target(ws, NAME), share))
+        assert verify(ws, kept, rows=True).holds
+        return {tuple(row.values()) for row in kept.table().to_pylist()}
+
+    few, some, every = rows(0.2), rows(0.6), rows(1)
+    assert few < some < every
+    chosen = {row[0] for row in some}
+    assert some == {row for row in every if row[0] in chosen}
+    # Of 401 customers, within four standard deviations.
+    assert abs(len(chosen) - 0.6 * 401) < 40
+    with pytest.raises(AlmanacError, match=r"none of this share of the customers: 1e-06"):
+        sampled(ws, target(ws, NAME), 1e-6)
+
+
+def test_a_model_of_a_share_of_the_customers_says_so_and_meets_the_champion(ws):
+    whole = train(ws, target(ws, NAME), LOGISTIC)
+    part = train(ws, target(ws, NAME), replace(LOGISTIC, customers=0.5))
+    assert part.card.dataset != whole.card.dataset
+    assert part.card.protocol[0].startswith("Learnt from and judged on 50.00% of the customers")
+    assert part.contest.champion == whole.folder.name
+    assert part.contest.accepted is not None
+    kept = find(ws, part.card.dataset)
+    assert kept.manifest.target.customers == 0.5
+    assert verify(ws, kept).holds
 
 
 def test_todays_set_is_read_from_the_kept_rows(ws, fake_store, monkeypatch):

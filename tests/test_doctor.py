@@ -203,6 +203,8 @@ def test_the_machine_is_compared(ours: Path, monkeypatch: pytest.MonkeyPatch):
     assert found["packages"].what == "no-such-package is not installed"
     assert found["memory"].state == "warning"
     assert found["disk"].state == "broken"
+    monkeypatch.setattr(machine.os, "access", lambda *_: False)
+    assert checks()["disk"].what == f"nothing can be written below {ours}"
 
 
 def test_an_extra_that_is_in_use_and_missing_is_named(ours: Path, monkeypatch: pytest.MonkeyPatch):

@@ -78,6 +78,8 @@ def erased(company: TestWorkspace, tmp_path_factory: pytest.TempPathFactory) -> 
     ours.must("ml", "dataset", "make", TARGET)
     ours.must("ml", "publish")
     (home / "report.html").write_text(f"the page of {customer}")
+    (home / "catalogue").mkdir()
+    (home / "catalogue" / "facts.js").write_text(f"most rows are of {customer}")
     (home / "notes.txt").write_text(f"call {own['transactions']} back")
     (home / "raw" / "letters.txt").write_text(f"dear {customer}")
     return Erased(ours, customer, own)
@@ -103,7 +105,12 @@ def rows_of(comparison: str, customer: str) -> str:
 
 def test_no_byte_of_the_workspace_names_the_customer_any_more(erased: Erased) -> None:
     # Parquet packs texts, so that ids in it are seldom whole; other tests read it.
-    assert {"warehouse.duckdb", "published.duckdb", "online_store.db"} <= erased.were_there
+    assert {
+        "warehouse.duckdb",
+        "published.duckdb",
+        "online_store.db",
+        "facts.js",
+    } <= erased.were_there
     assert [path.name for path in erased.named()] == ["notes.txt"]
     told = "Still names the customer, and is not Almanac's to change: "
     left = {line.removeprefix(told) for line in erased.said.splitlines() if line.startswith(told)}

@@ -1,6 +1,5 @@
 """Monitoring of a shop in which known things change: what is found, when, why; outcomes; due."""
 
-import json
 import re
 import shutil
 
@@ -15,7 +14,7 @@ from sklearn.metrics import average_precision_score, brier_score_loss, log_loss,
 
 from ml.evaluation.delong import compare
 from ml.simulate import simulate
-from tests.documented import assert_documented
+from tests.monitored import monitored
 from tests.workspaces import TestWorkspace, make_workspace
 
 PLANTS = {
@@ -39,13 +38,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> TestWorkspace:
     ws = make_workspace(home, home / "raw", monitoring={"reference": REFERENCE})
     ws.must("dbt", "build", "--quiet")
     return ws
-
-
-def monitored(ws: TestWorkspace, *arguments: str) -> tuple[int, dict]:
-    ran = ws.run("ml", "monitor", "--json", *arguments)
-    document = json.loads(ran.text)
-    assert_documented("ml monitor", document)
-    return ran.code, document
 
 
 @pytest.mark.parametrize("kind", PLANTS)
@@ -185,19 +177,23 @@ def scored(shop, tmp_path_factory: pytest.TempPathFactory) -> TestWorkspace:
 def test_outcomes_are_those_of_scikit_learn(scored):
     outcomes = scored.query(
         "select model_id, score_month, labelled, roc_auc, roc_auc_low, roc_auc_high, pr_auc, brier,"
-        " log_loss, lift_top_decile, positives from marts.mart_monitoring_outcomes order by 1, 2"
+        " log_loss, lift_top_decile, positives, baseline_roc_auc "
+        "from marts.mart_monitoring_outcomes order by 1, 2"
     )
     assert len(outcomes) == 10
-    for model, month, labelled, auc, low, high, precision, brier, loss, lift, positives in outcomes:
+    for model, month, labelled, auc, low, high, precision, brier, loss, lift, *more in outcomes:
         rows = scored.query(
-            "select label, score, customer_id from intermediate.int_monitoring_scored "
-            f"where model_id = '{model}' and score_month = '{month}' and label is not null"
+            "select label, score, customer_id, coalesce(-spend_last_event_days_since__all, -1e9) "
+            "from intermediate.int_monitoring_scored left join features.ftr_spend "
+            "using (customer_id) where event_timestamp = as_of and label is not null "
+            f"and model_id = '{model}' and score_month = '{month}'"
         )
         if str(month) == "2023-01-01":
-            assert (labelled, auc, precision, low) == (0, None, None, None)
+            assert (labelled, auc, precision, more) == (0, None, None, [0, None])
             continue
-        labels, scores, _ = (np.array(column) for column in zip(*rows, strict=True))
-        assert (labelled, positives) == (len(labels), labels.sum())
+        labels, scores, _, recency = (np.array(column) for column in zip(*rows, strict=True))
+        assert more == [labels.sum(), pytest.approx(roc_auc_score(labels, recency), abs=1e-12)]
+        assert labelled == len(labels)
         assert auc == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
         assert precision == pytest.approx(average_precision_score(labels, scores), abs=1e-12)
         assert brier == pytest.approx(brier_score_loss(labels, scores), abs=1e-12)
@@ -311,90 +307,3 @@ def test_scores_by_month_have_their_churn_and_distance(scored):
     for (_, psi, churn, *_), top, before in zip(rows[1:], tops[1:], tops, strict=False):
         assert 0 < psi < 0.1
         assert churn == pytest.approx(1 - len(top & before) / len(top))
-
-
-HEAD = "customer_id,event_time,amount,quantity,order_id,item_id,category"
-
-
-def orders(month: str, categories: list[str]) -> str:
-    """Two orders of each of 80 customers, of the categories by turns."""
-    lines = [HEAD]
-    for number in range(160):
-        category = categories[number % len(categories)]
-        lines.append(
-            f"u{number % 80},{month}-{number % 27 + 1:02}T10:00:00,{10 + number % 7},1,"
-            f"{month}-{number},{number % 9},{category}"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def test_a_gap_empty_codes_and_two_codes_that_vanish_at_once_are_told(tmp_path):
-    """An empty category and one called none are the same; only one old code is the new one."""
-    folder = tmp_path / "raw" / "transactions"
-    folder.mkdir(parents=True)
-    for number in range(1, 13):
-        month = f"2021-{number:02}"
-        before = ["alpha", "beta", "gamma", "none", ""]
-        after = ["zeta", "gamma", "gamma", "none", ""]
-        if number != 10:
-            text = orders(month, before if number < 9 else after)
-            (folder / f"{month}.csv").write_text(text)
-    ws = make_workspace(tmp_path, tmp_path / "raw")
-    ws.must("dbt", "build", "--quiet")
-    code, found = monitored(ws, "--month", "2021-09")
-    told = [each["text"].split(" in transactions.events")[0] for each in found["findings"]]
-    assert code == 4
-    assert "category alpha is written zeta" in told
-    assert any(text.startswith("no rows of category beta any more") for text in told)
-    code, found = monitored(ws, "--month", "2021-10")
-    assert code == 4
-    assert [each["text"] for each in found["findings"]] == [
-        "no rows in transactions.events (no file)"
-    ]
-    ran = ws.run("ml", "monitor", "--month", "2021-11")
-    assert "No feature is compared" in ran.text
-
-
-def test_late_rows_and_a_customer_with_most_rows_are_told(tmp_path):
-    folder = tmp_path / "raw" / "transactions"
-    folder.mkdir(parents=True)
-    for number in range(1, 12):
-        month = f"2021-{number:02}"
-        lines = orders(month, ["alpha", "beta"]).splitlines()
-        if number == 9:  # Ten rows of the month before, which its own file did not have.
-            lines += [f"u1,2021-08-03T10:00:00,5,1,late-{n},1,alpha" for n in range(10)]
-        if number == 10:
-            lines += [f"robot,2021-10-04T10:00:00,12,1,robot-{n},1,alpha" for n in range(200)]
-        (folder / f"{month}.csv").write_text("\n".join(lines) + "\n")
-    ws = make_workspace(tmp_path, tmp_path / "raw")
-    ws.must("dbt", "build", "--quiet", "--select", "+mart_monitoring_sources")
-    told = ws.query(
-        "select strftime(feature_month, '%m'), finding from marts.mart_monitoring_sources "
-        "where kind in ('late', 'rows') and column_name in ('', 'late', 'category') order by all"
-    )
-    assert told == [
-        (
-            "09",
-            "rows of months that were there before came late: 10 beside 160 of the month "
-            "in transactions.events (transactions/2021-09.csv)",
-        ),
-        (
-            "10",
-            "rows are 2.3 times what was usual, customers 1 % more than usual; 56 % of them are "
-            "of customer robot in transactions.events (transactions/2021-10.csv)",
-        ),
-        (
-            "10",
-            "rows of category beta are 56 % less than usual in transactions.events "
-            "(transactions/2021-10.csv)",
-        ),
-    ]
-    # Files divided by customers, of whom some ordered nothing in the newest month.
-    ws.change("delete from intermediate.int_transactions_files")
-    for file, months in {"many": 4, "few": 3}.items():
-        ws.change(
-            f"insert into intermediate.int_transactions_files by name select '{file}' as file, "
-            f"make_date(2021, month, 1) as feature_month, {months * 9} as events, "
-            f"from range(1, {months + 1}) as months(month)"
-        )
-    assert ws.query("from intermediate.int_monitoring_arrivals where column_name = 'late'") == []

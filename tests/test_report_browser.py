@@ -77,8 +77,9 @@ def test_night_turns_paper_and_ink(full, browser):
     assert night < 150 < chalk
 
 
-def test_axe_finds_nothing_serious(full, browser):
-    tab = browser.new_page()
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing_serious(full, browser, width):
+    tab = browser.new_page(viewport={"width": width, "height": 900})
     tab.goto(full.report.as_uri())
     assert serious(tab) == []
     tab.close()

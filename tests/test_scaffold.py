@@ -70,7 +70,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     base = tmp_path_factory.mktemp("installed")
     source = base / "source"
     ignored = shutil.ignore_patterns("target", "logs", "__pycache__", "exports")
-    for name in ("ml", "feature_repo", "dbt_project"):
+    for name in ("ml", "feature_repo", "dbt_project", "docs"):
         shutil.copytree(REPOSITORY / name, source / name, ignore=ignored)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, source)
@@ -100,6 +100,7 @@ def shop(installed: Installed) -> Path:
         "feast apply > applied.txt"
     )
     assert installed.files() == before
+    assert "share/doc/almanac/monitoring.md" in before
     return project
 
 

@@ -253,13 +253,15 @@ class Answers:
         found = list(self.tables())
         for start in range(0, max(1, entities.num_rows), rows):
             part = entities.slice(start, rows)
-            pieces, order = [], []
+            pieces, numbers = [], []
             for table, places in zip(found, self.places, strict=True):
                 low, high = np.searchsorted(places, (start, start + part.num_rows))
                 pieces.append(table.slice(low, high - low))
-                order.append(places[low:high])
-            whole = pa.concat_tables(pieces).combine_chunks()
-            yield part, whole.take(pa.array(np.argsort(np.concatenate(order))))
+                numbers.append(places[low:high])
+            whole, order = pa.concat_tables(pieces), pa.array(np.argsort(np.concatenate(numbers)))
+            # A column at a time: beside the buckets' rows in their files, memory holds one copy.
+            columns = [column.combine_chunks().take(order) for column in whole.columns]
+            yield part, pa.table(columns, schema=whole.schema)
 
     def tables(self) -> Iterator[pa.Table]:
         """Yield each bucket's table."""

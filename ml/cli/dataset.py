@@ -7,6 +7,7 @@ import click
 from ml.cli import complete, text
 from ml.cli.answer import Answer, Differs, answers
 from ml.cli.group import examples
+from ml.cli.options import CUSTOMERS
 from ml.workspace.plain import plain
 from ml.workspace.settings import workspace
 
@@ -27,18 +28,24 @@ def dataset() -> None:
 
 
 @dataset.command(
-    epilog=examples("ml dataset make purchase_any", "ml dataset make purchase_any --name december")
+    epilog=examples(
+        "ml dataset make purchase_any",
+        "ml dataset make purchase_any --name december",
+        "ml dataset make purchase_any --customers 0.1",
+    )
 )
 @click.argument("target", shell_complete=complete.targets)
 @click.option("--name", help="A name that means this training set from now on.")
+@CUSTOMERS
 @answers
-def make(answer: Answer, target: str, name: str | None) -> None:
+def make(answer: Answer, target: str, name: str | None, customers: float | None) -> None:
     """Keep the training set of TARGET as the warehouse gives it now."""
     from ml import dataset as training_sets
+    from ml.workspace.targets import sampled
     from ml.workspace.targets import target as find
 
     ws = workspace()
-    made = training_sets.make(ws, find(ws, target), name)
+    made = training_sets.make(ws, sampled(ws, find(ws, target), customers or 1.0), name)
     answer.give(f"{made.id}\n{made.folder}", dataset=made.id, folder=made.folder)
 
 

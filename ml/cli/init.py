@@ -15,10 +15,10 @@ from ml.scaffold import KINDS, write_project
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @answers
 def init(answer: Answer, kind: str, folder: Path | None) -> None:
-    """Write a new project into FOLDER (by default: KIND).
+    """Write a new project into FOLDER, by default a folder called KIND.
 
-    It imports Almanac's dbt models and Feast definitions, and has room for your own beside them. A
-    shop's reads transactions through a mapping, a bank's the bank's records.
+    The project imports Almanac's dbt models and Feast definitions, and has folders for your own.
+    The kind `shop` reads transactions through a mapping, `bank` reads a bank's records.
     """
     place = folder or Path(kind)
     written = write_project(kind, place)

@@ -12,6 +12,7 @@ import click
 from ml.cli import complete, text
 from ml.cli.answer import Answer, answers
 from ml.cli.group import examples
+from ml.cli.options import CUSTOMERS
 from ml.workspace.errors import AlmanacError, NotBuilt
 from ml.workspace.plain import plain
 from ml.workspace.progress import Progress
@@ -69,6 +70,7 @@ def list_targets(answer: Answer) -> None:
         "ml train --trials 50 --features 200",
         "ml train --window all --window 12 --window half-life:6",
         "ml train --config training.toml",
+        "ml train --customers 0.1",
         "ml train --dataset december",
         "ml train --if-due",
         "ml train --mlflow",
@@ -97,6 +99,7 @@ def list_targets(answer: Answer) -> None:
     help="The months to learn from: all, the last so many such as 12, or weights by age such as "
     "half-life:6; repeatable, then a backtest chooses. Default: all.",
 )
+@CUSTOMERS
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -135,6 +138,8 @@ def train(  # noqa: PLR0913, PLR0917
     if (names or if_due) and dataset:
         raise click.UsageError("--dataset excludes --target and --if-due.")
     given: dict[str, Any] = {name: value for name, value in options.items() if value}
+    if dataset and "customers" in given:
+        raise click.UsageError("--dataset has its customers; --customers is for making one.")
     if given.keys() & {"budget", "trials"}:
         given = {"budget": None, "trials": None, **given}
     plan = checked(replace(plan, **given), "ml train")

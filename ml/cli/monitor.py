@@ -60,8 +60,8 @@ def _lines(found: "Month", proposed: "list[Due]") -> list[str]:
     lines = [f"{found.month:%Y-%m}: {found.status}. Looked at: {counted}."]
     if not found.monitored["features"]:
         lines.append(
-            "No feature is compared: no champion reads any, or the reference has no data "
-            "(docs/monitoring.md). After training or a change of workspace.yml: dbt build"
+            "No feature is compared yet: a whole dbt build measures what champions read. "
+            "Where it does not help, the reference has no data (docs/monitoring.md)."
         )
     if found.findings:
         headers = ["status", "kind", "what", "finding"]

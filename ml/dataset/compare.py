@@ -12,7 +12,7 @@ from ml.dataset.recipe import Manifest, describe
 from ml.dataset.snapshot import MonthDigest
 from ml.dataset.storage import Dataset, retrieved
 from ml.workspace.settings import Workspace
-from ml.workspace.targets import target
+from ml.workspace.targets import sampled, target
 
 KEYS = ["customer_id", "event_timestamp"]
 
@@ -57,7 +57,8 @@ def verify(ws: Workspace, dataset: Dataset, *, rows: bool = False) -> DatasetCom
     """
     if dataset.folder is not None:
         dataset.kept_file()
-    today = describe(ws, target(ws, dataset.manifest.target.name))
+    was = dataset.manifest.target
+    today = describe(ws, sampled(ws, target(ws, was.name), was.customers))
     differing = today.id != dataset.id
     compared = rows or (differing and dataset.folder is not None)
     return DatasetComparison(

@@ -54,8 +54,8 @@ class Manifest:
         return f"{self.target.name}-{hashlib.sha256(whole.encode()).hexdigest()[:DIGITS]}"
 
     def _declared(self) -> dict[str, Any]:
-        # Counts follow from the spine, which holds the condition; descriptions change no rows.
-        left_out = ("rows", "positives", "description", "families", "condition")
+        # What is counted and chosen stands in the spine; descriptions change no rows.
+        left_out = ("rows", "positives", "description", "families", "condition", "customers")
         return {key: value for key, value in asdict(self.target).items() if key not in left_out}
 
 
@@ -70,7 +70,7 @@ def describe(ws: Workspace, target: Target) -> Manifest:
 
     spine = target.label_sql
     recipe = store.training_recipe(ws, target.name, spine)
-    labels = SnapshotSource(target.relation, "event_timestamp", None, target.condition or "true")
+    labels = SnapshotSource(target.relation, "event_timestamp", None, target.where or "true")
     views = [SnapshotSource(each.relation, each.timestamp, each.ttl) for each in recipe.sources]
     return Manifest(
         target=target,

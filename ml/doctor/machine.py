@@ -88,6 +88,11 @@ def disk(ws: Workspace) -> Finding:
     place = ws.home
     while not place.exists():
         place = place.parent
+    if not os.access(place, os.W_OK | os.X_OK):
+        return broken(
+            f"nothing can be written below {place}",
+            "Own it, or set ALMANAC_HOME to a folder of yours.",
+        )
     free = shutil.disk_usage(place).free
     needed = sum(path.stat().st_size for path in (ws.warehouse, ws.published) if path.is_file())
     what = f"{free / 1e9:.1f} GB free; warehouse and published copy take {needed / 1e9:.1f} GB"

@@ -2,6 +2,7 @@
 
 import mmap
 import re
+import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -25,11 +26,17 @@ def remove_from_truth(ws: Workspace, customer: str) -> list[tuple[str, int]]:
 
 
 def remove_pages(ws: Workspace, customers: Collection[str]) -> Iterator[str]:
-    """Delete the pages of the workspace that name the customer, and yield their paths."""
+    """Delete the pages of the workspace that name the customer, and yield their paths.
+
+    A catalogue of which one file does goes as a whole: its pages belong together.
+    """
     for page in sorted(ws.home.glob("*.html")):
         if _names(page, customers):
             page.unlink()
             yield str(page)
+    if any(_names(each, customers) for each in ws.catalogue.rglob("*") if each.is_file()):
+        shutil.rmtree(ws.catalogue)
+        yield str(ws.catalogue)
 
 
 def files_with(ws: Workspace, customers: Collection[str], read: Collection[str]) -> Iterator[str]:

@@ -170,14 +170,17 @@ def _model_id(target: str, digest: str, fitted: Fitted) -> str:
 
 
 def _protocol(target: Target, fitted: Fitted, split: Split) -> list[str]:
+    share = f"Learnt from and judged on {target.customers:.2%} of the customers, chosen by hash."
+    sample = [share] if target.customers < 1 else []
     if split.test_month is None:
         folds = (
             f"{FOLDS} shuffled, stratified folds, equal customers together; every row is judged "
             "by a model that did not see it."
         )
-        return [folds, *_choice(fitted)]
+        return [*sample, folds, *_choice(fitted)]
     months = months_of(fitted.training.times)
     return [
+        *sample,
         f"Tested on label month {split.test_month}, trained on {months.min()} to {months.max()}, "
         f"whose labels were decided before it began (horizon in months: {target.horizon_months}).",
         *([f"Training window: {fitted.plan.windows[0]}."] if fitted.plan.windows else []),

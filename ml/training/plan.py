@@ -34,6 +34,7 @@ class Plan:
     time, one in seconds depends on the machine. `features` is the most inputs a model may have.
     `windows` are the months to learn from (`all`, a number of the last ones, `half-life:` and a
     number of months); of several a backtest chooses, and the first is what another has to beat.
+    `customers` is the share of the customers to learn from and be judged on, None for all.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -44,6 +45,7 @@ class Plan:
     sampling: Texts = SAMPLINGS
     features: Annotated[Whole, Field(gt=0)] | None = None
     windows: Texts = ()
+    customers: Annotated[Number, Field(gt=0, le=1)] | None = None
     criterion: str = "f1"
     costs: Costs = field(default_factory=Costs)
     seed: Whole = SEED

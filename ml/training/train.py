@@ -20,7 +20,7 @@ from ml.training.plan import Plan
 from ml.training.window import weights_of, windowed
 from ml.workspace.errors import BadInput
 from ml.workspace.settings import Workspace
-from ml.workspace.targets import Target
+from ml.workspace.targets import Target, sampled
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ def train(
     Raises:
         AlmanacError: the warehouse is not ready, or as `train_on` raises.
     """
+    plan = plan or Plan()
+    target = sampled(ws, target, plan.customers or 1.0)
     if advice := target.nearly_constant:
         raise BadInput(
             f"{advice}.",

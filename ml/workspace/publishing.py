@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, StrictBool
 from ml.workspace.errors import BadInput
 from ml.workspace.settings import Workspace
 from ml.workspace.suggest import did_you_mean
+from ml.workspace.texts import few
 from ml.workspace.validation import Texts, section
 
 SECTION = "publish"
@@ -59,7 +60,7 @@ def check_tables(ws: Workspace, settings: PublishSettings, names: Iterable[str])
             hint = did_you_mean(pattern, [*SCHEMAS, *known, *tables])
             raise BadInput(
                 f"{ws.home / 'workspace.yml'}: {SECTION}.tables: nothing here is called "
-                f"`{pattern}`{hint}. Schemas: {', '.join(SCHEMAS)}. Tables: {', '.join(known)}.",
+                f"`{pattern}`{hint}. Schemas: {', '.join(SCHEMAS)}; tables: {few(known, 5)}.",
                 NEXT,
             )
 

@@ -1,7 +1,7 @@
 """The targets of a workspace: those of dbt models' `meta`, and responses of `workspace.yml`."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ class Target:
     """A target as it is declared, with its label rows and positives in the workspace.
 
     `condition` is the SQL condition of its rows where its relation holds other targets too.
+    `customers` is the share of the customers, above 0 and at most 1, whose rows are meant.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Target:
     rows: int
     positives: int
     condition: str | None = None
+    customers: float = 1.0
 
     @property
     def temporal(self) -> bool:
@@ -67,8 +69,18 @@ class Target:
     def label_sql(self) -> str:
         """The query for the label rows, in an order that does not depend on their storage."""
         columns = "customer_id, event_timestamp, label"
-        rows = f"{self.relation} where {self.condition}" if self.condition else self.relation
+        rows = f"{self.relation} where {self.where}" if self.where else self.relation
         return f"select {columns} from {rows} order by event_timestamp, customer_id, label"
+
+    @property
+    def where(self) -> str:
+        """The SQL condition of its label rows in its relation, empty where all are meant.
+
+        Customers are chosen by a hash of their id: a larger share has those of a smaller one.
+        """
+        chosen = f"md5_number_lower(customer_id) < {int(self.customers * 2**64)}"
+        both = (self.condition, chosen if self.customers < 1 else None)
+        return " and ".join(each for each in both if each)
 
 
 def targets(ws: Workspace) -> list[Target]:
@@ -97,6 +109,28 @@ def target(ws: Workspace, name: str) -> Target:
         else f"There is no target {name} in {ws.home}"
     )
     raise BadInput(f"{wrong}. Here are: {nearest(name, list(known))}.", "See them: ml targets")
+
+
+def sampled(ws: Workspace, wanted: Target, customers: float) -> Target:
+    """Return the target with the label rows of this share of its customers.
+
+    Raises:
+        AlmanacError: the warehouse is missing, or the share has no label row.
+    """
+    if customers == wanted.customers:
+        return wanted
+    chosen = replace(wanted, customers=customers)
+    with open_warehouse(ws.warehouse) as connection:
+        query = f"select count(*), count(*) filter (where label = 1) from ({chosen.label_sql})"
+        ((rows, positives),) = connection.execute(query).fetchall()
+    if not rows:
+        raise BadInput(
+            f"{wanted.name} has {wanted.rows:,} label rows, and none of this share of the "
+            f"customers: {customers:g}.",
+            "Take a larger share.",
+            target=wanted.name,
+        )
+    return replace(chosen, rows=rows, positives=positives)
 
 
 def why_no_labels(ws: Workspace) -> str:

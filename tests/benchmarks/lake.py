@@ -3,7 +3,8 @@
 The same raw files are built by dbt, by processes and by Spark with one and two executors, each from
 nothing and once more where nothing changed. Then a rival: the features by code
 columns in Spark SQL, values checked equal. Seconds, processor seconds of every
-process, peak memory of the largest one, and ratios to dbt are printed.
+process and of the whole machine (Spark's killed workers are in the second alone: leave the machine
+alone), peak memory of the largest process, and ratios to dbt are printed.
 """
 
 import argparse
@@ -50,23 +51,32 @@ def main() -> None:
     parser.add_argument("--bucket-memory", default="2GB")
     parser.add_argument("--ways", nargs="+", choices=ENGINES, default=ENGINES)
     parser.add_argument("--folder", type=Path, help="Where to work; a temporary one unless given.")
+    parser.add_argument("--keep", action="store_true", help="Leave what was built.")
     chosen = parser.parse_args()
     bank = bank_of(chosen.customers, chosen.months)
     if chosen.positions is not None:
         bank = replace(bank, positions=chosen.positions)
-    with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
-        home = Path(folder)
-        write_bank(bank, home / "raw")
-        print(f"{bank}: raw files {size_of(home / 'raw'):.2f} GB, {chosen.buckets} buckets")
-        first: Build | None = None
-        for way in chosen.ways:
-            built = build(home, way, chosen.buckets, chosen.bucket_memory)
-            first = first or built
-            _tell(built, first)
-            if way == "rival":
-                _check(home)
-            elif way != DBT:
-                shutil.rmtree(home / way)
+    home = Path(tempfile.mkdtemp(dir=chosen.folder))
+    try:
+        race(home, bank, chosen)
+    finally:
+        if not chosen.keep:
+            shutil.rmtree(home)
+
+
+def race(home: Path, bank: Bank, chosen: argparse.Namespace) -> None:
+    """Build `bank` below `home` in each chosen way."""
+    write_bank(bank, home / "raw")
+    print(f"{bank}: raw files {size_of(home / 'raw'):.2f} GB, {chosen.buckets} buckets", flush=True)
+    first: Build | None = None
+    for way in chosen.ways:
+        built = build(home, way, chosen.buckets, chosen.bucket_memory)
+        first = first or built
+        _tell(built, first)
+        if way == "rival":
+            _check(home)
+        elif way != DBT and not chosen.keep:
+            shutil.rmtree(home / way)
 
 
 def bank_of(customers: int, months: int) -> Bank:
@@ -102,6 +112,7 @@ def _tell(built: Build, first: Build) -> None:
     words = (
         f"{built.way:10} {whole.seconds:7.1f} s ({whole.seconds / first.whole.seconds:.2f} x), "
         f"processor {whole.busy:7.1f} s ({whole.busy / first.whole.busy:.2f} x), "
+        f"of the machine {whole.machine:7.1f} s ({whole.machine / first.whole.machine:.2f} x), "
         f"largest process {whole.peak / 2**30:.2f} GiB"
     )
     if built.unchanged:

@@ -17,6 +17,6 @@
         -- What moves slowly is its own usual. Quarters of customers look back on twelve months, which are there after the first year.
         when
             column_name <> '' and months_before >= case when {{ quarters }} then 18 else 12 end
-            and abs(moved_in_a_year) > case when {{ quarters }} then greatest(0.2, noise) else greatest(0.4, noise, 2 * usual_move) end then 'drift'
+            and abs(moved_in_a_year) > case when {{ quarters }} then greatest(0.15, 0.8 * noise) else greatest(0.4, noise, 2 * usual_move) end then 'drift'
     end
 {%- endmacro %}

@@ -10,6 +10,7 @@ ranked as (
         *,
         {{ middle_rank('target, model_id, score_month, label is null') }} as middle_rank,
         {{ middle_rank('target, model_id, score_month, label') }} as own_rank,
+        {{ middle_rank('target, model_id, score_month, label is null', 'baseline_ranking') }} as baseline_rank,
         count(*) filter (where label = 1) over of_month as positives,
         count(*) filter (where label = 0) over of_month as negatives,
         count(label) over (of_month order by score desc range between unbounded preceding and current row) as at_least,
@@ -48,6 +49,9 @@ select
         var_samp(placement) filter (where label = 1) / nullif(sum(label), 0)
         + var_samp(placement) filter (where label = 0) / nullif(count(label) - sum(label), 0)
     ) as roc_auc_error,
+    any_value(baseline) as baseline,
+    -- Mann and Whitney's statistic.
+    (avg(baseline_rank) filter (where label = 1) - (sum(label) + 1) / 2) / nullif(count(label) - sum(label), 0) as baseline_roc_auc,
     avg(hits / at_least) filter (where label = 1) as pr_auc,
     avg(power(score - label, 2)) as brier,
     stddev_samp(power(score - label, 2)) / sqrt(count(label)) as brier_error,

@@ -16,6 +16,10 @@ labels as (
     from {{ ref('int_monitoring_labels') }}
     -- Answers to campaigns may be several in a month: the first counts.
     qualify row_number() over (partition by target, customer_id, {{ month_start('event_timestamp') }} order by event_timestamp, label) = 1
+),
+
+baselines as (
+    select * from {{ ref('int_monitoring_baselines') }}
 )
 
 select
@@ -27,9 +31,17 @@ select
     scores.score,
     scores.percentile,
     labels.label,
+    baselines.feature as baseline,
+    -- What says nothing ranks last.
+    coalesce(baselines.ranking, '-infinity') as baseline_ranking,
 from scores
 left join labels
     on
         scores.target = labels.target
         and scores.customer_id = labels.customer_id
         and scores.score_month = labels.label_month
+asof left join baselines
+    on
+        scores.target = baselines.target
+        and scores.customer_id = baselines.customer_id
+        and scores.as_of >= baselines.event_timestamp

@@ -1,6 +1,7 @@
 -- one row a model and month that it scored: its scores beside their labels, and beside the card's promise; key: target, model_id, score_month
 -- Intervals hold 95 %. An outcome is judged by ten labels of each class or more, none of which the model learnt from or was chosen by.
 {{ config(materialized='table') }}
+{% set promised = ['roc_auc', 'roc_auc_low', 'roc_auc_high', 'pr_auc', 'brier'] %}
 with outcomes as (
     select * from {{ ref('int_monitoring_outcomes') }}
 ),
@@ -15,7 +16,7 @@ compared as (
         outcomes.*,
         case when outcomes.roc_auc_error is not null then greatest(outcomes.roc_auc - 1.96 * outcomes.roc_auc_error, 0) end as roc_auc_low,
         case when outcomes.roc_auc_error is not null then least(outcomes.roc_auc + 1.96 * outcomes.roc_auc_error, 1) end as roc_auc_high,
-        {% for promised in ['roc_auc', 'roc_auc_low', 'roc_auc_high', 'pr_auc', 'brier'] %}promises.{{ promised }} as promised_{{ promised }}, {% endfor %}
+        {% for each in promised %}promises.{{ each }} as promised_{{ each }}, {% endfor %}
         least(outcomes.positives, outcomes.labelled - outcomes.positives) >= 10 as is_ranked,
         outcomes.score_month <= promises.last_month + interval 1 month as is_learnt_from,
         outcomes.positives / nullif(outcomes.labelled, 0) as prevalence,
@@ -71,9 +72,7 @@ select
     expected_of_labelled,
     positives_ratio,
     calibration_z,
-    promised_roc_auc,
-    promised_roc_auc_low,
-    promised_roc_auc_high,
-    promised_pr_auc,
-    promised_brier,
+    baseline,
+    case when baseline is not null then baseline_roc_auc end as baseline_roc_auc,
+    {% for each in promised %}promised_{{ each }}, {% endfor %}
 from judged

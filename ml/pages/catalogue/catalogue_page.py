@@ -116,10 +116,12 @@ def _read(ws: Workspace) -> tuple[list[Items], Mapping[str, object]]:
             table_items(ws, connection, graph),
         ]
     scores = [str(nodes[SCORES]["unique_id"])] if SCORES in nodes else []
-    marts = (item.name for item in found[-1].items if item.kind == "mart")
+    marts = {item.name: nodes[item.name] for item in found[-1].items if item.kind == "mart"}
     made = {str(each["unique_id"]) for each in graph.below(*scores).values()}
+    # Of scores, a calendar knows the newest month alone.
+    own = (name for name, node in marts.items() if not node.get("time_spine"))
     return found, {
-        "marts": [name for name in marts if str(nodes[name]["unique_id"]) in made],
+        "marts": [name for name in own if str(marts[name]["unique_id"]) in made],
         "outside": graph.outside(*scores),
     }
 

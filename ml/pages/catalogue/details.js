@@ -1,7 +1,7 @@
 "use strict";
 /* What the page shows of an item: a function for each kind. */
 
-const WAYS = { up: "likelier", down: "less likely", mixed: "mixed" };
+const WAYS = { up: "likelier", down: "less likely", mixed: "neither likelier nor less likely" };
 
 const details = {
   feature(item, facts, shared) {
@@ -77,7 +77,7 @@ const details = {
       ),
       chapter(
         "What it looks at",
-        table("Features", ["feature", "importance", "more of it makes yes"], features, [1]),
+        table("Features", ["feature", "importance", "a higher value makes yes"], features, [1]),
         left > 0 ? note(`${count(left)} more features matter less.`) : null,
       ),
       chapter("What happened to it", happened(facts.history)),
@@ -158,7 +158,7 @@ function users(facts, shared) {
   ]);
   const marts = catalogue.scored.marts.map((name) => [" ", relation(name)]);
   return [
-    table("Champions", ["target", "champion", "importance", "more of it makes yes"], rows, [2]),
+    table("Champions", ["target", "champion", "importance", "a higher value makes yes"], rows, [2]),
     marts.length ? make("p", { class: "through" }, "Through scores:", marts) : null,
     catalogue.scored.outside.length ? outside(catalogue.scored.outside) : null,
   ];
@@ -187,8 +187,8 @@ function statistics(found) {
 function monthly(by) {
   if (!by.feature_month) {
     return note(
-      "Not measured: months are measured of families that a champion reads, or of all where " +
-        "monitoring: {reference: …} in workspace.yml names months.",
+      "Not measured yet. A whole dbt build measures each month of the families that a champion " +
+        "reads, or of all where monitoring: {reference: …} in workspace.yml names months.",
     );
   }
   const [first, last] = [by.reference_from.slice(0, 7), by.reference_until.slice(0, 7)];

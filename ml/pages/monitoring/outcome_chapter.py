@@ -21,7 +21,8 @@ UNRIPE = {**RIPE, "markerfacecolor": PAPER}
 _OUTCOMES = """
     select target, model_id, score_month, status, labelled, positives, roc_auc, roc_auc_low,
         roc_auc_high, estimated_roc_auc, promised_roc_auc,
-        case when labelled > 0 then expected_of_labelled else expected_positives end
+        case when labelled > 0 then expected_of_labelled else expected_positives end,
+        baseline, baseline_roc_auc
     from marts.mart_monitoring_outcomes
     where score_month between $first and $scored_until
     order by target, score_month, model_id
@@ -56,7 +57,7 @@ class OutcomeMonth:
     """A model's scores of a month and their labels, as mart_monitoring_outcomes has them.
 
     `expected` are the positives that the scores promise: of the labels that are known, or of all
-    customers where none is yet.
+    customers where none is yet. `baseline_roc_auc` is that of the feature `baseline` alone.
     """
 
     target: str
@@ -71,6 +72,8 @@ class OutcomeMonth:
     estimated: float | None
     promised: float | None
     expected: float | None
+    baseline: str | None
+    baseline_roc_auc: float | None
 
     @property
     def is_ripe(self) -> bool:
@@ -90,6 +93,8 @@ class OutcomeMonth:
         if self.low is not None and self.high is not None:
             measured += f" ({self.low:.3f} to {self.high:.3f})"
         promised = "" if self.promised is None else f", promised {self.promised:.3f}"
+        if self.baseline_roc_auc is not None:
+            promised += f", {self.baseline} alone {self.baseline_roc_auc:.3f}"
         positives = f"{count(self.positives)} positives, {expected}"
         return f"{month(self.month)}: {measured}{promised}; {positives}."
 
@@ -132,7 +137,8 @@ def _target_outcomes(
             _roc_auc(shown, months),
             "Filled dots are measured, their strokes 95 % intervals. Hollow dots are estimates "
             "from the scores alone, of months whose outcome is not known yet. The dashed line is "
-            "what the model promised when it was trained; below 0.5 is worse than chance.",
+            "what the model promised when it was trained; crosses are one feature alone, which "
+            "the model should beat. Below 0.5 is worse than chance.",
         ),
         Picture(
             "Positives",
@@ -155,12 +161,14 @@ def _roc_auc(shown: Shown, months: Sequence[OutcomeMonth]) -> Markup:
     measured = [each for each in months if each.is_ripe and each.roc_auc is not None]
     estimated = [each for each in months if not each.is_ripe and each.estimated is not None]
     promised = [(each.month, each.promised) for each in months]
+    baselines = [(each.month, each.baseline_roc_auc) for each in measured]
 
     def paint(axes: Axes) -> None:
         for each in measured:
             if each.low is not None and each.high is not None:
                 axes.vlines(month_number(each.month), each.low, each.high, color=MODEL, lw=2)
         _dots(axes, "measured", [(each.month, each.roc_auc) for each in measured], RIPE)
+        _dots(axes, "one feature", baselines, {"color": BASELINE, "marker": "x", "lw": 0})
         _dots(axes, "estimate", [(each.month, each.estimated) for each in estimated], UNRIPE)
         if any(value is not None for _, value in promised):
             by_month = dict(promised)
