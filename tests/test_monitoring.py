@@ -258,6 +258,8 @@ def test_estimates_come_true_where_probabilities_are_right(scored):
                 "score": score,
                 "percentile": score,
                 "label": label,
+                "baseline": "score",
+                "baseline_ranking": score,
             }
         )
         warehouse.register("made_up", frame)
@@ -265,6 +267,7 @@ def test_estimates_come_true_where_probabilities_are_right(scored):
         assert relation in compiled
         found = warehouse.execute(compiled.replace(relation, "made_up")).df().iloc[0]
     assert found["estimated_roc_auc"] == pytest.approx(found["roc_auc"], abs=0.01)
+    assert found["baseline_roc_auc"] == pytest.approx(found["roc_auc"], abs=1e-12)
     assert found["estimated_brier"] == pytest.approx(found["brier"], abs=0.005)
     assert found["expected_positives"] == pytest.approx(found["positives"], rel=0.03)
 
