@@ -190,6 +190,22 @@ def test_models_are_logged_as_runs_of_mlflow_once(built, tmp_path):
     assert {file.name: file.read_bytes() for file in logged.iterdir()} == files
 
 
+def test_the_alias_in_mlflow_follows_the_champion(built, tmp_path):
+    reason = "the extra mlflow is not installed"
+    tracking = pytest.importorskip("mlflow.tracking", reason=reason, exc_type=ImportError)
+    built("train", "-t", "activity", "--model", "logistic", "--mlflow")
+    built("train", "-t", "activity", "--model", "decision_tree")
+    client = tracking.MlflowClient(f"sqlite:///{tmp_path / 'home' / 'mlflow.db'}")
+    (logged,) = client.search_model_versions("name = 'activity'")
+    models = {path.parent.name for path in workspace().models.glob("activity/*/card.json")}
+    [other] = models - {logged.tags["model_id"]}
+    # Of the two only the first was logged: no version is the other one.
+    built("promote", other, "--force")
+    assert client.get_registered_model("activity").aliases == {}
+    built("rollback", "activity")
+    assert client.get_registered_model("activity").aliases == {"champion": logged.version}
+
+
 def test_without_mlflow_nothing_is_trained_for_it(built, tmp_path, monkeypatch):
     monkeypatch.setattr("ml.registry.mlflow.find_spec", lambda name: None)
     failed = built("train", "-t", "activity", "--mlflow")

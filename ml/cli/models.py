@@ -156,10 +156,11 @@ def train(  # noqa: PLR0913, PLR0917
         done = for_each_target(ws, names, lambda target: training.train(ws, target, plan, reader))
     answer.table("models", [_trained(each) for each in done], _TRAINED)
     _tell(answer, done)
-    if mlflow:
-        for trained in done:
+    for trained in done:
+        if mlflow:
             tracking.log(ws, trained.folder, trained.card, trained.tried)
-            tracking.mark_champion(ws, trained.target, trained.contest.winner)
+        tracking.mark_champion(ws, trained.target, trained.contest.winner)
+    if mlflow:
         address = tracking.address(ws)
         answer.give(f"Runs of MLflow: {address}", mlflow=address)
 

@@ -76,10 +76,12 @@ def promote(answer: Answer, model_id: str, force: bool) -> None:
     It is compared with the champion on the same held-out rows, by DeLong's paired test of two
     ROC-AUCs. One that is worse (p below 0.05), or has no rows in common with it, is refused.
     """
+    from ml.registry import mlflow as tracking
     from ml.registry.champions import promote as make_champion
 
     ws = workspace()
     found = make_champion(ws, model_id, force=force)
+    tracking.mark_champion(ws, found.target, model_id)
     answer.give(target=found.target, before=found.champion, now=model_id, why=found.why, next=None)
     if found.champion == model_id:
         answer.say(f"{model_id} is the champion of {found.target} already. Nothing has changed.")
@@ -93,10 +95,12 @@ def promote(answer: Answer, model_id: str, force: bool) -> None:
 @answers
 def rollback(answer: Answer, target: str) -> None:
     """Give the champion's place back to the champion before."""
+    from ml.registry import mlflow as tracking
     from ml.registry.champions import rollback as restore_previous
 
     ws = workspace()
     before, now = restore_previous(ws, target)
+    tracking.mark_champion(ws, target, now)
     answer.give(
         f"{now} is the champion of {target} again, {before} no longer.",
         target=target,

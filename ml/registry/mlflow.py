@@ -26,7 +26,7 @@ def refuse_absent() -> None:
 
 def address(ws: Workspace) -> str:
     """Return MLflow's name for the workspace's runs, a SQLite file."""
-    return f"sqlite:///{ws.home / 'mlflow.db'}"
+    return f"sqlite:///{_file(ws)}"
 
 
 def log(ws: Workspace, folder: Path, card: Card, tried: Tried = ()) -> None:
@@ -73,11 +73,20 @@ def _register(client: "MlflowClient", card: Card, run: str) -> None:
 
 
 def mark_champion(ws: Workspace, target: str, model_id: str | None) -> None:
-    """Give the alias `champion` to the version of the target's champion, where it was logged."""
+    """Give the alias `champion` to the version of the target's champion, and to no other.
+
+    A champion that was not logged has no version. Nothing happens where nothing was ever logged,
+    or where MLflow is not installed.
+    """
+    if not _file(ws).exists() or find_spec("mlflow") is None:
+        return
     client = _client(ws)
-    for version in client.search_model_versions(f"name = '{target}'"):
-        if version.tags.get("model_id") == model_id:
-            client.set_registered_model_alias(target, CHAMPION, version.version)
+    found = client.search_model_versions(f"name = '{target}'")
+    versions = {each.tags.get("model_id"): each.version for each in found}
+    if model_id in versions:
+        client.set_registered_model_alias(target, CHAMPION, versions[model_id])
+    elif versions:
+        client.delete_registered_model_alias(target, CHAMPION)
 
 
 def parameters(card: Card) -> Iterator[tuple[str, Any]]:
@@ -98,6 +107,10 @@ def metrics(card: Card) -> Iterator[tuple[str, float]]:
         for metric in measured.metrics:
             if metric.value is not None:
                 yield f"{part}.{metric.name}", metric.value
+
+
+def _file(ws: Workspace) -> Path:
+    return ws.home / "mlflow.db"
 
 
 def _client(ws: Workspace) -> "MlflowClient":
