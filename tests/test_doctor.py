@@ -182,6 +182,19 @@ def test_a_store_that_only_feast_writes_breaks_no_registry(
     assert "RemoteOnlineStore" in found["online store"].what
 
 
+def test_a_project_linked_to_another_environment_is_told(
+    ours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("DBT_PROJECT_DIR", str(tmp_path))
+    linked = tmp_path / "dbt_packages" / "almanac"
+    linked.parent.mkdir()
+    for place, is_told in ((tmp_path / "old" / "dbt_project", True), (PROJECT, False)):
+        linked.unlink(missing_ok=True)
+        linked.symlink_to(place)
+        found = checks()["dbt project"]
+        assert (found.next == "dbt deps") == is_told, found
+
+
 def test_who_holds_the_warehouse_is_named(ours: Path):
     code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); input()"
     path = ours / "warehouse.duckdb"
