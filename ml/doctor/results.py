@@ -147,7 +147,8 @@ def online_store(ws: Workspace) -> Finding:
     from ml import store
 
     if name := store.unwritable_store(ws):
-        return warning(f"{name} is Feast's alone to write and read", "Read it: docs/serving.md")
+        what = f"{name} is Feast's alone to write and read"
+        return warning(what, "Use Feast's own commands: docs/feast.md")
     registered = store.target_inputs(ws)
     due = _newest(ws)
     online = {
