@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from ml import doctor
 from ml.cli import main
 from ml.doctor import machine
+from tests.online_stores import choose
 from tests.ready_workspace import Ready
 from tests.workspaces import PROJECT, REPOSITORY
 
@@ -169,6 +170,29 @@ def test_a_workspace_where_all_was_done_names_only_what_dbt_would_do(ours: Path)
     # Its warehouse was made by hand: no dbt landed files there or wrote the marts.
     assert told <= {"dbt project", "landed files", "marts of scores"}, found
     assert found["published copy"].next == "ml publish"
+
+
+def test_a_store_that_only_feast_writes_breaks_no_registry(
+    ours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    choose(monkeypatch, tmp_path, {"type": "remote", "path": "http://127.0.0.1:1"})
+    found = checks()
+    assert [found[name].state for name in ("registry", "champions")] == ["fine", "fine"], found
+    assert found["online store"].state == "warning"
+    assert "RemoteOnlineStore" in found["online store"].what
+
+
+def test_a_project_linked_to_another_environment_is_told(
+    ours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("DBT_PROJECT_DIR", str(tmp_path))
+    linked = tmp_path / "dbt_packages" / "almanac"
+    linked.parent.mkdir()
+    for place, is_told in ((tmp_path / "old" / "dbt_project", True), (PROJECT, False)):
+        linked.unlink(missing_ok=True)
+        linked.symlink_to(place)
+        found = checks()["dbt project"]
+        assert (found.next == "dbt deps") == is_told, found
 
 
 def test_who_holds_the_warehouse_is_named(ours: Path):

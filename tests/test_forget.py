@@ -22,6 +22,7 @@ from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from ml.workspace.sql import literal
 from tests.learnable import ws
+from tests.online_stores import choose
 from tests.workspaces import TestWorkspace, make_workspace
 
 __all__ = ["ws"]
@@ -211,7 +212,10 @@ def test_an_erasure_that_was_cut_off_is_completed(
         warehouse.execute("delete from landed.workspace__identities")
     with pytest.raises(AlmanacError, match="Complete it first: ml forget c0000001"):
         erasures.plan(opened, "c0000002")
-    erasures.forget(opened, erasures.plan(opened, own["mbd"]), print)
+    # Nor does a store that only Feast writes keep an erasure from its end.
+    choose(monkeypatch, tmp_path, {"type": "remote", "path": "http://127.0.0.1:1"})
+    done = erasures.forget(opened, erasures.plan(opened, own["mbd"]), print)
+    assert done.not_erased == "RemoteOnlineStore"
     assert b"c0000001" not in opened.warehouse.read_bytes()
     assert own["mbd"].encode() not in opened.warehouse.read_bytes()
     assert not (opened.home / "forgetting.json").exists()

@@ -12,6 +12,7 @@ from ml import store
 from ml.data.feature import Feature
 from ml.serving.materialize import materialize
 from ml.store.online_reader import online_rows_of
+from ml.store.values import entity_key
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
 from tests.online_stores import choose, online, redis
@@ -159,6 +160,12 @@ def test_two_publishers_do_not_meet(published):
         pytest.raises(AlmanacError, match="Another process publishes into"),
     ):
         materialize(published)
+    with (
+        rows.begin_materialization(),
+        pytest.raises(AlmanacError, match="Another process publishes into"),
+    ):
+        # What that process publishes would bring the customer back.
+        store.forget_customers(published, ["a"])
     materialize(published)
     np.testing.assert_array_equal(read(published, ["a"]).matrix, before)
 
@@ -199,8 +206,25 @@ def test_another_project_on_the_same_redis_is_left_alone(ws, redis, tmp_path, mo
 
 def test_a_store_that_only_feast_knows_is_named(ws, tmp_path, monkeypatch):
     choose(monkeypatch, tmp_path, {"type": "remote", "path": "http://127.0.0.1:1"})
-    with pytest.raises(AlmanacError, match=r"sqlite and redis\.\n.*feast materialize"):
+    told = r"RemoteOnlineStore is Feast's alone .* a single Redis server\.\n.*feast materialize"
+    with pytest.raises(AlmanacError, match=told):
         materialize(ws)
+    cluster = {"type": "redis", "redis_type": "redis_cluster", "connection_string": "127.0.0.1:1"}
+    choose(monkeypatch, tmp_path, cluster)
+    with pytest.raises(AlmanacError, match=r"The online store redis_cluster is Feast's alone"):
+        materialize(ws)
+
+
+def test_an_erasure_takes_what_a_killed_publisher_staged(ws, redis, tmp_path, monkeypatch):
+    client = Redis(port=redis.port)
+    client.flushall()
+    choose(monkeypatch, tmp_path, redis.settings)
+    materialize(ws)
+    live = entity_key("a") + b"almanac"
+    client.copy(live, b"almanac:next:" + live)
+    assert store.forget_customers(ws, ["a"]) == 1
+    assert [key for key in client.scan_iter() if entity_key("a") in key] == []
+    assert list(read(ws, ["a", "b"]).status) == ["missing", "present"]
 
 
 def test_nothing_to_publish_is_said(tmp_path):

@@ -6,11 +6,13 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+import yaml
 
 from feature_repo.build import feast_objects
 from ml.store import feature_names, feature_store, online_rows, training_matrix, training_set
 from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace
+from tests.online_stores import repository
 from tests.small_workspace import make_workspace
 
 FEBRUARY = datetime(2023, 2, 1, tzinfo=UTC)
@@ -142,3 +144,26 @@ def test_what_is_not_there_is_named(registered, tmp_path):
     with pytest.raises(AlmanacError, match=r"No features are registered: .*\nRun: feast apply"):
         training_set(Workspace(tmp_path, tmp_path, {}), "purchase_any", LABELS)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"online_store": {"type": "nonsense"}}, "'nonsense' should end with"),
+        ({"online_store": {"type": "redis", "host": "here"}}, r"store: host: Extra inputs are not"),
+        ({"registry": {"registry_type": "sql", "path": "sqlite:////none/r.db"}}, "unable to open"),
+        ("registry: [", "is not YAML"),
+        (None, "No such file"),
+    ],
+)
+def test_settings_of_feast_that_give_no_store_are_named(tmp_path, monkeypatch, changed, told):
+    ws = make_workspace(tmp_path)
+    monkeypatch.setenv("FEATURE_REPO_DIR_ENV_VAR", str(tmp_path))
+    path = tmp_path / "feature_store.yaml"
+    if isinstance(changed, dict):
+        repository(tmp_path, {})
+        changed = yaml.safe_dump(yaml.safe_load(path.read_text(encoding="utf-8")) | changed)
+    if changed:
+        path.write_text(changed, encoding="utf-8")
+    with pytest.raises(AlmanacError, match=rf"(?s)feature_store.yaml.*{told}.*\nCorrect it, "):
+        feature_store(ws)

@@ -38,6 +38,7 @@ def forget(answer: Answer, customer: str, yes: bool) -> None:
         pages=done.pages,
         left=done.left,
         undeclared=done.undeclared,
+        not_erased=done.not_erased,
         raw=[],
     )
     if done.removed:
@@ -51,6 +52,11 @@ def forget(answer: Answer, customer: str, yes: bool) -> None:
         answer.say(f"Still names the customer, and is not Almanac's to change: {path}")
     for table in done.undeclared:
         answer.say(f"Not looked at: {table}, which declares no column as `customer: true`.")
+    if done.not_erased:
+        answer.say(
+            f"Not erased from the online store, {done.not_erased}, which only Feast writes. Empty "
+            "it: feast teardown. Fill it: feast apply, then feast materialize (docs/feast.md)"
+        )
     if done.raw:
         answer.say("\nThe raw files still hold the customer, but no build reads these rows again:")
         raw = [{"file": each.file, "lines": each.lines} for each in done.raw]

@@ -88,7 +88,7 @@ def registry(ws: Workspace) -> Finding:
     from ml import store
 
     views = store.online_views(ws)
-    inputs = store.target_inputs(ws)
+    inputs = store.input_targets(ws)
     return fine(f"{len(inputs)} inputs of models, {len(views)} families online by name")
 
 
@@ -109,7 +109,7 @@ def champions(ws: Workspace) -> Finding:
     """See whether the inputs of the champions are registered."""
     from ml import store
 
-    registered = store.target_inputs(ws)
+    registered = store.input_targets(ws)
     for card in (reigning := list(_champions(ws))):
         if card.target not in registered:
             return broken(f"the input of {card.model_id} is not registered", "feast apply")
@@ -146,6 +146,9 @@ def online_store(ws: Workspace) -> Finding:
     """Compare what is online of each champion's input with the newest month of its features."""
     from ml import store
 
+    if name := store.unwritable_store(ws):
+        what = f"{name} is Feast's alone to write and read"
+        return warning(what, "Use Feast's own commands: docs/feast.md")
     registered = store.target_inputs(ws)
     due = _newest(ws)
     online = {

@@ -19,7 +19,7 @@ from ml.workspace.manifest import Node, models
 from ml.workspace.monitoring import monitoring_settings
 from ml.workspace.publishing import publish_settings
 from ml.workspace.responses import responses, target_nodes
-from ml.workspace.settings import Workspace, dbt_folders, dbt_project
+from ml.workspace.settings import DBT_PROJECT, Workspace, dbt_folders, dbt_project
 from ml.workspace.texts import few
 
 # Where the code says what a build makes, beside the models themselves.
@@ -68,6 +68,10 @@ def optional_packages(ws: Workspace) -> Finding:
 
 def manifest(ws: Workspace) -> Finding:
     """Compare the dbt manifest with the models' files as they are now."""
+    linked = dbt_project() / "dbt_packages" / "almanac"
+    if linked.is_symlink() and linked.resolve() != DBT_PROJECT.resolve():
+        # A project in a new environment: dbt would build the models of the one before.
+        return warning(f"{linked} links to {linked.resolve()}, not to {DBT_PROJECT}", "dbt deps")
     if not ws.manifest.exists():
         return warning(f"nothing is built: no {ws.manifest}", build(ws))
     known = models(ws)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 
@@ -43,7 +43,8 @@ class Erasure:
     """What is to be erased, or was: the customer, the ids by source, and the raw lines.
 
     `removed` lists each place with its number of rows, `pages` the pages that were deleted because
-    they named the customer, `left` the files that still do: people put them there.
+    they named the customer, `left` the files that still do: people put them there. `not_erased` is
+    an online store that only Feast can write; empty where there is none.
     """
 
     customer: str
@@ -53,6 +54,7 @@ class Erasure:
     removed: tuple[tuple[str, int], ...] = ()
     pages: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    not_erased: str = ""
 
 
 def plan(ws: Workspace, asked: str) -> Erasure:
@@ -92,6 +94,7 @@ def forget(ws: Workspace, planned: Erasure, say: Callable[[str], None]) -> Erasu
     customers = {planned.customer, *(each for known in planned.ids.values() for each in known)}
     removed: list[tuple[str, int]] = []
     _check_settings(ws)
+    not_erased = store.unwritable_store(ws)
     write_json(ws.home / BEGUN, {"customer": planned.customer, "ids": planned.ids})
     for folder in (ws.datasets, *ws.models.glob("*")):
         sweep_folder(folder)
@@ -102,7 +105,8 @@ def forget(ws: Workspace, planned: Erasure, say: Callable[[str], None]) -> Erasu
     removed += remove_from_truth(ws, planned.customer)
     removed += answer_log.forget_customer(ws, planned.customer)
     say("online store")
-    removed.append(("online store", store.forget_customers(ws, [planned.customer])))
+    if not not_erased:
+        removed.append(("online store", store.forget_customers(ws, [planned.customer])))
     if LAKE in ws.settings:
         say("lake, built anew without these rows")
         _build_lake_without(ws)
@@ -122,9 +126,7 @@ def forget(ws: Workspace, planned: Erasure, say: Callable[[str], None]) -> Erasu
     say("search of what is left")
     left = tuple(files_with(ws, customers, read))
     kept = tuple((place, count) for place, count in removed if count)
-    return Erasure(
-        planned.customer, planned.ids, planned.raw, planned.undeclared, kept, pages, left
-    )
+    return replace(planned, removed=kept, pages=pages, left=left, not_erased=not_erased)
 
 
 def cut_off(ws: Workspace) -> str | None:

@@ -8,6 +8,7 @@ from ml.store.materialization import (
     forget_customers,
     materialize,
     online_views,
+    unwritable_store,
 )
 from ml.store.model_input import ModelInput, define_input, input_view
 from ml.store.online_reader import (
@@ -19,6 +20,7 @@ from ml.store.online_reader import (
     TargetInput,
     family_rows,
     input_reader,
+    input_targets,
     materialized_family,
     online_rows,
     target_inputs,
@@ -54,6 +56,7 @@ __all__ = [
     "feature_store",
     "forget_customers",
     "input_reader",
+    "input_targets",
     "input_view",
     "materialize",
     "materialized_family",
@@ -65,4 +68,5 @@ __all__ = [
     "training_matrix",
     "training_recipe",
     "training_set",
+    "unwritable_store",
 ]

@@ -18,7 +18,7 @@ from feature_repo.inputs import VECTOR
 from feature_repo.stores.duckdb_source import DuckDBSource
 from ml.store.generation import Batch, Generation, ViewVersion
 from ml.store.model_input import SUFFIX
-from ml.store.online_reader import online_rows_of
+from ml.store.online_reader import foreign_store, online_rows_of
 from ml.store.retrieval import feature_store, require_registry
 from ml.store.values import KEY, EncodedColumn, encoded, entity_key, packed
 from ml.workspace.errors import NotBuilt
@@ -49,6 +49,11 @@ def online_views(ws: Workspace) -> list[str]:
     require_registry(store.config)
     views = [view for view in store.list_feature_views() if view.online]
     return sorted(view.name for view in views if not view.name.endswith(SUFFIX))
+
+
+def unwritable_store(ws: Workspace) -> str:
+    """Return the name of the workspace's online store if only Feast writes it; else `""`."""
+    return foreign_store(feature_store(ws))
 
 
 def forget_customers(ws: Workspace, customers: Sequence[str]) -> int:

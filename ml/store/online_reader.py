@@ -32,20 +32,30 @@ def online_rows_of(store: FeatureStore) -> OnlineRows:
     Raises:
         AlmanacError: the store is neither SQLite nor a single Redis server.
     """
+    if name := foreign_store(store):
+        raise BadInput(
+            f"The online store {name} is Feast's alone to write and read: Almanac's commands know "
+            "SQLite and a single Redis server.",
+            "Name one of them in feature_store.yaml, or use Feast's own commands: "
+            "feast materialize, feast get-online-features",
+        )
     online = store._get_provider().online_store
     if isinstance(online, SqliteOnlineStore):
         return SqliteRows(store, online)
-    if getattr(store.config.online_store, "redis_type", None) == "redis":
-        # Imported here: a workspace on SQLite should not pay for importing Redis.
-        from ml.store.redis_rows import RedisRows
+    # Imported here: a workspace on SQLite should not pay for importing Redis.
+    from ml.store.redis_rows import RedisRows
 
-        return RedisRows(store)
-    raise BadInput(
-        f"{type(online).__name__} is no online store that is published and read in bulk: that are "
-        "sqlite and redis.",
-        "Name one of them in feature_store.yaml, or publish with Feast's own: "
-        "feast materialize <from> <until>",
-    )
+    return RedisRows(store)
+
+
+def foreign_store(store: FeatureStore) -> str:
+    """Return the name of an online store that Almanac neither writes nor reads; else `""`."""
+    online, settings = store._get_provider().online_store, store.config.online_store
+    # A cluster and a sentinel are stores of the same class.
+    kind = getattr(settings, "redis_type", None)
+    if isinstance(online, SqliteOnlineStore) or kind == "redis":
+        return ""
+    return str(getattr(kind, "value", type(online).__name__))
 
 
 @dataclass(frozen=True)
@@ -179,8 +189,23 @@ def target_inputs(ws: Workspace) -> dict[str, TargetInput]:
     store = feature_store(ws)
     require_registry(store.config)
     rows = online_rows_of(store)
+    return {name: TargetInput(view, rows) for name, view in _input_views(store).items()}
+
+
+def input_targets(ws: Workspace) -> set[str]:
+    """Return the targets whose inputs are registered, whatever the online store.
+
+    Raises:
+        AlmanacError: nothing is registered.
+    """
+    store = feature_store(ws)
+    require_registry(store.config)
+    return set(_input_views(store))
+
+
+def _input_views(store: FeatureStore) -> dict[str, FeatureView]:
     views = [view for view in store.list_feature_views() if view.name.endswith(SUFFIX)]
-    return {view.name.removesuffix(SUFFIX): TargetInput(view, rows) for view in views}
+    return {view.name.removesuffix(SUFFIX): view for view in views}
 
 
 def online_rows(

@@ -124,9 +124,9 @@ class RedisRows:
         return [key[:end] for key, has in zip(keys, there, strict=True) if has]
 
     def forget(self, keys: Sequence[bytes]) -> int:
-        """Remove the keys' hashes."""
-        with _redis_errors(self._place, "written"):
-            return sum(self._client.unlink(key + self._project.encode()) for key in keys)
+        """Remove the keys' hashes, and all that a killed publisher staged."""
+        with self.begin_materialization() as materialization:
+            return materialization.remove(keys)
 
 
 class RedisMaterialization:
@@ -154,7 +154,8 @@ class RedisMaterialization:
             holder = self._client.get(self._lock)
             if holder and self._is_alive(holder):
                 raise Held(
-                    f"Another process publishes into {place}.", "Wait for it, then: ml materialize"
+                    f"Another process publishes into {place}.",
+                    "Wait for it, then run the command again.",
                 )
             if holder and take([self._lock], [holder, self._holder]):
                 return
@@ -202,6 +203,10 @@ class RedisMaterialization:
             [self._lock, _generation(self._project), *self._key_lists],
             [self._holder, generation.to_json(), self._prefix],
         )
+
+    def remove(self, keys: Sequence[bytes]) -> int:
+        """Remove the keys' live hashes at once; return how many there were."""
+        return sum(self._client.unlink(key + self._project.encode()) for key in keys)
 
     def remove_staged(self) -> None:
         """Remove all staged hashes and key lists, those of a killed process included."""

@@ -8,16 +8,19 @@ from typing import NamedTuple, cast
 import pyarrow as pa
 from feast import FeatureService, FeatureStore
 from feast.data_source import DataSource
-from feast.errors import FeatureServiceNotFoundException
+from feast.errors import FeastError, FeatureServiceNotFoundException
 from feast.infra.offline_stores.offline_store import RetrievalJob
-from feast.repo_config import RepoConfig, load_repo_config
+from feast.repo_config import FeastConfigError, RepoConfig, load_repo_config
 from feast.types import from_feast_to_pyarrow_type
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from feature_repo.stores.duckdb_job import HistoricalRetrievalJob
 from feature_repo.stores.retrieval import Call, FeatureMatrix
 from ml.workspace.errors import BadInput, NotBuilt
-from ml.workspace.settings import Workspace, feature_repo
+from ml.workspace.settings import Workspace, feature_repo, read_settings
 from ml.workspace.suggest import did_you_mean, similar
+from ml.workspace.texts import few, one_line
 
 OWN_STORES = "feature_repo.stores."
 
@@ -48,12 +51,38 @@ class Recipe(NamedTuple):
 
 
 def feature_store(ws: Workspace) -> FeatureStore:
-    """Return Feast's store as `feature_store.yaml` configures it, with its files in `ws`."""
-    config = load_repo_config(feature_repo(), feature_repo() / "feature_store.yaml")
-    config.registry_config = _in_workspace(config.registry_config, "path", ws.home)
-    config.offline_config = _in_workspace(config.offline_config, "database", ws.home)
-    config.online_config = _in_workspace(config.online_config, "path", ws.home)
-    return FeatureStore(config=config)
+    """Return Feast's store as `feature_store.yaml` configures it, with its files in `ws`.
+
+    Raises:
+        AlmanacError: the file is wrong, what it names is not installed, or its registry is a
+            database that does not answer.
+    """
+    path = feature_repo() / "feature_store.yaml"
+    try:
+        read_settings(path)
+        config = load_repo_config(feature_repo(), path)
+        config.registry_config = _in_workspace(config.registry_config, "path", ws.home)
+        config.offline_config = _in_workspace(config.offline_config, "database", ws.home)
+        config.online_config = _in_workspace(config.online_config, "path", ws.home)
+        store = FeatureStore(config=config)
+        if config.registry.registry_type == "sql":
+            # Feast would connect at some later call.
+            _ = store.registry
+    except (FeastError, FeastConfigError, SQLAlchemyError, OSError) as error:
+        raise BadInput(
+            f"{path}, as it is, gives no feature store: {_why(error)}",
+            "Correct it, install what it needs, or start what it names (docs/feast.md).",
+        ) from error
+    return store
+
+
+def _why(error: Exception) -> str:
+    """Return what is wrong on one line: of settings, each field with what Feast says of it."""
+    said = getattr(error, "_error_message", None)
+    if not isinstance(said, ValidationError):
+        return one_line(error.__cause__ or error)
+    wrong = ((*map(str, each["loc"]), each["msg"]) for each in said.errors())
+    return few([": ".join(parts) for parts in wrong], 3)
 
 
 def _in_workspace(settings: object, key: str, home: Path) -> object:

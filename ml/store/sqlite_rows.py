@@ -258,7 +258,8 @@ def _writer_lock(path: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise Held(
-                f"Another process publishes into {path}.", "Wait for it, then: ml materialize"
+                f"Another process publishes into {path}.",
+                "Wait for it, then run the command again.",
             ) from error
         yield
 
