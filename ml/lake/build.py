@@ -56,12 +56,12 @@ def build_lake(ws: Workspace) -> Built:
     settings = lake_settings(ws)
     settings.path.mkdir(parents=True, exist_ok=True)
     with building(settings.path):
-        project = compile_project(ws)
         before = snapshots.read(settings.path)
         if before is not None:
             snapshots.check(
                 settings.path, before, buckets=settings.buckets, duckdb=version("duckdb")
             )
+        project = compile_project(ws)
         entries = entries_of(settings.path, before)
         with (
             _scratch(settings.path) as scratch,
