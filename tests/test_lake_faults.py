@@ -17,10 +17,12 @@ pytest.importorskip("deltalake", reason="deltalake is missing")
 from feature_repo.stores import by_bucket
 from ml.cli import main
 from ml.lake import build_lock, landed
+from ml.lake.build import build_lake
 from ml.lake.connection import task_connection
 from ml.lake.stored import Stored, partition_of, write
 from ml.workspace.errors import NotBuilt
 from ml.workspace.faults import Refused, writing
+from ml.workspace.settings import Workspace
 
 TYPES = {"number": "BIGINT"}
 LAKE = "lake: {path: lake, buckets: 2}"
@@ -109,6 +111,22 @@ def test_a_full_disk_of_an_executor_is_named_with_its_setting() -> None:
     assert "Free space" in told.next
     assert "spark.local.dir" in told.next
     assert "spark.log" in told.next
+
+
+@pytest.mark.parametrize("error", [Refused("full"), KeyboardInterrupt()])
+def test_a_build_that_an_error_ends_leaves_none_of_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    ws = Workspace(tmp_path, tmp_path / "raw", {"lake": {"path": "lake", "buckets": 2}})
+
+    def fails(*_given: object) -> None:
+        lake_file(tmp_path / "lake")
+        raise error
+
+    monkeypatch.setattr("ml.lake.build.compile_project", fails)
+    with pytest.raises(type(error)):
+        build_lake(ws)
+    assert not list((tmp_path / "lake").rglob("*.parquet"))
 
 
 def cut(path: Path) -> None:

@@ -166,6 +166,7 @@ class Spark:
             try:
                 while wait([answers], LOOK).not_done and not call.failures.value:
                     self._show(bar, group)
+                self._show(bar, group)
             finally:
                 self._end(answers, group)
         if call.failures.value:
