@@ -156,11 +156,18 @@ def _within_ttl(ttl: timedelta | None, number: int) -> str:
 def _fetched(relation: Relation, rows: str, number: int) -> str:
     row = f"t{number}"
     if relation.positions:
-        # DuckDB 2.0.0 fails on arrays in an outer join without a match; row -1 always matches.
+        # DuckDB 2.0.0 fails on arrays in an outer join without a match; this row always matches.
         width = len(relation.positions)
-        nothing = f"select -1, list_resize([]::float[], {width}, 'nan'::float)::float[{width}]"
-        found = f"(select id, vector from {rows} union all {nothing})"
-        return f"\njoin {found} {row}\n    on {row}.id = coalesce(m.id{number}, -1)"
+        nothing = f"list_resize([]::float[], {width}, 'nan'::float)::float[{width}]"
+        # The vectors of a lake are a view: a row is known by its customer and moment.
+        none = "-1" if relation.has_rowid else "'-infinity'::timestamp"
+        found = (
+            f"(select customer_id, id, vector from {rows} union all select '', {none}, {nothing})"
+        )
+        return (
+            f"\njoin {found} {row}\n    on {row}.id = coalesce(m.id{number}, {none})"
+            f" and {row}.customer_id = if(m.id{number} is null, '', m.customer_id)"
+        )
     same = "" if relation.has_rowid else f" and {row}.customer_id = m.customer_id"
     return f"\nleft join {rows} {row} on {row}.id = m.id{number}{same}"
 

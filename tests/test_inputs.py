@@ -57,10 +57,24 @@ def fill(ws, seed):
     )
 
 
+def show_as_views(ws):
+    """Have relations be views over stored rows, as a lake's warehouse shows them."""
+    for name in ("ftr_trx", "ftr_geo__vectors", "ftr_spend"):
+        change(
+            ws,
+            f"create table features.stored_{name} as from features.{name}",
+            f"drop table features.{name}",
+            f"create view features.{name} as from features.stored_{name}",
+        )
+
+
 @pytest.mark.parametrize("seed", range(3))
-def test_an_input_is_what_feast_retrieves_at_every_moment(tmp_path, seed):
+@pytest.mark.parametrize("are_views", [False, True])
+def test_an_input_is_what_feast_retrieves_at_every_moment(tmp_path, seed, are_views):
     ws = make_workspace(tmp_path)
     fill(ws, seed)
+    if are_views:
+        show_as_views(ws)
     register(ws)
     kinds = {each.name: str(each.dtype) for each in store.feature_names(ws, "purchase_any")}
     features = [Feature(name, kinds[name], family) for name, family in READ]

@@ -5,6 +5,7 @@ runs over its warehouse, and leaves its answer in a file, rows in the order of i
 driver reads the files a part at a time and puts the rows back in the order that was asked for.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -183,6 +184,9 @@ def _matrix(
         values = np.empty(shape, np.float32)
         return asked.fill(connection, values), values
     mapped = np.lib.format.open_memmap(out, mode="w+", dtype=np.float32, shape=shape)
+    # A disk that is full refuses this; what is mapped and has no room ends the process.
+    with out.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, out.stat().st_size)
     for start in range(0, len(mapped), ROWS_AT_ONCE):
         mapped[start : start + ROWS_AT_ONCE] = np.nan
     types = asked.fill(connection, mapped)

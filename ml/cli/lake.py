@@ -13,7 +13,8 @@ from ml.workspace.settings import workspace
 if TYPE_CHECKING:
     from ml.lake.verify import Difference
 
-MEGABYTE = 1024 * 1024
+KILOBYTE = 1024
+MEGABYTE = 1024 * KILOBYTE
 
 
 @click.group(epilog=examples("ml lake build", "ml lake status", "ml lake verify --sample 2"))
@@ -66,7 +67,7 @@ def status(answer: Answer) -> None:
         "rows": "rows",
         "largest bucket": "largest",
         "files": "files",
-        "MB": lambda table: round(table["bytes"] / MEGABYTE, 1),
+        "kB": lambda table: -(-table["bytes"] // KILOBYTE),
     }
     answer.table("tables", values["tables"], columns)
 

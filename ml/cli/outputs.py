@@ -42,12 +42,13 @@ def simulate(  # noqa: PLR0913, PLR0917
     answer: Answer, customers: int, months: int, seed: int, form: str, plants: tuple[str, ...]
 ) -> None:
     """Write a made-up company's raw files, dirt included, into the workspace."""
+    from ml.doctor.sources import build
     from ml.simulate import simulate as write
 
     ws = workspace()
     write(ws.home, customers=customers, months=months, seed=seed, form=form, plants=plants)
     answer.give(
-        f"Wrote {customers} customers over {months} months to {ws.home}.\nNext: dbt build",
+        f"Wrote {customers} customers over {months} months to {ws.home}.\nNext: {build(ws)}",
         home=ws.home,
         customers=customers,
         months=months,

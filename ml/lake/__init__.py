@@ -5,8 +5,6 @@ from importlib.util import find_spec
 from ml.workspace import extras
 from ml.workspace.errors import BadInput
 
-REBUILD = "remove the lake's folder, then: ml lake build"
-
 
 def check_installed() -> None:
     """Raise BadInput where the library of the lake's tables is missing."""

@@ -3,7 +3,7 @@
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib.metadata import version
@@ -30,6 +30,7 @@ from ml.lake.warehouse import write_warehouse
 from ml.lake.waves import FILES, Place, Waves
 from ml.landing.declarations import SCHEMA
 from ml.landing.relations import LandedRelation, plan
+from ml.workspace.errors import AlmanacError
 from ml.workspace.settings import Workspace, dbt_project
 
 MONTHS = "lake.months"
@@ -55,13 +56,13 @@ def build_lake(ws: Workspace) -> Built:
     """
     settings = lake_settings(ws)
     settings.path.mkdir(parents=True, exist_ok=True)
-    with building(settings.path):
-        project = compile_project(ws)
+    with building(settings.path), _removed_after_an_error(settings.path):
         before = snapshots.read(settings.path)
         if before is not None:
             snapshots.check(
                 settings.path, before, buckets=settings.buckets, duckdb=version("duckdb")
             )
+        project = compile_project(ws)
         entries = entries_of(settings.path, before)
         with (
             _scratch(settings.path) as scratch,
@@ -192,6 +193,17 @@ def _clean(lake: Path, snapshot: Snapshot) -> None:
     # Tables of models and sources that are no more.
     for folder in set((lake / "tables").glob("*/*")) - {table_folder(lake, name) for name in kept}:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _removed_after_an_error(lake: Path) -> Iterator[None]:
+    """Delete what a build wrote that an error ends: on a full disk the next one needs the room."""
+    try:
+        yield
+    except BaseException:
+        with suppress(AlmanacError):
+            _clean(lake, snapshots.read(lake) or Snapshot("", 0, "", {}))
+        raise
 
 
 @contextmanager

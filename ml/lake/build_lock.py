@@ -13,6 +13,7 @@ a process that is only halted would go on to write. So a person decides, and rem
 
 import json
 import os
+import shlex
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,8 +75,13 @@ def _take(path: Path) -> Holder:
         made = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     except FileExistsError:
         raise _held(path) from None
-    with os.fdopen(made, "w", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(mine)))
+    try:
+        with os.fdopen(made, "w", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(mine)))
+    except BaseException:
+        # A full disk: one that says nothing would stand in the way of every build to come.
+        path.unlink()
+        raise
     return mine
 
 
@@ -88,7 +94,7 @@ def _held(path: Path) -> Held:
         gone = f"If {holder.host} runs no such process any more"
     return Held(
         f"Another build writes the lake {path.parent}: {who}.",
-        f"Wait for it. {gone}: rm {path}. Then run the command again.",
+        f"Wait for it. {gone}: rm {shlex.quote(str(path))}. Then run the command again.",
     )
 
 

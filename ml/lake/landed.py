@@ -16,8 +16,9 @@ from ml.lake.entry import BATCH, BUCKET, Written
 from ml.lake.stored import ROW_GROUP, Stored, partition_of, types_of
 from ml.landing.raw_files import RawFile
 from ml.landing.relations import LandedRelation
+from ml.workspace.faults import writing
 from ml.workspace.files import write_json
-from ml.workspace.sql import literal, quoted, quoted_relation
+from ml.workspace.sql import literal, no_glob, quoted, quoted_relation
 
 # Rows of a batch between a reader and the exchange.
 ROWS_AT_ONCE = 50_000
@@ -110,7 +111,7 @@ class LandedReader:
         with task_connection(self.memory) as connection:
             rows = connection.sql(
                 f"select {columns}, cast({bucket} as integer) as bucket "
-                f"from read_parquet({literal(self.path)}, hive_partitioning = false) "
+                f"from read_parquet({literal(no_glob(self.path))}, hive_partitioning = false) "
                 "where not list_contains(?, _file)",
                 params=[sorted(self.left_out)],
             ).to_arrow_reader(ROWS_AT_ONCE)
@@ -127,16 +128,22 @@ class BucketWriter:
     def __call__(self, bucket: int, batches: Iterator[pa.RecordBatch]) -> Written:
         """Write the rows, which come in the order of file and row, as one file."""
         place = self.folder / f"{BUCKET}={bucket}" / f"{BATCH}={self.batch}"
-        place.mkdir(parents=True, exist_ok=True)
-        path = str(place / f"{uuid.uuid4().hex}.parquet")
-        rows, writer = 0, None
-        try:
-            for batch in batches:
-                if writer is None:
-                    writer = pq.ParquetWriter(path, batch.schema, compression="zstd")
-                writer.write_batch(batch, row_group_size=ROW_GROUP)
-                rows += batch.num_rows
-        finally:
-            if writer is not None:
-                writer.close()
-        return Written(path, rows)
+        path = place / f"{uuid.uuid4().hex}.parquet"
+        with writing(path):
+            place.mkdir(parents=True, exist_ok=True)
+            return Written(str(path), _write_batches(path, batches))
+
+
+def _write_batches(path: Path, batches: Iterator[pa.RecordBatch]) -> int:
+    """Write the rows to a file, made with the first of them; return how many there were."""
+    rows, writer = 0, None
+    try:
+        for batch in batches:
+            if writer is None:
+                writer = pq.ParquetWriter(path, batch.schema, compression="zstd")
+            writer.write_batch(batch, row_group_size=ROW_GROUP)
+            rows += batch.num_rows
+    finally:
+        if writer is not None:
+            writer.close()
+    return rows

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from ml.lake import REBUILD
 from ml.workspace.errors import BadInput, NotBuilt
+from ml.workspace.faults import rebuild
 from ml.workspace.files import write_json
 from ml.workspace.validation import wrong_fields
 
@@ -94,12 +94,12 @@ def read(lake: Path) -> Snapshot | None:
     if written != FORMAT:
         raise BadInput(
             f"The lake {lake} is of format {written}; this version of Almanac has {FORMAT}.",
-            f"Use the version that made it, or build it again: {REBUILD}",
+            f"Use the version that made it, or build it again: {rebuild(lake)}",
         )
     try:
         return TypeAdapter(Snapshot).validate_json(json.dumps(said), strict=True)
     except ValidationError as error:
-        raise BadInput(wrong_fields(error, f"{path} is damaged"), _again()) from error
+        raise BadInput(wrong_fields(error, f"{path} is damaged"), _again(lake)) from error
 
 
 def built(lake: Path) -> Snapshot:
@@ -137,18 +137,19 @@ def check(lake: Path, snapshot: Snapshot, *, buckets: int, duckdb: str) -> None:
     if snapshot.buckets != buckets:
         raise BadInput(
             f"The lake {lake} has {snapshot.buckets} buckets; {buckets} are asked for.",
-            f"Ask for {snapshot.buckets}, or build it again: {REBUILD}",
+            f"Set `buckets: {snapshot.buckets}` below `lake:` in workspace.yml, or build it again: "
+            f"{rebuild(lake)}",
         )
     if snapshot.duckdb != duckdb:
         raise BadInput(
             f"DuckDB {snapshot.duckdb} made the lake {lake}; this is DuckDB {duckdb}.",
-            f"pip install duckdb=={snapshot.duckdb}, or build it again: {REBUILD}",
+            f"pip install duckdb=={snapshot.duckdb}, or build it again: {rebuild(lake)}",
         )
 
 
 def _damaged(path: Path, why: str) -> BadInput:
-    return BadInput(f"{path} is damaged: {why}.", _again())
+    return BadInput(f"{path} is damaged: {why}.", _again(path.parent))
 
 
-def _again() -> str:
-    return f"Build the lake again: {REBUILD}"
+def _again(lake: Path) -> str:
+    return f"Build the lake again: {rebuild(lake)}"

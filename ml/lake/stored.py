@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import duckdb
 
 from ml.lake.column_types import file_type
-from ml.workspace.sql import literal, quoted
+from ml.workspace.sql import literal, no_glob, quoted
 
 YEAR = "feature_year"
-PARTITION = re.compile(r"/(\w+)=(\d+)(?=/)")
+# The folders of its partitions that stand right before the name of a file.
+PARTITIONS = re.compile(r"((?:/\w+=\d+)*)/[^/]*$")
 # Rows of a row group: a month of a bucket is one or a few.
 ROW_GROUP = 20_000
 
@@ -38,14 +39,16 @@ class Stored:
             return f"select {', '.join(nulls)} where false"
         columns = [cast(name, kind, back=True) for name, kind in self.types.items()]
         columns += [f"{value} as {quoted(name)}" for name, value in more.items()]
-        files = ", ".join(literal(file) for file in self.files)
+        files = ", ".join(literal(no_glob(file)) for file in self.files)
         source = f"read_parquet([{files}], hive_partitioning = false)"
         return f"select {', '.join(columns)} from {source}"
 
 
 def partition_of(path: str) -> dict[str, int]:
-    """Return the values that partition the file's table, from the folders in its path."""
-    return {name: int(value) for name, value in PARTITION.findall(path)}
+    """Return the values that partition the file's table, from the folders that end its path."""
+    found = PARTITIONS.search(path)
+    named = (folder.split("=") for folder in found[1].split("/")[1:]) if found else ()
+    return {name: int(value) for name, value in named}
 
 
 def cast(name: str, kind: str, *, back: bool = False) -> str:

@@ -17,10 +17,9 @@ from deltalake import DeltaTable, Schema, TableFeatures
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, CommitProperties, create_table_with_add_actions
 
-from ml.lake import REBUILD
 from ml.lake.entry import Replaced
 from ml.workspace.errors import Held, NotBuilt
-from ml.workspace.faults import writing
+from ml.workspace.faults import lost_file, rebuild, writing
 
 # The log of a version that the pointer names must not expire. Every tenth commit sums up the ones
 # before it, so that a table opens as fast after hundreds of them.
@@ -111,10 +110,15 @@ def files_at(folder: Path, version: int) -> list[WrittenFile]:
     """Return the files of a version of a table, in the order of their paths.
 
     Raises:
-        NotBuilt: the table or its version is missing or damaged.
+        NotBuilt: the table or its version is missing or damaged, or one of the files.
     """
     with _named(folder):
-        return _files(DeltaTable(folder, version=version))
+        files = _files(DeltaTable(folder, version=version))
+    for file in files:
+        path = folder / file.path
+        if not path.is_file() or path.stat().st_size != file.bytes:
+            raise lost_file(folder.parents[2], path)
+    return files
 
 
 def clean(folder: Path, versions: Collection[int]) -> list[Path]:
@@ -249,6 +253,7 @@ def _check_same(
 
 @contextmanager
 def _named(folder: Path) -> Iterator[None]:
+    again = f"build the lake again: {rebuild(folder.parents[2])}"
     try:
         yield
     except CommitFailedError as error:
@@ -258,10 +263,10 @@ def _named(folder: Path) -> Iterator[None]:
         ) from error
     except TableNotFoundError as error:
         raise NotBuilt(
-            f"The table {folder} is not there.", f"Build the lake again: {REBUILD}"
+            f"The table {folder} is not there.", f"{again[0].upper()}{again[1:]}"
         ) from error
     except DeltaError as error:
         raise NotBuilt(
             f"The table {folder} cannot be used: {str(error).splitlines()[0]}",
-            f"If it is damaged, build the lake again: {REBUILD}",
+            f"If it is damaged, {again}",
         ) from error

@@ -11,7 +11,7 @@ from ml.landing.declarations import DeclaredTable
 from ml.landing.lines import WHITESPACE, Record, physical_lines, read_records, split_line
 from ml.landing.raw_files import RawFile
 from ml.workspace.errors import AlmanacError, BadInput
-from ml.workspace.sql import literal, quoted
+from ml.workspace.sql import literal, no_glob, quoted
 from ml.workspace.suggest import did_you_mean
 
 META = ("_file", "_row", "_error", "_line")
@@ -261,11 +261,6 @@ def _count_lines(file: RawFile) -> int:
         while chunk := stream.read(1 << 20):
             lines, last = lines + chunk.count(b"\n"), chunk[-1:]
     return lines + (last != b"\n")
-
-
-def no_glob(path: str) -> str:
-    """Return `path` escaped, so that DuckDB does not read it as a glob."""
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in path)
 
 
 def _is_utf8(line: str) -> bool:

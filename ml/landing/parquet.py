@@ -7,11 +7,10 @@ from pathlib import Path
 import duckdb
 
 from ml.landing.declarations import DeclaredColumn, DeclaredTable
-from ml.landing.delimited import no_glob
 from ml.landing.raw_files import RawFile
 from ml.landing.times import utc_timestamp
 from ml.workspace.errors import BadInput
-from ml.workspace.sql import literal, quoted
+from ml.workspace.sql import literal, no_glob, quoted
 from ml.workspace.suggest import did_you_mean
 
 INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")

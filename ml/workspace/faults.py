@@ -5,12 +5,14 @@ Python, Arrow and DuckDB repeat the system's words in errors of their own; SQLit
 
 import errno
 import os
+import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from ml.workspace.errors import AlmanacError, Held
+from ml.workspace.errors import AlmanacError, Held, NotBuilt
 
 
 class Fault(NamedTuple):
@@ -23,10 +25,15 @@ class Fault(NamedTuple):
 
 FREE = "Free space on its disk"
 FAULTS = (
-    Fault((os.strerror(errno.ENOSPC), "disk is full"), "the disk is full", FREE),
+    # DuckDB spills to no more than the room there is, and has words of its own for the end of it.
+    Fault(
+        (os.strerror(errno.ENOSPC), "disk is full", "max_temp_directory_size"),
+        "the disk is full",
+        FREE,
+    ),
     Fault((os.strerror(errno.EDQUOT),), "this user's share of the disk is used up", FREE),
     Fault(
-        (os.strerror(errno.EFBIG), "max_temp_directory_size"),
+        (os.strerror(errno.EFBIG),),
         "it would be larger than a file may be here",
         f"{FREE}, or raise the limit (ulimit -f)",
     ),
@@ -59,6 +66,17 @@ FAULTS = (
     ),
 )
 
+# What DuckDB says of a Parquet file that is gone, or not as it was written; and how those of a
+# lake are named: <lake>/tables/<schema>/<table>/<column>=<number>/<hash>.parquet.
+DAMAGED_PARQUET = (
+    "No files found that match the pattern",
+    "No magic bytes found",
+    "too small to be a Parquet file",
+    "Failed to read file",
+    os.strerror(errno.ENOENT),
+)
+LAKE_FILE = re.compile(r"(/[^\n]*?)/tables/[^/\n]+/[^/\n]+/(?:\w+=\d+/)*[0-9a-f]{32}\.parquet")
+
 
 class Refused(Held):
     """The system refuses to read or write a file: a full disk, a limit, the rights of the file."""
@@ -76,8 +94,8 @@ def fault_of(error: BaseException | None) -> Fault | None:
 
 def refused(
     error: BaseException, path: Path | None = None, done: str = "written"
-) -> Refused | None:
-    """Return the error as one of a person, where the system refused a file; else None.
+) -> AlmanacError | None:
+    """Return the error as one of a person, where a file was refused or a lake lost it; else None.
 
     Args:
         error: what was raised.
@@ -86,7 +104,7 @@ def refused(
     """
     fault = fault_of(error)
     if fault is None:
-        return None
+        return _lost_by_lake(error)
     named = path or getattr(error, "filename", None)
     what = f"{named} cannot be {done}: {fault.what}." if named else f"{error}: {fault.what}."
     place = _place(Path(named)) if named else "<the file>"
@@ -98,7 +116,8 @@ def writing(path: Path) -> Iterator[None]:
     """Name `path`, its fault and what helps where the system refuses what is written meanwhile.
 
     Raises:
-        AlmanacError: the disk is full or read-only, a limit is reached, or rights are missing.
+        AlmanacError: the disk is full or read-only, a limit is reached, rights are missing, or a
+            file of a lake that is read meanwhile is missing or damaged.
     """
     try:
         yield
@@ -110,6 +129,30 @@ def writing(path: Path) -> Iterator[None]:
         if found is None:
             raise
         raise found from error
+
+
+def rebuild(lake: Path) -> str:
+    """Return what builds a lake from nothing."""
+    return f"rm -r {shlex.quote(str(lake))}, then: ml lake build"
+
+
+def lost_file(lake: Path, file: Path) -> NotBuilt:
+    """Return the error of a file of a lake that is not as it was written."""
+    return NotBuilt(
+        f"A file of the lake {lake} is missing or damaged: {file}",
+        f"Build the lake again: {rebuild(lake)}",
+    )
+
+
+def _lost_by_lake(error: BaseException | None) -> NotBuilt | None:
+    """Return the error that a file of a lake is missing or damaged, if that is what it says."""
+    while error is not None:
+        text = str(error)
+        found = LAKE_FILE.search(text)
+        if found and any(words in text for words in DAMAGED_PARQUET):
+            return lost_file(Path(found[1]), Path(found[0]))
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _place(path: Path) -> Path:

@@ -11,6 +11,11 @@ def quoted_relation(name: str) -> str:
     return ".".join(quoted(part) for part in name.split("."))
 
 
+def no_glob(path: str) -> str:
+    """Return `path` escaped, so that DuckDB does not read it as a glob."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in path)
+
+
 def literal(value: object) -> str:
     """Return a value's text in single quotes."""
     return "'" + str(value).replace("'", "''") + "'"

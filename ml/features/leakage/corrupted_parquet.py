@@ -20,7 +20,7 @@ from ml.features.leakage.time_sql import (
     timestamp,
 )
 from ml.landing.delimited import META
-from ml.workspace.sql import literal, quoted
+from ml.workspace.sql import literal, no_glob, quoted
 
 NUMBER, AFTER, COPY, PLACES = "_audit_number", "_audit_after", "_audit_copy", "_audit_places"
 # A column of numbers with more distinct values holds amounts, not codes.
@@ -254,9 +254,7 @@ def _name_in_file(table: RawTable, name: str | None, kinds: Mapping[str, str]) -
 
 
 def _scan(path: Path) -> str:
-    # DuckDB reads globs: their characters are escaped.
-    exact = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
     return (
-        f"read_parquet({literal(exact)}, hive_partitioning = false, file_row_number = true, "
-        "binary_as_string = true)"
+        f"read_parquet({literal(no_glob(str(path)))}, hive_partitioning = false, "
+        "file_row_number = true, binary_as_string = true)"
     )

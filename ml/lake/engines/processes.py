@@ -39,7 +39,7 @@ from ml.lake.engines.batches import (
 )
 from ml.workspace.files import fresh_folder
 from ml.workspace.progress import Progress
-from ml.workspace.sql import literal, quoted
+from ml.workspace.sql import literal, no_glob, quoted
 
 T = TypeVar("T")
 Write = Callable[[int, Iterator[pa.RecordBatch]], T]
@@ -252,7 +252,8 @@ def _chunks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 def _write_bucket(write: Write[T], bucket: int, schema: pa.Schema, folder: Path, memory: str) -> T:
     """Return what `write` makes of the rows of a bucket, all of its pieces in one order."""
-    files = ", ".join(literal(file) for file in sorted(folder.glob(f"*/{PIECE}")))
+    pieces = sorted(folder.glob(f"*/{PIECE}"))
+    files = ", ".join(literal(no_glob(str(piece))) for piece in pieces)
     kept = written_schema(schema)
     names = ", ".join(quoted(name) for name in kept.names)
     query = (

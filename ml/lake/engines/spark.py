@@ -21,6 +21,7 @@ from ml.lake.engines.batches import BUCKET, ORDER, Source, check_schema
 from ml.lake.engines.executors import ANSWERS, Call, Failures, check_duckdb, read, write_buckets
 from ml.lake.engines.session import ATTEMPTS, Session, reason_of
 from ml.workspace.errors import AlmanacError
+from ml.workspace.faults import Refused, fault_of
 from ml.workspace.progress import Progress
 
 T = TypeVar("T")
@@ -165,6 +166,7 @@ class Spark:
             try:
                 while wait([answers], LOOK).not_done and not call.failures.value:
                     self._show(bar, group)
+                self._show(bar, group)
             finally:
                 self._end(answers, group)
         if call.failures.value:
@@ -194,7 +196,14 @@ class Spark:
         if found and any(death in text for death in DEATHS):
             ends = re.search(rf"({'|'.join(DEATHS)})[^.\n]*", text)
             return lost(words, f"task {int(found[1]) + 1}", ends[0] if ends else "")
+        said = f"Spark's words are in {self._session.keep_log()}."
+        if fault := fault_of(error):
+            return Refused(
+                f"{words}: Spark cannot write on an executor: {fault.what} ({reason_of(error)}).",
+                f"{fault.next.format(place='<spark.local.dir>')}, where spark.local.dir says "
+                f"(docs/scaling.md), then run the command again. {said}",
+            )
         return AlmanacError(
             f"{words}: Spark gave up: {reason_of(error)}",
-            f"Spark's words are in {self._session.keep_log()}.",
+            said,
         )
