@@ -29,7 +29,7 @@ def differences(one: Path, other: Path, *, same_files: bool = True, least: int =
         relations = connection.execute(
             "select table_schema, table_name from information_schema.tables "
             f"where table_catalog = 'one' and table_schema in {SCHEMAS} "
-            # A lake is not monitored.
+            # They are built after the lake.
             "and not contains(table_name, '_monitoring_') order by all"
         ).fetchall()
         assert len(relations) > least

@@ -50,6 +50,12 @@ pytestmark = [
 ]
 TOLD = "told.txt"
 TARGET = "spend_next_month"
+MONITORED = (
+    "monitoring.feature_months",
+    "marts.mart_monitoring_features",
+    "marts.mart_monitoring_sources",
+    "marts.mart_monitoring_outcomes",
+)
 NOBODY = pa.table(
     {
         "customer_id": pa.array(["nobody", None]),
@@ -172,6 +178,20 @@ def test_scores_are_those_of_one_machine(both, monkeypatch):
     assert scores[0] == scores[1]
     assert len(scores[0]) > 50
     assert sum(bool(row[-1]) for row in scores[0]) == 5
+
+
+def test_what_is_monitored_is_that_of_one_machine(both):
+    chosen = ("path:models/features", "path:models/monitoring")
+    left_out = ("resource_type:test", "resource_type:unit_test")
+    found = []
+    for ws, families in zip(both, (chosen, chosen[1:]), strict=True):
+        ws.must("ml", "score", "--target", TARGET)
+        ws.must("dbt", "build", "--quiet", "--select", *families, "--exclude", *left_out)
+        found.append([ws.query(f"from {table} order by all") for table in MONITORED])
+    assert found[0] == found[1]
+    assert all(len(rows) > 0 for rows in found[0])
+    assert len(found[0][0]) > 1_000
+    assert both[1].run("ml", "monitor").code in (0, 3, 4)
 
 
 def change_all(raw: Path, history: Path) -> None:

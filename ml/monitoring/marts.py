@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-from ml.workspace.errors import BadInput, NotBuilt
+from ml.workspace.errors import NotBuilt
 from ml.workspace.monitoring import monitoring_settings
 from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
@@ -25,14 +25,9 @@ def open_marts(ws: Workspace) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection to the warehouse whose schema `marts` has all of MARTS.
 
     Raises:
-        AlmanacError: there is no warehouse, it has no such marts, it is a lake's, or workspace.yml
-            has a wrong section `monitoring`.
+        AlmanacError: there is no warehouse, it has no such marts, or workspace.yml has a wrong
+            section `monitoring`.
     """
-    if "lake" in ws.settings:
-        raise BadInput(
-            f"{ws.home} is a lake, which is not monitored.",
-            "See docs/monitoring.md, Limits.",
-        )
     # The next build would refuse a wrong section; whoever reads should know at once.
     monitoring_settings(ws)
     with open_warehouse(ws.warehouse) as connection:
@@ -40,5 +35,6 @@ def open_marts(ws: Workspace) -> Iterator[duckdb.DuckDBPyConnection]:
             "select table_name from information_schema.tables where table_schema = 'marts'"
         ).fetchall()
         if missing := set(MARTS) - {name for (name,) in found}:
-            raise NotBuilt(f"{ws.warehouse} has no marts.{min(missing)}.", "Build it: dbt build")
+            build = "dbt build --select tag:monitoring" if "lake" in ws.settings else "dbt build"
+            raise NotBuilt(f"{ws.warehouse} has no marts.{min(missing)}.", f"Build it: {build}")
         yield connection

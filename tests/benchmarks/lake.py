@@ -99,7 +99,7 @@ def build(home: Path, way: str, buckets: int, memory: str) -> Build:
     environment = workspace_environment(place, home / "raw")
     if way == DBT:
         command = [str(BIN / "dbt"), "build", "--quiet", "--exclude"]
-        # A lake is not monitored.
+        # No bucket of a lake is.
         command += ["resource_type:test", "resource_type:unit_test", "tag:monitoring"]
         return Build(way, run_with_offspring(command, **environment))
     runs = [run_with_offspring([str(BIN / "ml"), "lake", "build"], **environment) for _ in range(2)]

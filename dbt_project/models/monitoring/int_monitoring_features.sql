@@ -1,6 +1,7 @@
 -- one row a feature and month: how far it is from its reference and from the month before; key: name, feature_month
 -- What is usual of a feature is what its months did before this one, once its window was full.
-{{ config(materialized='view', schema='intermediate', access='protected') }}
+-- depends_on: {{ ref('int_complete_months') }}
+{{ config(materialized='view', schema='intermediate', access='protected', pre_hook='{{ measure_lake() }}') }}
 with measured as (
     select
         months.*,
