@@ -64,10 +64,18 @@ def _difference(connection: duckdb.DuckDBPyConnection, name: str, left_out: tupl
 
 
 def spoil(file: str, column: str) -> None:
-    """Change a column of a file of the lake by hand."""
+    """Change a column of a file of the lake by hand, and what its table's log says of the size."""
+    path = Path(file)
+    before = f'"size":{path.stat().st_size}'
     with duckdb.connect() as connection:
         connection.execute(
             f"create table rows as select * replace ({column} + 1 as {column}) "
             f"from read_parquet('{file}', hive_partitioning = false)"
         )
         connection.execute(f"copy rows to '{file}' (format parquet)")
+    after = f'"size":{path.stat().st_size}'
+    (logs,) = (found for each in path.parents if (found := each / "_delta_log").is_dir())
+    for log in logs.glob("*.json"):
+        lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+        told = (line.replace(before, after) if path.name in line else line for line in lines)
+        log.write_text("".join(told), encoding="utf-8")

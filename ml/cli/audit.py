@@ -8,8 +8,6 @@ import click
 from ml.cli import text
 from ml.cli.answer import Answer, answers
 from ml.cli.group import examples
-from ml.lake.settings import lake_settings
-from ml.workspace.faults import rebuild
 from ml.workspace.plain import plain
 from ml.workspace.settings import workspace
 
@@ -103,9 +101,11 @@ def _give_families(answer: Answer, proof: "Proof") -> None:
 def _remarks(proof: "Proof") -> list[str]:
     lines = _on_sample(proof.sample) if proof.sample else []
     lines += [f"\n{f.name} leaks: {_example(f)}" for f in proof.of("leaks")]
-    mend = "dbt build --full-refresh"
-    if proof.sample:
-        mend = rebuild(lake_settings(workspace()).path)
+    mend = (
+        "remove the lake's folder, then: ml lake build"
+        if proof.sample
+        else "dbt build --full-refresh"
+    )
     lines += [f"\n{f.name} is stale (mend it: {mend}): {_example(f)}" for f in proof.of("stale")]
     lines += [
         f"\n{each.relation}: of the rows known at the instant, {each.only_here} vanish and "
