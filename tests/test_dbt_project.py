@@ -27,7 +27,9 @@ Manifest = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def manifest(company: TestWorkspace) -> Manifest:
-    return json.loads((company.home / "target" / "manifest.json").read_text(encoding="utf-8"))
+    return json.loads(
+        (company.home / "target" / "manifest_of_all.json").read_text(encoding="utf-8")
+    )
 
 
 def of_kind(manifest: Manifest, kind: str) -> list[dict[str, Any]]:
