@@ -63,6 +63,16 @@ def _difference(connection: duckdb.DuckDBPyConnection, name: str, left_out: tupl
     return f"{name}: {counts} rows, {more} differ" if more or counts[0] != counts[1] else ""
 
 
+def rounded(value: object) -> object:
+    """Return floats with 12 digits, lists and tuples element by element, and all else as it is.
+
+    Sums of floats, as standard deviations are made of, differ in the last digit by their order.
+    """
+    if isinstance(value, list | tuple):
+        return [rounded(each) for each in value]
+    return float(f"{value:.12g}") if isinstance(value, float) else value
+
+
 def spoil(file: str, column: str) -> None:
     """Change a column of a file of the lake by hand, and what its table's log says of the size."""
     path = Path(file)

@@ -35,7 +35,7 @@ from ml.simulate import simulate
 from ml.workspace.errors import BadInput, Held, NotBuilt
 from ml.workspace.settings import dbt_project
 from ml.workspace.targets import targets
-from tests.lake_rows import differences, spoil
+from tests.lake_rows import differences, rounded, spoil
 from tests.small_lakes import build_small
 from tests.test_increments import raw_until
 from tests.workspaces import REPOSITORY, TestWorkspace, environment_of, make_workspace
@@ -187,7 +187,7 @@ def test_what_is_monitored_is_that_of_one_machine(both):
     for ws, families in zip(both, (chosen, chosen[1:]), strict=True):
         ws.must("ml", "score", "--target", TARGET)
         ws.must("dbt", "build", "--quiet", "--select", *families, "--exclude", *left_out)
-        found.append([ws.query(f"from {table} order by all") for table in MONITORED])
+        found.append([rounded(ws.query(f"from {table} order by all")) for table in MONITORED])
     assert found[0] == found[1]
     assert all(len(rows) > 0 for rows in found[0])
     assert len(found[0][0]) > 1_000
