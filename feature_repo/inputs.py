@@ -159,15 +159,15 @@ def _fetched(relation: Relation, rows: str, number: int) -> str:
         # DuckDB 2.0.0 fails on arrays in an outer join without a match; this row always matches.
         width = len(relation.positions)
         nothing = f"list_resize([]::float[], {width}, 'nan'::float)::float[{width}]"
-        # The vectors of a lake are a view: a row is known by its customer and moment.
-        none = "-1" if relation.has_rowid else "'-infinity'::timestamp"
-        found = (
-            f"(select customer_id, id, vector from {rows} union all select '', {none}, {nothing})"
-        )
-        return (
-            f"\njoin {found} {row}\n    on {row}.id = coalesce(m.id{number}, {none})"
-            f" and {row}.customer_id = if(m.id{number} is null, '', m.customer_id)"
-        )
+        keys, none, same = "id", "-1", ""
+        absent = none
+        if not relation.has_rowid:
+            # The vectors of a lake are a view: a row is known by its customer and moment.
+            keys, none = "customer_id, id", "'-infinity'::timestamp"
+            absent = f"'', {none}"
+            same = f" and {row}.customer_id = if(m.id{number} is null, '', m.customer_id)"
+        found = f"(select {keys}, vector from {rows} union all select {absent}, {nothing})"
+        return f"\njoin {found} {row}\n    on {row}.id = coalesce(m.id{number}, {none}){same}"
     same = "" if relation.has_rowid else f" and {row}.customer_id = m.customer_id"
     return f"\nleft join {rows} {row} on {row}.id = m.id{number}{same}"
 

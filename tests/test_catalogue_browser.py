@@ -1,7 +1,5 @@
 """The catalogue in a real browser: search, keyboard, addresses, wide and narrow, day and night."""
 
-import shutil
-
 import pytest
 
 from tests.axe_findings import serious
@@ -9,8 +7,6 @@ from tests.catalogue_fixtures import READ, catalogue, ws
 
 __all__ = ["catalogue", "ws"]
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed")
 ADDRESSES = (
     "",
     f"feature/{READ}",

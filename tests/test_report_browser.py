@@ -1,13 +1,9 @@
 """The page in a real browser: wide and narrow, by day and by night, folded and unfolded."""
 
-import shutil
-
 import pytest
 
 from tests.axe_findings import serious
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed")
 # Text smaller than this cannot be read on a phone, in pixels.
 LEGIBLE = 9
 SMALLEST = """

@@ -45,7 +45,7 @@ def make(answer: Answer, target: str, name: str | None, customers: float | None)
     from ml.workspace.targets import target as find
 
     ws = workspace()
-    made = training_sets.make(ws, sampled(ws, find(ws, target), customers or 1.0), name)
+    made = training_sets.make(ws, sampled(ws, find(ws, target), customers), name)
     answer.give(f"{made.id}\n{made.folder}", dataset=made.id, folder=made.folder)
 
 

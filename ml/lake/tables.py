@@ -253,7 +253,7 @@ def _check_same(
 
 @contextmanager
 def _named(folder: Path) -> Iterator[None]:
-    again = f"build the lake again: {rebuild(folder.parents[2])}"
+    again = rebuild(folder.parents[2])
     try:
         yield
     except CommitFailedError as error:
@@ -263,10 +263,10 @@ def _named(folder: Path) -> Iterator[None]:
         ) from error
     except TableNotFoundError as error:
         raise NotBuilt(
-            f"The table {folder} is not there.", f"{again[0].upper()}{again[1:]}"
+            f"The table {folder} is not there.", f"Build the lake again: {again}"
         ) from error
     except DeltaError as error:
         raise NotBuilt(
             f"The table {folder} cannot be used: {str(error).splitlines()[0]}",
-            f"If it is damaged, {again}",
+            f"If it is damaged, build the lake again: {again}",
         ) from error

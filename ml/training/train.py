@@ -45,7 +45,7 @@ def train(
         AlmanacError: the warehouse is not ready, or as `train_on` raises.
     """
     plan = plan or Plan()
-    target = sampled(ws, target, plan.customers or 1.0)
+    target = sampled(ws, target, plan.customers)
     if advice := target.nearly_constant:
         raise BadInput(
             f"{advice}.",

@@ -111,13 +111,13 @@ def target(ws: Workspace, name: str) -> Target:
     raise BadInput(f"{wrong}. Here are: {nearest(name, list(known))}.", "See them: ml targets")
 
 
-def sampled(ws: Workspace, wanted: Target, customers: float) -> Target:
-    """Return the target with the label rows of this share of its customers.
+def sampled(ws: Workspace, wanted: Target, customers: float | None) -> Target:
+    """Return the target with the label rows of this share of its customers; None changes nothing.
 
     Raises:
         AlmanacError: the warehouse is missing, or the share has no label row.
     """
-    if customers == wanted.customers:
+    if customers is None or customers == wanted.customers:
         return wanted
     chosen = replace(wanted, customers=customers)
     with open_warehouse(ws.warehouse) as connection:

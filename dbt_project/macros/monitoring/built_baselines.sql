@@ -10,7 +10,7 @@
             {% set features = family_layout(family.config.meta) %}
             {% for target in models if target.config.get('meta', {}).get('baseline') and target.config.meta.baseline.feature in features %}
                 {% set baseline = target.config.meta.baseline %}
-                {% set relation = load_relation(api.Relation.create(database=family.database, schema=family.schema, identifier=family.alias)) %}
+                {% set relation = built_relation(family) %}
                 {% if relation %}
                     {% do found.append({
                         'target': target.config.meta.target, 'feature': baseline.feature, 'relation': relation,

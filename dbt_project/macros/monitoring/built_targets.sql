@@ -8,7 +8,7 @@
         {% for node in graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') | sort(attribute='name') %}
             {% set meta = node.config.get('meta', {}) %}
             {% set name = "'" ~ meta.target ~ "'" if meta.get('target') else meta.get('targets_by') %}
-            {% set relation = load_relation(api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias)) if name %}
+            {% set relation = built_relation(node) if name %}
             {% if relation %}{% do found.append({'name': name, 'relation': relation}) %}{% endif %}
         {% endfor %}
     {% endif %}

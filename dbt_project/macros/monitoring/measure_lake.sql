@@ -6,7 +6,7 @@
     {%- if execute and flags.WHICH in ('build', 'run') and is_lake() %}
     {%- for node in graph.nodes.values() | sort(attribute='name') if node.config.get('meta', {}).get('family') %}
         {%- set ends = '__vectors' if node.config.materialized == 'vectors' else '' -%}
-        {%- set rows = load_relation(api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias ~ ends)) -%}
+        {%- set rows = built_relation(node, ends) -%}
         {%- if rows %}{{ measure_months(node, rows) }}{% endif %}
     {%- endfor %}
     {%- endif %}
