@@ -22,6 +22,7 @@ import pytest
 import ml
 from feature_repo.stores.retrieval import FeatureMatrix
 from ml.data.feature import Feature
+from ml.data.mapped import MatrixMaker, in_memory
 from ml.data.training_set import matrix_of
 from ml.store import rows_at
 from ml.workspace.settings import Workspace
@@ -159,12 +160,18 @@ class FakeStore(ModuleType):
             ).to_arrow_table()
 
     def training_matrix(
-        self, ws: Workspace, target: str, entities: pa.Table | str
+        self,
+        ws: Workspace,
+        target: str,
+        entities: pa.Table | str,
+        make: MatrixMaker = in_memory,
     ) -> FeatureMatrix:
         table = self.training_set(ws, target, entities)
-        values = [table[name].to_numpy().astype(np.float32) for name in FEATURES]
+        values = make((table.num_rows, len(FEATURES)))
+        for position, name in enumerate(FEATURES):
+            values[:, position] = table[name].to_numpy()
         types = {name: table.schema.field(name).type for name in FEATURES}
-        return FeatureMatrix(table.drop_columns(FEATURES), types, np.column_stack(values))
+        return FeatureMatrix(table.drop_columns(FEATURES), types, values)
 
     def training_matrices(
         self, ws: Workspace, target: str, entities: pa.Table, rows: int

@@ -15,6 +15,8 @@ from click.testing import CliRunner
 from ml import doctor
 from ml.cli import main
 from ml.doctor import machine
+from ml.workspace.faults import lost_file
+from ml.workspace.settings import Workspace
 from tests.online_stores import choose
 from tests.ready_workspace import Ready
 from tests.workspaces import PROJECT, REPOSITORY
@@ -248,3 +250,16 @@ def test_the_command_ends_with_the_next_one_and_its_code(ours: Path):
     document = json.loads(CliRunner().invoke(main, ["doctor", "--json"]).stdout)
     assert document["state"] == "broken"
     assert f"What to do next: {document['next']}" == shown.stdout.splitlines()[-1]
+
+
+def test_files_of_a_lake_are_looked_at(ours: Path, monkeypatch: pytest.MonkeyPatch):
+    lost = ours / "lake/tables/seeds/codes/f.parquet"
+
+    def status(ws: Workspace) -> None:
+        raise lost_file(ws.home / "lake", lost)
+
+    (ours / "workspace.yml").write_text(LAKE, encoding="utf-8")
+    monkeypatch.setattr("ml.lake.status.lake_status", status)
+    found = checks()["landed files"]
+    assert (found.state, str(lost) in found.what) == ("broken", True)
+    assert found.next.endswith("then: ml lake build")

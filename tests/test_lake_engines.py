@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from ml.lake.engines import Engine, engine_of
-from ml.lake.engines.answers import WorkerTraceback
+from ml.lake.engines.answers import WorkerTraceback, lost
 from ml.lake.settings import LakeSettings
 from ml.workspace.errors import AlmanacError, BadInput, NotBuilt
 from tests import lake_tasks as work
@@ -335,3 +335,12 @@ def lose_an_executor(folder: str) -> None:
         answers = exchange(cluster, Path(folder), sources, work.Keep(Path(folder)))
         assert answers == [(bucket, 30) for bucket in (0, 1, 2, 4)]
     assert no_children()
+
+
+@pytest.mark.parametrize(
+    ("end", "says_memory"),
+    [("exit code 1", False), ("SIGKILL", True), ("ExecutorLostFailure", True)],
+)
+def test_memory_is_not_blamed_for_a_process_that_ended_by_itself(end: str, says_memory: bool):
+    error = lost("building", "task 3 of 8", end)
+    assert ("memory" in error.what, end in error.what) == (says_memory, True)

@@ -5,7 +5,6 @@ runs over its warehouse, and leaves its answer in a file, rows in the order of i
 driver reads the files a part at a time and puts the rows back in the order that was asked for.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from threadpoolctl import threadpool_limits
 from feature_repo.stores.entities import EVENT_TIMESTAMP
 from feature_repo.stores.point_in_time import Lookup
 from feature_repo.stores.retrieval import Call, FeatureMatrix, Retrieval
+from ml.data.mapped import MatrixMaker, in_memory, mapped
 from ml.lake.shown import NUMBERED, ROW, BucketDatabase, ShownLake, shown_lake
 from ml.workspace.sql import quoted_relation
 from ml.workspace.warehouse import VECTORS
@@ -75,14 +75,18 @@ class BucketRetrieval:
                 columns = [*part.columns, *found.columns]
                 yield pa.table(columns, names=[*part.column_names, *found.column_names])
 
-    def matrix(self, connection: duckdb.DuckDBPyConnection) -> FeatureMatrix:
-        """Return the entity rows with all features as one matrix."""
-        return next(self.matrices(connection, max(1, self.whole.entities.num_rows)))
+    def matrix(
+        self, connection: duckdb.DuckDBPyConnection, make: MatrixMaker = in_memory
+    ) -> FeatureMatrix:
+        """Return the entity rows with all features as one matrix, which `make` gives."""
+        return next(self.matrices(connection, max(1, self.whole.entities.num_rows), make))
 
-    def matrices(self, connection: duckdb.DuckDBPyConnection, rows: int) -> Iterator[FeatureMatrix]:
+    def matrices(
+        self, connection: duckdb.DuckDBPyConnection, rows: int, make: MatrixMaker = in_memory
+    ) -> Iterator[FeatureMatrix]:
         """Return the same in parts of `rows` rows, the last perhaps shorter; one where none are."""
         with self._answers(_as_matrix) as answers:
-            yield from answers.matrices(self.whole.entities, rows)
+            yield from answers.matrices(self.whole.entities, rows, make)
 
     def apply(
         self, connection: duckdb.DuckDBPyConnection, rows: int, call: Call
@@ -183,15 +187,10 @@ def _matrix(
         # A file of no bytes has no memory; nobody reads it.
         values = np.empty(shape, np.float32)
         return asked.fill(connection, values), values
-    mapped = np.lib.format.open_memmap(out, mode="w+", dtype=np.float32, shape=shape)
-    # A disk that is full refuses this; what is mapped and has no room ends the process.
-    with out.open("r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, out.stat().st_size)
-    for start in range(0, len(mapped), ROWS_AT_ONCE):
-        mapped[start : start + ROWS_AT_ONCE] = np.nan
-    types = asked.fill(connection, mapped)
-    mapped.flush()
-    return types, mapped
+    matrix = mapped(out, shape)
+    types = asked.fill(connection, matrix)
+    matrix.flush()
+    return types, matrix
 
 
 def _as_table(
@@ -240,12 +239,12 @@ class Answers:
     places: Sequence[NDArray[np.int64]]
     types: dict[str, pa.DataType]
 
-    def matrices(self, entities: pa.Table, rows: int) -> Iterator[FeatureMatrix]:
+    def matrices(self, entities: pa.Table, rows: int, make: MatrixMaker) -> Iterator[FeatureMatrix]:
         """Yield the matrices of `rows` entity rows each, the last perhaps shorter."""
         found = [np.load(file, mmap_mode="r") if len(p) else None for file, p in self._pairs()]
         for start in range(0, max(1, entities.num_rows), rows):
             part = entities.slice(start, rows)
-            values = np.full((part.num_rows, len(self.types)), np.nan, np.float32)
+            values = make((part.num_rows, len(self.types)))
             for matrix, places in zip(found, self.places, strict=True):
                 low, high = np.searchsorted(places, (start, start + part.num_rows))
                 if matrix is not None:

@@ -18,6 +18,7 @@ from feature_repo.stores.by_bucket import BucketRetrieval
 from feature_repo.stores.duckdb_source import SavedDatasetDuckDBStorage, open_store
 from feature_repo.stores.relations import exists, split_name
 from feature_repo.stores.retrieval import Call, FeatureMatrix, Retrieval
+from ml.data.mapped import MatrixMaker, in_memory
 from ml.workspace.errors import BadInput
 from ml.workspace.sql import quoted
 
@@ -167,17 +168,18 @@ class HistoricalRetrievalJob(DuckDBRetrievalJob):
 
     _answer: Retrieval | BucketRetrieval
 
-    def to_matrix(self) -> FeatureMatrix:
+    def to_matrix(self, make: MatrixMaker = in_memory) -> FeatureMatrix:
         """Return the entity rows with all features as one float32 matrix, rows as in `to_arrow`.
 
-        Vectors go there without a column in between. A feature that is null is NaN.
+        Vectors go there without a column in between. A feature that is null is NaN. `make` says
+        where the matrix lies.
 
         Raises:
             AlmanacError: a feature is no number, or is computed on demand.
         """
         self._require_matrix()
         with open_store(self._config) as connection:
-            return self._answer.matrix(connection)
+            return self._answer.matrix(connection, make)
 
     def to_matrices(self, rows: int) -> Iterator[FeatureMatrix]:
         """Return the same in parts of at most `rows` rows; one part is in memory at a time.

@@ -29,6 +29,7 @@ from feature_repo.stores.point_in_time import (
     match_sql,
 )
 from feature_repo.stores.relations import ROWID, read_relation
+from ml.data.mapped import MatrixMaker, in_memory
 from ml.workspace.errors import BadInput, NotBuilt
 from ml.workspace.sql import quoted
 
@@ -103,16 +104,20 @@ class Retrieval:
             columns = [*part.columns, *features.values()]
             yield pa.table(columns, names=[*part.column_names, *features])
 
-    def matrix(self, connection: duckdb.DuckDBPyConnection) -> FeatureMatrix:
-        """Return the entity rows with all features as one matrix."""
-        return next(self.matrices(connection, max(1, self.entities.num_rows)))
+    def matrix(
+        self, connection: duckdb.DuckDBPyConnection, make: MatrixMaker = in_memory
+    ) -> FeatureMatrix:
+        """Return the entity rows with all features as one matrix, which `make` gives."""
+        return next(self.matrices(connection, max(1, self.entities.num_rows), make))
 
-    def matrices(self, connection: duckdb.DuckDBPyConnection, rows: int) -> Iterator[FeatureMatrix]:
+    def matrices(
+        self, connection: duckdb.DuckDBPyConnection, rows: int, make: MatrixMaker = in_memory
+    ) -> Iterator[FeatureMatrix]:
         """Return the same in parts of `rows` rows, the last perhaps shorter; one where none are."""
         matched = match(connection, self)
         for start in range(0, max(1, self.entities.num_rows), rows):
             part = self.entities.slice(start, rows)
-            values = np.full((part.num_rows, len(self.names)), np.nan, np.float32)
+            values = make((part.num_rows, len(self.names)))
             types = _fill(connection, matched, start, values)
             yield FeatureMatrix(part, dict(zip(self.names, types, strict=True)), values)
 

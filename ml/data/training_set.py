@@ -10,7 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ml.data.elsewhere import Elsewhere
 from ml.data.feature import Feature
+from ml.data.mapped import file_of, rows_at
 from ml.workspace.errors import NotBuilt, NotTrained
 from ml.workspace.texts import few
 
@@ -28,13 +30,17 @@ COLUMNS_AT_ONCE = 32
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Label rows with their features, in canonical order: by time, then by content, never by id."""
+    """Label rows with their features, in canonical order: by time, then by content, never by id.
+
+    A matrix may lie in a file (`ml.data.mapped`); then `elsewhere` fits what memory does not hold.
+    """
 
     features: tuple[Feature, ...]
     customers: NDArray[Any]
     times: Months
     labels: Labels
     matrix: Matrix
+    elsewhere: Elsewhere | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -43,12 +49,12 @@ class TrainingSet:
         """Return the rows at these positions, in the order given; no copy of rows in a row."""
         if not isinstance(rows, slice) and len(rows) and (np.diff(rows) == 1).all():
             rows = slice(int(rows[0]), int(rows[-1]) + 1)
-        taken = TrainingSet(
-            self.features,
-            self.customers[rows],
-            self.times[rows],
-            self.labels[rows],
-            self.matrix[rows],
+        taken = replace(
+            self,
+            customers=self.customers[rows],
+            times=self.times[rows],
+            labels=self.labels[rows],
+            matrix=rows_at(self.matrix, rows),
         )
         return _with_keys(taken, self.keys[rows]) if "keys" in self.__dict__ else taken
 
@@ -73,13 +79,19 @@ class TrainingSet:
         return text.hexdigest()
 
 
-def training_set(rows: pa.Table, features: Sequence[Feature], values: Matrix) -> TrainingSet:
+def training_set(
+    rows: pa.Table,
+    features: Sequence[Feature],
+    values: Matrix,
+    elsewhere: Elsewhere | None = None,
+) -> TrainingSet:
     """Return `rows` and their `values` in canonical order, without those that have no value.
 
     `values` has a row a row and a column a feature, NaN for null. It is used up: its infinities
-    become NaN and its rows are put in order where they lie, for two of it may not fit in memory.
+    become NaN and its rows are put in order where they lie, for two of it may not fit in memory;
+    those of a file go to another one.
     """
-    data = TrainingSet(tuple(features), *_columns(rows), finite(values))
+    data = TrainingSet(tuple(features), *_columns(rows), finite(values), elsewhere)
     return _in_order(data, np.arange(len(data)))
 
 
@@ -111,7 +123,7 @@ def _columns(rows: pa.Table) -> tuple[NDArray[Any], Months, Labels]:
 
 
 def _in_order(data: TrainingSet, places: Rows) -> TrainingSet:
-    """Return the rows that have a value, in canonical order; the values are moved in place.
+    """Return the rows that have a value, in canonical order; values in memory are moved in place.
 
     Equal rows, of different customers, stand in the order of their `places`.
     """
@@ -119,17 +131,25 @@ def _in_order(data: TrainingSet, places: Rows) -> TrainingSet:
     order = np.lexsort((places, data.keys, data.times))
     known = np.concatenate([~np.isnan(values[block]).all(axis=1) for block in blocks(len(values))])
     order = order[known[order]]
+    ordered = replace(
+        data,
+        customers=data.customers[order],
+        times=data.times[order],
+        labels=data.labels[order],
+        matrix=_moved(values, order),
+    )
+    return _with_keys(ordered, data.keys[order])
+
+
+def _moved(values: Matrix, order: Rows) -> Matrix:
+    """Return the rows in this order; `values` is used up."""
+    if file_of(values):
+        # Columns of a file lie far apart.
+        return rows_at(values, order)
     for start in range(0, values.shape[1], COLUMNS_AT_ONCE):
         some = slice(start, start + COLUMNS_AT_ONCE)
         values[: len(order), some] = values[order, some]
-    ordered = TrainingSet(
-        data.features,
-        data.customers[order],
-        data.times[order],
-        data.labels[order],
-        values[: len(order)],
-    )
-    return _with_keys(ordered, data.keys[order])
+    return values[: len(order)]
 
 
 def matrix_of(table: pa.Table, features: Sequence[Feature]) -> Matrix:

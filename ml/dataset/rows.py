@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from ml.data.elsewhere import Elsewhere
 from ml.data.feature import Feature
 from ml.data.training_set import Matrix, TrainingSet, relabelled, training_set
+from ml.lake.training import training_room
 from ml.workspace.errors import NotBuilt
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import Target
@@ -79,21 +81,26 @@ def labelled_rows(ws: Workspace, target: Target) -> TrainingSet:
     # Feast takes seconds to import; only what reads features pays for it.
     from ml import store
 
-    found = store.training_matrix(ws, target.name, target.label_sql)
+    room = training_room(ws)
+    found = store.training_matrix(ws, target.name, target.label_sql, room.matrix)
     view_of = {name: view for name, view, _ in store.feature_names(ws, target.name)}
     features = [Feature(name, str(kind), view_of[name]) for name, kind in found.types.items()]
-    return usable_rows(found.rows, features, found.values, target)
+    return usable_rows(found.rows, features, found.values, target, room)
 
 
 def usable_rows(
-    table: pa.Table, features: Sequence[Feature], values: Matrix, target: Target
+    table: pa.Table,
+    features: Sequence[Feature],
+    values: Matrix,
+    target: Target,
+    elsewhere: Elsewhere | None = None,
 ) -> TrainingSet:
     """Return the label rows of `table` that have at least one feature, in canonical order.
 
     Raises:
         AlmanacError: no row has any feature.
     """
-    rows = training_set(table, features, values)
+    rows = training_set(table, features, values, elsewhere)
     if not len(rows):
         raise NotBuilt(
             f"None of the {table.num_rows} label rows of {target.name} has a feature at its time.",

@@ -13,11 +13,11 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from ml.doctor.check import Finding, broken, fine, warning
+from ml.workspace.memory import bytes_of, machine_memory
 from ml.workspace.settings import DBT_PROJECT, REPOSITORY, Workspace, environment, is_checkout
 from ml.workspace.texts import few
 
 OURS = "almanac"
-UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 # So many packages are named.
 NAMED = 3
 # With fewer free bytes on its disk nothing can be written.
@@ -73,8 +73,7 @@ def variables(ws: Workspace) -> Finding:
 def memory() -> Finding:
     """Compare the machine's memory with what DuckDB may take by dbt's profile."""
     limit = str(_profile()["settings"]["memory_limit"])
-    allowed = float(limit[:-2]) * UNITS[limit[-2:].upper()]
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    allowed, there = bytes_of(limit), machine_memory()
     cores = len(os.sched_getaffinity(0))
     what = f"{there / 1e9:.1f} GB, {cores} cores; DuckDB takes up to {limit}"
     if allowed > there:

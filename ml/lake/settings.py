@@ -14,6 +14,7 @@ SECTION = "lake"
 ENGINES = ("processes", "spark")
 MOST_BUCKETS = 100_000
 MEMORY = re.compile(r"\d+(\.\d+)?\s*(MB|GB|MiB|GiB)")
+MEMORY_WORDS = "an amount of memory, such as 4GB"
 NEXT = "Correct it (docs/scaling.md lists the settings), then: ml lake build"
 
 
@@ -23,7 +24,8 @@ class LakeSettings:
 
     `buckets` is fixed for the lake's life; `bucket_memory` is what DuckDB may hold for a bucket
     before it spills to disk; `master` is Spark's own word, of the engine `spark` alone: empty, it
-    is what spark-defaults.conf says, else `local[*]`.
+    is what spark-defaults.conf says, else `local[*]`. A training set that takes more than
+    `training_memory` (empty: half the machine's memory) is no longer held in memory.
     """
 
     path: Path
@@ -31,6 +33,7 @@ class LakeSettings:
     engine: str = "processes"
     master: str = ""
     bucket_memory: str = "4GB"
+    training_memory: str = ""
 
 
 def lake_settings(ws: Workspace) -> LakeSettings:
@@ -71,12 +74,14 @@ def _checked(name: str, value: Any, place: str) -> Any:  # noqa: ANN401
         ),
         "engine": (value in ENGINES, " or ".join(ENGINES)),
         "master": (isinstance(value, str) and bool(value), "a master of Spark, such as local[*]"),
-        "bucket_memory": (
-            isinstance(value, str) and MEMORY.fullmatch(value) is not None,
-            "an amount of memory, such as 4GB",
-        ),
+        "bucket_memory": (_is_memory(value), MEMORY_WORDS),
+        "training_memory": (_is_memory(value), MEMORY_WORDS),
     }
     is_right, words = wanted[name]
     if not is_right:
         raise BadInput(f"{place}.{name} is {value!r}; it must be {words}.", NEXT)
     return value
+
+
+def _is_memory(value: object) -> bool:
+    return isinstance(value, str) and MEMORY.fullmatch(value) is not None

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -109,19 +109,29 @@ class ShownLake:
         few = rows < ROWS_FOR_SPARK
         return engine_of(replace(self.settings, engine="processes") if few else self.settings)
 
-    @contextmanager
-    def answers(self) -> Iterator[Path]:
+    def answers(self) -> AbstractContextManager[Path]:
         """Yield a folder that tasks write their answers to; it goes afterwards."""
-        folder = self.settings.path / ANSWERS
-        folder.mkdir(exist_ok=True)
-        for left in folder.iterdir():
-            if time.time() - left.stat().st_mtime > LEFT_BEHIND:
-                shutil.rmtree(left, ignore_errors=True)
-        made = Path(tempfile.mkdtemp(dir=folder))
-        try:
-            yield made
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
+        return answers(self.settings.path)
+
+
+@contextmanager
+def answers(lake: Path) -> Iterator[Path]:
+    """Yield a folder of this lake that all machines see; it goes afterwards."""
+    made = Path(tempfile.mkdtemp(dir=answers_below(lake)))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def answers_below(lake: Path) -> Path:
+    """Return the folder of what goes soon, without what processes left that died."""
+    folder = lake / ANSWERS
+    folder.mkdir(exist_ok=True)
+    for left in folder.iterdir():
+        if time.time() - left.stat().st_mtime > LEFT_BEHIND:
+            shutil.rmtree(left, ignore_errors=True)
+    return folder
 
 
 @dataclass(frozen=True)

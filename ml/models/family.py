@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from ml.data.elsewhere import Elsewhere, FileSample
 from ml.data.training_set import Labels, Matrix, Rows, Vector, blocks
 from ml.workspace import extras
-from ml.workspace.errors import AlmanacError
+from ml.workspace.errors import AlmanacError, BadInput
 
 Parameters = Mapping[str, Any]
 Option = str | float
@@ -127,7 +128,7 @@ class Family(Format):
     are other places to start a search from, simpler ones for rows that tell little. A family
     without `weighted` ignores weights. Fits of more than `most_parallel_values` values (rows times
     columns) are made one at a time; beyond `most_rows` rows they would take too long. `package` is
-    what must be installed.
+    what must be installed. `learn_elsewhere` fits what this process's memory does not hold.
     """
 
     learn: Callable[[Matrix, Labels, Vector, Parameters, int], Model]
@@ -138,6 +139,7 @@ class Family(Format):
     most_parallel_values: float = inf
     most_rows: int | None = None
     package: str | None = None
+    learn_elsewhere: Callable[[Elsewhere, FileSample, Parameters, int], Model] | None = None
 
     def defaults(self, labels: Labels) -> dict[str, Any]:
         """Return a value for every parameter of the space."""
@@ -158,10 +160,36 @@ class Family(Format):
         Raises:
             AlmanacError: the family's package is not installed.
         """
+        return self.learn(matrix, labels, weights, self._settings(labels, parameters), seed)
+
+    def fit_elsewhere(
+        self,
+        elsewhere: Elsewhere,
+        sample: FileSample,
+        seed: int,
+        parameters: Parameters | None = None,
+    ) -> Model:
+        """Return a model fitted to the sample, which memory does not hold.
+
+        Raises:
+            AlmanacError: the family can be fitted in this process alone, or is not installed.
+        """
+        if self.learn_elsewhere is None:
+            rows, columns = len(sample.rows), len(sample.columns)
+            raise BadInput(
+                f"{self.name} needs its rows in memory, and {rows:,} of {columns:,} features take "
+                f"{sample.bytes / 1e9:.1f} GB, more than training_memory "
+                f"({elsewhere.most_bytes / 1e9:.1f} GB).",
+                "Let Spark fit xgboost: ml train --model xgboost. Or take some of the customers: "
+                "ml train --customers 0.1 (docs/scaling.md)",
+            )
+        settings = self._settings(sample.labels, parameters)
+        return self.learn_elsewhere(elsewhere, sample, settings, seed)
+
+    def _settings(self, labels: Labels, parameters: Parameters | None) -> dict[str, Any]:
         if not self.installed:
             raise AlmanacError(f"{self.name} is not installed.", extras.advice(self.name))
-        settings = {**self.defaults(labels), **(parameters or {})}
-        return self.learn(matrix, labels, weights, settings, seed)
+        return {**self.defaults(labels), **(parameters or {})}
 
     def most_threads(self, parameters: Parameters, values: int) -> int | None:
         """Return how many fits of so many values may run side by side, None for any number.

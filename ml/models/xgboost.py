@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.data.elsewhere import Elsewhere, FileSample
 from ml.data.training_set import Labels, Matrix, Vector
 from ml.models.bounds import check_xgboost
 from ml.models.family import Columns, Family, Model, Parameters, Range
@@ -39,10 +40,22 @@ def _learn(
 ) -> XGBoost:
     import xgboost
 
-    settings = {**_STEADY, **parameters, "seed": seed}
-    rounds = int(settings.pop("rounds"))
+    settings, rounds = _settings(parameters)
     data = xgboost.DMatrix(matrix, labels, weight=weights)
-    return XGBoost(xgboost.train(settings, data, rounds))
+    return XGBoost(xgboost.train({**settings, "seed": seed, "nthread": 1}, data, rounds))
+
+
+def _learn_elsewhere(
+    elsewhere: Elsewhere, sample: FileSample, parameters: Parameters, seed: int
+) -> XGBoost:
+    settings, rounds = _settings(parameters)
+    return _parse(elsewhere.xgboost(sample, settings, rounds, seed))
+
+
+def _settings(parameters: Parameters) -> tuple[dict[str, Any], int]:
+    """Return XGBoost's own parameters, and how many trees it grows."""
+    settings = {**_STEADY, **parameters}
+    return settings, int(settings.pop("rounds"))
 
 
 _STEADY: Parameters = {
@@ -50,7 +63,6 @@ _STEADY: Parameters = {
     "tree_method": "hist",
     "subsample": 0.8,
     "verbosity": 0,
-    "nthread": 1,
 }
 
 
@@ -69,6 +81,7 @@ XGBOOST = Family(
     parse=_parse,
     learn=_learn,
     package="xgboost",
+    learn_elsewhere=_learn_elsewhere,
     space={
         "rounds": Range(50, 800, 200, log=True, whole=True),
         "learning_rate": Range(0.01, 0.2, 0.03, log=True),

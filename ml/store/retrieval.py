@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from feature_repo.stores.duckdb_job import HistoricalRetrievalJob
 from feature_repo.stores.retrieval import Call, FeatureMatrix
+from ml.data.mapped import MatrixMaker, in_memory
 from ml.workspace.errors import BadInput, NotBuilt
 from ml.workspace.settings import Workspace, feature_repo, read_settings
 from ml.workspace.suggest import did_you_mean, similar
@@ -155,13 +156,17 @@ def training_set(ws: Workspace, asked: str | Sequence[str], entities: pa.Table |
     return retrieval(ws, asked, entities).to_arrow()
 
 
-def training_matrix(ws: Workspace, target: str, entities: pa.Table | str) -> FeatureMatrix:
+def training_matrix(
+    ws: Workspace, target: str, entities: pa.Table | str, make: MatrixMaker = in_memory
+) -> FeatureMatrix:
     """Return the rows of `training_set` with the features as one float32 matrix, null as NaN.
+
+    `make` says where the matrix lies.
 
     Raises:
         AlmanacError: a service, relation or column is missing, or a feature is not numeric.
     """
-    return _matrix_job(ws, target, entities).to_matrix()
+    return _matrix_job(ws, target, entities).to_matrix(make)
 
 
 def training_matrices(

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ml.data.elsewhere import FileSample
+from ml.data.mapped import file_of
 from ml.data.resampling import most_rows_kept, resample
 from ml.data.split import CustomerGroups, customer_groups, folds, train_and_held_out
-from ml.data.training_set import Rows, TrainingSet, Vector, informative
+from ml.data.training_set import Rows, TrainingSet, Vector, evenly, informative
 from ml.evaluation.metrics import roc_auc_within
 from ml.models import FAMILIES, LightGBM, Model, parallel
 from ml.training.plan import Plan
@@ -150,9 +152,13 @@ def fit(  # noqa: PLR0913, PLR0917
     family = FAMILIES[candidate.family]
     labels = data.labels[rows]
     sample = resample(labels, candidate.sampling, seed, weighted=family.weighted)
-    matrix = data.matrix[rows[sample.rows][:, None], columns]
     counts = sample.weights if weights is None else sample.weights * weights[sample.rows]
-    model = family.fit(matrix, labels[sample.rows], counts, seed, candidate.parameters)
+    given = FileSample(data.matrix, rows[sample.rows], columns, labels[sample.rows], counts)
+    if data.elsewhere and file_of(data.matrix) and given.bytes > data.elsewhere.most_bytes:
+        model = family.fit_elsewhere(data.elsewhere, given, seed, candidate.parameters)
+    else:
+        matrix = data.matrix[given.rows[:, None], columns]
+        model = family.fit(matrix, given.labels, counts, seed, candidate.parameters)
     return model.calibrated(intercept=sample.shift)
 
 
@@ -163,9 +169,18 @@ def chosen_columns(data: TrainingSet, rows: Rows, most: int | None, seed: int) -
     """
     columns = np.flatnonzero(informative(data, rows))
     while most is not None and len(columns) > most:
-        model = fit(Candidate(LightGBM.family), data, rows, columns, seed)
+        model = fit(
+            Candidate(LightGBM.family), data, _in_memory(data, rows, columns), columns, seed
+        )
         assert isinstance(model, LightGBM)
         worth = model.booster.feature_importance("gain")
         kept = max(most, int(len(columns) * SHARE_KEPT))
         columns = np.sort(columns[np.argsort(-worth, kind="stable")[:kept]])
     return columns
+
+
+def _in_memory(data: TrainingSet, rows: Rows, columns: Rows) -> Rows:
+    """Return as many of these rows, evenly spaced, as a fit in memory takes."""
+    if data.elsewhere is None or file_of(data.matrix) is None:
+        return rows
+    return evenly(rows, data.elsewhere.most_bytes // (len(columns) * data.matrix.itemsize))

@@ -74,8 +74,8 @@ def race(home: Path, bank: Bank, chosen: argparse.Namespace) -> None:
         first = first or built
         _tell(built, first)
         if way == "rival":
-            _check(home)
-        elif way != DBT and not chosen.keep:
+            _check(home, first.way)
+        elif built is not first and not chosen.keep:
             shutil.rmtree(home / way)
 
 
@@ -123,13 +123,13 @@ def _tell(built: Build, first: Build) -> None:
     print(words, flush=True)
 
 
-def _check(home: Path) -> None:
-    """Compare the rival's values with those of dbt's warehouse, where dbt built one."""
-    if not (home / DBT).exists():
+def _check(home: Path, way: str) -> None:
+    """Compare the rival's values with what was built by another way, the first of this run."""
+    if way == "rival":
         return
     wanted = [family.name for family in families()]
-    rows = query(home / DBT, f"select count(*) from features.{wanted[0]}")[0][0]
-    print(f"{rows:,} rows; {compare(home / DBT, wanted, home / 'rival.parquet')}", flush=True)
+    rows = query(home / way, f"select count(*) from features.{wanted[0]}")[0][0]
+    print(f"{rows:,} rows; {compare(home / way, wanted, home / 'rival.parquet')}", flush=True)
 
 
 if __name__ == "__main__":

@@ -89,8 +89,10 @@ def lost(words: str, task: str, end: str) -> AlmanacError:
         task: which task of it, as `task 3 of 8`.
         end: how its process ended.
     """
+    what = f"{words}: {task} was tried {ATTEMPTS} times and lost its process each time ({end})"
+    if end.startswith("exit code"):
+        return AlmanacError(f"{what}.", "What the process said stands above.")
     return AlmanacError(
-        f"{words}: {task} was tried {ATTEMPTS} times and lost its process each time ({end}); most "
-        "likely the memory of the machine ran out.",
+        f"{what}; most likely the memory of the machine ran out.",
         "Set a smaller bucket_memory, or more buckets, then run the command again.",
     )

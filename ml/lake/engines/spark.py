@@ -1,9 +1,10 @@
 """Tasks as Spark's tasks, and exchanges as its shuffle."""
 
+import logging
 import pickle
 import re
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from pyspark.sql.types import StructType
 from ml.lake.engines.answers import lost, value_of
 from ml.lake.engines.batches import BUCKET, ORDER, Source, check_schema
 from ml.lake.engines.executors import ANSWERS, Call, Failures, check_duckdb, read, write_buckets
+from ml.lake.engines.fit_rows import FIT_ROWS, FitRows, read_fit_rows
 from ml.lake.engines.session import ATTEMPTS, Session, reason_of
 from ml.workspace.errors import AlmanacError
 from ml.workspace.faults import Refused, fault_of
@@ -90,6 +92,46 @@ class Spark:
         answers = self._watched(words, self._mapped(placed, writing, ANSWERS).collect, call)
         found: dict[int, bytes] = {row[0]: bytes(row[1]) for row in answers}
         return [value_of(found[bucket]) for bucket in sorted(found)]
+
+    def xgboost(
+        self, rows: FitRows, parameters: Mapping[str, Any], rounds: int, seed: int
+    ) -> bytes:
+        """Return XGBoost's JSON of a booster of so many trees, fitted by all executors at once.
+
+        Raises:
+            AlmanacError: as `run`, or the executors have no xgboost.
+        """
+        from xgboost.spark import SparkXGBRegressor
+
+        # It would tell on the terminal of each step.
+        logging.getLogger("XGBoost-PySpark").setLevel(logging.WARNING)
+        workers = self._slots()
+        call = self._call()
+        numbers = self._session.spark.range(0, rows.count, 1, workers)
+        frame = numbers.mapInArrow(partial(read_fit_rows, call=call, rows=rows), FIT_ROWS)
+        # The class of classifiers would read all rows once more, to count the labels' values.
+        estimator = SparkXGBRegressor(
+            features_col="features",
+            label_col="label",
+            weight_col="weight",
+            num_workers=workers,
+            n_estimators=rounds,
+            random_state=seed,
+            verbose=False,
+            **parameters,
+        )
+
+        def fit() -> list[bytearray]:
+            return [estimator.fit(frame).get_booster().save_raw("json")]
+
+        (booster,) = self._watched("xgboost on the executors", fit, call)
+        return bytes(booster)
+
+    def _slots(self) -> int:
+        """Return how many tasks run at once."""
+        context = self._context._jsc.sc()
+        profile = context.resourceProfileManager().defaultResourceProfile()
+        return int(context.maxNumConcurrentTasks(profile))
 
     def close(self) -> None:
         """End the session and every process that it started."""
