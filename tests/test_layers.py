@@ -148,7 +148,10 @@ def test_only_the_store_imports_feast():
 @pytest.mark.parametrize(
     ("folder", "allowed"),
     [
-        ("feature_repo", ("ml.workspace", "ml.features.request", "ml.lake.shown")),
+        (
+            "feature_repo",
+            ("ml.workspace", "ml.features.request", "ml.lake.shown", "ml.data.mapped"),
+        ),
         ("dbt_project", ("ml.features.refit",)),
     ],
 )

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import cast
 
 import duckdb
 import numpy as np
@@ -15,6 +16,7 @@ import pyarrow as pa
 from feast import FeatureStore, FeatureView
 
 from feature_repo.inputs import VECTOR
+from feature_repo.stores.duckdb_job import DuckDBRetrievalJob
 from feature_repo.stores.duckdb_source import DuckDBSource
 from ml.store.generation import Batch, Generation, ViewVersion
 from ml.store.model_input import SUFFIX
@@ -151,9 +153,8 @@ def _named_batches(store: FeatureStore, view: FeatureView, moment: datetime) -> 
         start_date=end - view.ttl if view.ttl else datetime.min.replace(tzinfo=UTC),
         end_date=end,
     )
-    table = job.to_arrow()
-    for start in range(0, max(1, table.num_rows), ROWS_PER_BATCH):
-        batch = table.slice(start, ROWS_PER_BATCH)
+    yield Batch(view.name, [], [], {})
+    for batch in cast("DuckDBRetrievalJob", job).to_arrow_batches(ROWS_PER_BATCH):
         moments = batch[source.timestamp_field].to_pylist()
         columns = {each.name: encoded(batch[each.name], each.dtype) for each in view.features}
         yield Batch(view.name, _keys(batch), moments, columns)

@@ -72,7 +72,7 @@ def unpacked(values: Sequence[bytes], features: int) -> Matrix:
     return _without_head(values, len(head), 4 * features).view("<f4")
 
 
-def encoded(column: pa.ChunkedArray, dtype: FeastType) -> EncodedColumn:
+def encoded(column: pa.Array | pa.ChunkedArray, dtype: FeastType) -> EncodedColumn:
     """Return a feature's values as the stores keep them; null and NaN become an empty value."""
     known = ~np.asarray(column.is_null(nan_is_null=True).to_numpy(zero_copy_only=False))
     head = _HEADS.get(column.type)
@@ -86,7 +86,7 @@ def encoded(column: pa.ChunkedArray, dtype: FeastType) -> EncodedColumn:
 
 
 def _encoded_singly(
-    column: pa.ChunkedArray, known: NDArray[np.bool_], dtype: FeastType
+    column: pa.Array | pa.ChunkedArray, known: NDArray[np.bool_], dtype: FeastType
 ) -> EncodedColumn:
     given = [each if there else None for each, there in zip(column.to_pylist(), known, strict=True)]
     protos = python_values_to_proto_values(given, dtype.to_value_type())
