@@ -1,18 +1,23 @@
 """Training sets that memory does not hold: they lie in a file, and Spark's executors fit them."""
 
 import gc
+import os
 import shutil
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
 
-from ml.data.mapped import file_of
+from ml.data.mapped import file_of, passing
 from ml.data.training_set import TrainingSet
 from ml.dataset.rows import labelled_rows
 from ml.lake.training import TrainingRoom, training_room
-from ml.training.crossfit import Candidate, chosen_columns, fit
+from ml.training.crossfit import Candidate, chosen_columns, fit, in_memory_rows
 from ml.training.plan import Plan
 from ml.training.train import train
 from ml.workspace.errors import BadInput
@@ -20,6 +25,7 @@ from ml.workspace.memory import machine_memory
 from ml.workspace.settings import Workspace
 from ml.workspace.targets import target
 from tests.learnable import fake_store, learnable
+from tests.workspaces import REPOSITORY
 
 __all__ = ["fake_store"]
 
@@ -76,22 +82,42 @@ def test_the_file_goes_when_nobody_uses_the_rows(ws):
     assert not left_in(ws)
 
 
-def test_the_model_is_that_of_rows_in_memory(ws):
-    """What a fit takes fits here: only the whole is in a file."""
-    plan = Plan(families=("lightgbm",))
+def test_the_model_is_that_of_rows_in_memory(ws, monkeypatch):
+    """Where a fit fits, and only the whole is in a file."""
+    plan = Plan(families=("lightgbm",), features=3)
     held = train(ws, target(ws, TARGET), plan).card
-    rows = 4 * len(rows_of(ws)) * 4
-    kept = train(
-        beyond_memory(ws, training_memory=f"{(rows - 1) / 1e6}MB"), target(ws, TARGET), plan
-    ).card
+    ws = beyond_memory(ws, training_memory="1GB")
+    monkeypatch.setattr("ml.lake.training.in_memory", partial(passing, ws.home / "lake"))
+    assert file_of(rows_of(ws).matrix) is not None
+    kept = train(ws, target(ws, TARGET), plan).card
     assert kept.model_id == held.model_id
     assert kept.held_out == held.held_out
+
+
+def test_what_a_dead_process_left_goes_and_what_a_living_one_holds_stays(tmp_path):
+    script = (
+        "from pathlib import Path; from ml.data.mapped import passing; import os; "
+        f"kept = passing(Path({str(tmp_path)!r}), (3, 4)); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=REPOSITORY)
+    (left,) = tmp_path.iterdir()
+    mine = passing(tmp_path, (2, 2))
+    os.utime(file_of(mine).path.parent, (0, time.time() - 3600 * 24 * 2))
+    other = passing(tmp_path, (2, 2))
+    assert not left.exists()
+    assert {file_of(each).path.parent for each in (mine, other)} == set(tmp_path.iterdir())
+    assert np.isnan(mine).all()
 
 
 @pytest.mark.parametrize(
     ("family", "engine", "words"),
     [
-        ("lightgbm", "spark", r"lightgbm needs its rows in memory, and [\d,]+ of 4 features take"),
+        (
+            "lightgbm",
+            "spark",
+            r"lightgbm is fitted in memory, and a fit to 2,000 rows of 4 features takes 64.0 KB, "
+            r"more than training_memory \(1.0 KB\)",
+        ),
         ("xgboost", "processes", "Only Spark's executors fit what this machine's memory"),
     ],
 )
@@ -131,7 +157,23 @@ def test_columns_are_chosen_by_the_rows_that_memory_holds(ws, monkeypatch):
     )
     chosen = chosen_columns(rows, np.arange(len(rows)), 2, 1)
     assert [rows.features[i].name for i in chosen] == ["spend_sum__1m", "spend_days_since__all"]
-    assert max(seen) <= 20_000 // (4 * 4) < len(rows)
+    assert max(seen) <= 20_000 // (4 * 4 * 2) < len(rows)
+
+
+def test_columns_are_chosen_by_all_positives_of_a_rare_target(ws):
+    rows = labelled_rows(beyond_memory(ws, training_memory="0.02MB"), target(ws, "rare"))
+    chosen = in_memory_rows(rows, np.arange(len(rows)), np.arange(4))
+    assert 300 < len(chosen) <= 625
+    assert rows.labels[chosen].sum() == rows.positives == 15
+
+
+def test_a_family_is_refused_before_its_folds_are_fitted(ws, monkeypatch):
+    """The folds would fit; all rows do not."""
+    ws = beyond_memory(ws, training_memory="0.045MB")
+    monkeypatch.setattr("ml.lake.training.in_memory", partial(passing, ws.home / "lake"))
+    monkeypatch.setattr("ml.training.crossfit.fit", None)
+    with pytest.raises(BadInput, match="lightgbm is fitted in memory"):
+        train(ws, target(ws, TARGET), Plan(families=("lightgbm",)))
 
 
 def test_half_of_the_memory_is_enough_by_default(ws):

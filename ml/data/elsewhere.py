@@ -1,7 +1,7 @@
 """What fits a model to rows of a mapped matrix where there is more memory than in this process."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,15 @@ class Elsewhere(Protocol):
 
     @property
     def most_bytes(self) -> int:
-        """How many bytes the rows of a fit may take in this process."""
+        """How many bytes a fit may take in this process."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Return it; what a fit starts serves the next ones."""
+        ...
+
+    def __exit__(self, *error: object) -> None:
+        """End what the fits started."""
         ...
 
     def xgboost(

@@ -6,7 +6,6 @@ for. Whoever sees the file can read its rows, on other machines too.
 
 import os
 import shutil
-import tempfile
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.workspace.faults import writing
+from ml.workspace.errors import Held
+from ml.workspace.faults import Refused, writing
+from ml.workspace.holder import held_folder
 
 # Makes a float32 matrix of a shape, rows and columns, full of NaN.
 MatrixMaker = Callable[[tuple[int, int]], NDArray[np.float32]]
@@ -42,9 +43,13 @@ def mapped(path: Path, shape: tuple[int, int]) -> "np.memmap[Any, np.dtype[np.fl
         AlmanacError: the disk is full.
     """
     matrix = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
-    # A disk that is full refuses this; what is mapped and has no room ends the process.
-    with writing(path), path.open("r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    try:
+        # A disk that is full refuses this; what is mapped and has no room ends the process.
+        with writing(path), path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    except Refused as error:
+        # Who reads the warehouse meanwhile would name its file instead.
+        raise Held(error.what, error.next) from error
     for start in range(0, len(matrix), ROWS_AT_ONCE):
         matrix[start : start + ROWS_AT_ONCE] = np.nan
     return matrix
@@ -54,7 +59,7 @@ def passing(folder: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
     """Return a matrix of NaN in a file below `folder`, which goes when nobody uses the matrix."""
     if not all(shape):
         return in_memory(shape)
-    place = Path(tempfile.mkdtemp(prefix="matrix-", dir=folder))
+    place = held_folder(folder, "matrix-")
     try:
         matrix = mapped(place / "matrix.npy", shape)
     except BaseException:

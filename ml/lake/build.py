@@ -23,6 +23,7 @@ from ml.lake.judged import what_was_read
 from ml.lake.project import Project, compile_project, compiled_warehouse, describe_project
 from ml.lake.raw import BATCHES, Landing, land_workspace_tables
 from ml.lake.settings import LakeSettings, lake_settings
+from ml.lake.shown import ANSWERS
 from ml.lake.snapshot import Snapshot, TableState
 from ml.lake.stored import partition_of, table_of
 from ml.lake.tables import WrittenFile, clean, commit, files_at, table_folder
@@ -31,6 +32,7 @@ from ml.lake.waves import FILES, Place, Waves
 from ml.landing.declarations import SCHEMA
 from ml.landing.relations import LandedRelation, plan
 from ml.workspace.errors import AlmanacError
+from ml.workspace.holder import remove_left
 from ml.workspace.settings import Workspace, dbt_project
 
 MONTHS = "lake.months"
@@ -62,6 +64,7 @@ def build_lake(ws: Workspace) -> Built:
             snapshots.check(
                 settings.path, before, buckets=settings.buckets, duckdb=version("duckdb")
             )
+        remove_left(settings.path / ANSWERS)
         project = compile_project(ws)
         entries = entries_of(settings.path, before)
         with (

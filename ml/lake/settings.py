@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.workspace.errors import BadInput
+from ml.workspace.memory import bytes_of
 from ml.workspace.settings import Workspace
 from ml.workspace.suggest import did_you_mean
 
@@ -78,10 +79,12 @@ def _checked(name: str, value: Any, place: str) -> Any:  # noqa: ANN401
         "training_memory": (_is_memory(value), MEMORY_WORDS),
     }
     is_right, words = wanted[name]
+    if value is None:
+        raise BadInput(f"{place}.{name} is missing; it must be {words}.", NEXT)
     if not is_right:
         raise BadInput(f"{place}.{name} is {value!r}; it must be {words}.", NEXT)
     return value
 
 
 def _is_memory(value: object) -> bool:
-    return isinstance(value, str) and MEMORY.fullmatch(value) is not None
+    return isinstance(value, str) and bool(MEMORY.fullmatch(value)) and bytes_of(value) > 0

@@ -7,8 +7,6 @@ in a process that sees no other file.
 
 import json
 import shutil
-import tempfile
-import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -28,6 +26,7 @@ from ml.lake.facts import replace_table
 from ml.lake.landed import bucket_sql
 from ml.lake.settings import LakeSettings
 from ml.lake.stored import Stored, table_of
+from ml.workspace.holder import held_folder
 from ml.workspace.sql import quoted, quoted_relation
 
 SCHEMA = "lake"
@@ -39,8 +38,6 @@ NUMBERED = "__numbered"
 ROW = "__row"
 # What tasks hand over lies here, below the lake.
 ANSWERS = "answers"
-# Seconds after which answers are those of a process that died.
-LEFT_BEHIND = 24 * 3600
 # From so many rows on, work on a Spark cluster is worth its start.
 ROWS_FOR_SPARK = 100_000
 
@@ -117,21 +114,11 @@ class ShownLake:
 @contextmanager
 def answers(lake: Path) -> Iterator[Path]:
     """Yield a folder of this lake that all machines see; it goes afterwards."""
-    made = Path(tempfile.mkdtemp(dir=answers_below(lake)))
+    made = held_folder(lake / ANSWERS)
     try:
         yield made
     finally:
         shutil.rmtree(made, ignore_errors=True)
-
-
-def answers_below(lake: Path) -> Path:
-    """Return the folder of what goes soon, without what processes left that died."""
-    folder = lake / ANSWERS
-    folder.mkdir(exist_ok=True)
-    for left in folder.iterdir():
-        if time.time() - left.stat().st_mtime > LEFT_BEHIND:
-            shutil.rmtree(left, ignore_errors=True)
-    return folder
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from ml.data.elsewhere import Elsewhere, FileSample
 from ml.data.training_set import Labels, Matrix, Rows, Vector, blocks
 from ml.workspace import extras
 from ml.workspace.errors import AlmanacError, BadInput
+from ml.workspace.memory import amount_of
 
 Parameters = Mapping[str, Any]
 Option = str | float
@@ -128,7 +129,8 @@ class Family(Format):
     are other places to start a search from, simpler ones for rows that tell little. A family
     without `weighted` ignores weights. Fits of more than `most_parallel_values` values (rows times
     columns) are made one at a time; beyond `most_rows` rows they would take too long. `package` is
-    what must be installed. `learn_elsewhere` fits what this process's memory does not hold.
+    what must be installed. A fit takes about `copies` times the memory of its rows;
+    `learn_elsewhere` fits what this process's memory does not hold.
     """
 
     learn: Callable[[Matrix, Labels, Vector, Parameters, int], Model]
@@ -139,6 +141,7 @@ class Family(Format):
     most_parallel_values: float = inf
     most_rows: int | None = None
     package: str | None = None
+    copies: int = 2
     learn_elsewhere: Callable[[Elsewhere, FileSample, Parameters, int], Model] | None = None
 
     def defaults(self, labels: Labels) -> dict[str, Any]:
@@ -174,17 +177,27 @@ class Family(Format):
         Raises:
             AlmanacError: the family can be fitted in this process alone, or is not installed.
         """
+        self.check_elsewhere(elsewhere, sample)
+        assert self.learn_elsewhere is not None
+        settings = self._settings(sample.labels, parameters)
+        return self.learn_elsewhere(elsewhere, sample, settings, seed)
+
+    def is_beyond(self, elsewhere: Elsewhere, sample: FileSample) -> bool:
+        """Return whether a fit to the sample takes more memory than it may in this process."""
+        return sample.bytes * self.copies > elsewhere.most_bytes
+
+    def check_elsewhere(self, elsewhere: Elsewhere, sample: FileSample) -> None:
+        """Raise AlmanacError if the family can be fitted in this process alone."""
         if self.learn_elsewhere is None:
             rows, columns = len(sample.rows), len(sample.columns)
             raise BadInput(
-                f"{self.name} needs its rows in memory, and {rows:,} of {columns:,} features take "
-                f"{sample.bytes / 1e9:.1f} GB, more than training_memory "
-                f"({elsewhere.most_bytes / 1e9:.1f} GB).",
-                "Let Spark fit xgboost: ml train --model xgboost. Or take some of the customers: "
-                "ml train --customers 0.1 (docs/scaling.md)",
+                f"{self.name} is fitted in memory, and a fit to {rows:,} rows of {columns:,} "
+                f"features takes {amount_of(sample.bytes * self.copies)}, more than "
+                f"training_memory ({amount_of(elsewhere.most_bytes)}).",
+                "Let Spark's executors fit xgboost: `engine: spark` in workspace.yml, and "
+                "--model xgboost. Or take some of the customers: --customers 0.1 "
+                "(docs/scaling.md)",
             )
-        settings = self._settings(sample.labels, parameters)
-        return self.learn_elsewhere(elsewhere, sample, settings, seed)
 
     def _settings(self, labels: Labels, parameters: Parameters | None) -> dict[str, Any]:
         if not self.installed:

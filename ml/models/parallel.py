@@ -20,7 +20,12 @@ def each(
 
     Threads that share one small fit wait for each other more than they work, the more so where
     others use the machine: 2 took ten times the processor time of 1. Fits release Python's lock.
+    One thread is this one, so that an interrupt reaches the work itself.
     """
+    if most_threads == 1:
+        with warnings.catch_warnings(), threadpool_limits(1):
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return [work(item) for item in items]
     pool = ThreadPoolExecutor(most_threads or _cores(), initializer=_one_openmp_thread)
     with warnings.catch_warnings(), threadpool_limits(1, "blas"), pool:
         # Not quite converged is still a model; its folds say how good. Filters are the whole

@@ -81,6 +81,7 @@ XGBOOST = Family(
     parse=_parse,
     learn=_learn,
     package="xgboost",
+    copies=4,
     learn_elsewhere=_learn_elsewhere,
     space={
         "rounds": Range(50, 800, 200, log=True, whole=True),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.data.mapped import rows_at
 from ml.data.split import (
     customer_groups,
     decided_before,
@@ -206,7 +207,7 @@ class _Backtester:
             training = rows.take(kept)
             cross_fit = CrossFit.of(training, target, own, weights_of(training, own))
             learnt = learn(cross_fit, own, quiet=True)
-            probabilities[judged] = learnt.predict(rows.matrix[judged])
+            probabilities[judged] = learnt.predict(rows_at(rows.matrix, judged))
             chosen[judged] = probabilities[judged] >= learnt.threshold
             bar.update()
         every = np.flatnonzero(fold_of >= 0)

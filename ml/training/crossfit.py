@@ -98,8 +98,7 @@ class CrossFit:
             if progress is not None:
                 progress.update()
 
-        family = FAMILIES[candidate.family]
-        parallel.each(judge, self.folds, family.most_threads(candidate.parameters, self._values()))
+        parallel.each(judge, self.folds, self._most_threads(candidate))
         return log_odds
 
     def fit(self, candidate: Candidate) -> Model:
@@ -111,10 +110,24 @@ class CrossFit:
         """Return the mean of the folds' ROC-AUC; 0 where it is undefined."""
         return roc_auc_within(self.data.labels, scores, self.fold_of) or 0.0
 
-    def _values(self) -> int:
-        """Return how many values (rows times columns) the largest fit takes."""
-        labels = self.data.labels
-        return max(most_rows_kept(labels[fold.train]) * len(fold.columns) for fold in self.folds)
+    def _most_threads(self, candidate: Candidate) -> int | None:
+        """Return how many fits may run side by side.
+
+        Raises:
+            AlmanacError: the fit to all rows, which follows, needs more memory than there may be.
+        """
+        labels, family = self.data.labels, FAMILIES[candidate.family]
+        values = max(most_rows_kept(labels[fold.train]) * len(fold.columns) for fold in self.folds)
+        most = family.most_threads(candidate.parameters, values)
+        elsewhere = self.data.elsewhere
+        if elsewhere is None or file_of(self.data.matrix) is None:
+            return most
+        every = np.arange(len(self.data))
+        whole, _ = _sampled(candidate, self.data, every, self.columns, self.seed)
+        if family.is_beyond(elsewhere, whole):
+            family.check_elsewhere(elsewhere, whole)
+        beside = max(1, elsewhere.most_bytes // (4 * values * family.copies))
+        return beside if most is None else min(most, beside)
 
 
 def refuse_poor(data: TrainingSet, groups: CustomerGroups, target: Target) -> None:
@@ -150,16 +163,30 @@ def fit(  # noqa: PLR0913, PLR0917
     `weights` say how much each of the rows counts; families without weights ignore them.
     """
     family = FAMILIES[candidate.family]
-    labels = data.labels[rows]
-    sample = resample(labels, candidate.sampling, seed, weighted=family.weighted)
-    counts = sample.weights if weights is None else sample.weights * weights[sample.rows]
-    given = FileSample(data.matrix, rows[sample.rows], columns, labels[sample.rows], counts)
-    if data.elsewhere and file_of(data.matrix) and given.bytes > data.elsewhere.most_bytes:
+    given, shift = _sampled(candidate, data, rows, columns, seed, weights)
+    if data.elsewhere and file_of(data.matrix) and family.is_beyond(data.elsewhere, given):
         model = family.fit_elsewhere(data.elsewhere, given, seed, candidate.parameters)
     else:
         matrix = data.matrix[given.rows[:, None], columns]
-        model = family.fit(matrix, given.labels, counts, seed, candidate.parameters)
-    return model.calibrated(intercept=sample.shift)
+        model = family.fit(matrix, given.labels, given.weights, seed, candidate.parameters)
+    return model.calibrated(intercept=shift)
+
+
+def _sampled(  # noqa: PLR0913, PLR0917
+    candidate: Candidate,
+    data: TrainingSet,
+    rows: Rows,
+    columns: Rows,
+    seed: int,
+    weights: Vector | None = None,
+) -> tuple[FileSample, float]:
+    """Return what a fit to these rows sees, and the shift that restores their prevalence."""
+    labels = data.labels[rows]
+    weighted = FAMILIES[candidate.family].weighted
+    sample = resample(labels, candidate.sampling, seed, weighted=weighted)
+    counts = sample.weights if weights is None else sample.weights * weights[sample.rows]
+    chosen = rows[sample.rows]
+    return FileSample(data.matrix, chosen, columns, labels[sample.rows], counts), sample.shift
 
 
 def chosen_columns(data: TrainingSet, rows: Rows, most: int | None, seed: int) -> Rows:
@@ -170,7 +197,7 @@ def chosen_columns(data: TrainingSet, rows: Rows, most: int | None, seed: int) -
     columns = np.flatnonzero(informative(data, rows))
     while most is not None and len(columns) > most:
         model = fit(
-            Candidate(LightGBM.family), data, _in_memory(data, rows, columns), columns, seed
+            Candidate(LightGBM.family), data, in_memory_rows(data, rows, columns), columns, seed
         )
         assert isinstance(model, LightGBM)
         worth = model.booster.feature_importance("gain")
@@ -179,8 +206,17 @@ def chosen_columns(data: TrainingSet, rows: Rows, most: int | None, seed: int) -
     return columns
 
 
-def _in_memory(data: TrainingSet, rows: Rows, columns: Rows) -> Rows:
-    """Return as many of these rows, evenly spaced, as a fit in memory takes."""
+def in_memory_rows(data: TrainingSet, rows: Rows, columns: Rows) -> Rows:
+    """Return as many of these rows as a fit in memory takes: of each class as many, evenly spaced.
+
+    Of a class that has fewer, all.
+    """
     if data.elsewhere is None or file_of(data.matrix) is None:
         return rows
-    return evenly(rows, data.elsewhere.most_bytes // (len(columns) * data.matrix.itemsize))
+    a_row = len(columns) * data.matrix.itemsize * FAMILIES[LightGBM.family].copies
+    most = max(2, data.elsewhere.most_bytes // a_row)
+    if len(rows) <= most:
+        return rows
+    few, many = sorted((rows[data.labels[rows] == label] for label in (0, 1)), key=len)
+    few = evenly(few, most // 2)
+    return np.sort(np.concatenate([few, evenly(many, most - len(few))]))

@@ -1,5 +1,6 @@
 """Training: one target's rows in, judged on rows they never saw, one artifact out."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -75,7 +76,8 @@ def train_on(
     Raises:
         AlmanacError: the labels cannot carry a model, or none of the plan's families can be had.
     """
-    with lineage.run(f"train.{dataset.manifest.target.name}") as told:
+    name = f"train.{dataset.manifest.target.name}"
+    with lineage.run(name) as told, rows.elsewhere or nullcontext():
         trained = _trained(ws, dataset, rows, plan or Plan())
         if told:
             read = lineage.folder(ws.datasets / dataset.id)

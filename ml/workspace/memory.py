@@ -25,3 +25,11 @@ def bytes_of(amount: str) -> int:
 def machine_memory() -> int:
     """Return how many bytes of memory the machine has."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def amount_of(size: float) -> str:
+    """Return bytes as `8.6 MB`."""
+    for unit in ("TB", "GB", "MB"):
+        if size >= UNITS[unit]:
+            return f"{size / UNITS[unit]:,.1f} {unit}"
+    return f"{size / UNITS['KB']:,.1f} KB"

@@ -5,7 +5,7 @@ Spark reads, exchanges, schedules and tries again; DuckDB computes inside the ta
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 import pyarrow as pa
 
@@ -14,9 +14,12 @@ from ml.lake.settings import LakeSettings
 from ml.workspace import extras
 from ml.workspace.errors import BadInput
 
+if TYPE_CHECKING:
+    from ml.lake.engines.spark import Spark
+
 T = TypeVar("T")
 
-__all__ = ["Engine", "Source", "engine_of"]
+__all__ = ["Engine", "Source", "engine_of", "spark_of"]
 
 
 class Engine(Protocol):
@@ -88,13 +91,18 @@ def engine_of(settings: LakeSettings) -> Engine:
         BadInput: pyspark or Java is missing, or the master does not answer.
     """
     if settings.engine == "spark":
-        return _spark(settings.master)
+        return spark_of(settings.master)
     from ml.lake.engines.processes import Processes
 
     return Processes(settings.bucket_memory)
 
 
-def _spark(master: str) -> Engine:
+def spark_of(master: str) -> "Spark":
+    """Return the engine Spark, started; `master` is in its own words, empty for its settings'.
+
+    Raises:
+        BadInput: pyspark or Java is missing, or the master does not answer.
+    """
     try:
         import pyspark  # noqa: F401
     except ModuleNotFoundError as error:

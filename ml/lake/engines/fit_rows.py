@@ -11,8 +11,6 @@ import pyarrow as pa
 
 from ml.data.elsewhere import FileSample
 from ml.data.mapped import FileRows
-from ml.lake.engines.answers import Failure
-from ml.lake.engines.executors import Call
 from ml.workspace import extras
 from ml.workspace.errors import BadInput
 
@@ -65,15 +63,12 @@ class FitRows:
                 )
 
 
-def read_fit_rows(
-    numbers: Iterable[pa.RecordBatch], call: Call, rows: FitRows
-) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of these numbers; none where the executor cannot fit, which is told."""
-    if not isinstance(call.answer(_check_xgboost), Failure):
-        yield from rows.batches(numbers)
+def check_xgboost() -> None:
+    """Check that this executor can fit.
 
-
-def _check_xgboost() -> None:
+    Raises:
+        BadInput: it has no xgboost.
+    """
     if find_spec("xgboost") is None:
         raise BadInput(
             f"The executor on {platform.node()} has no xgboost.",

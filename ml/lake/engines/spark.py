@@ -20,7 +20,7 @@ from pyspark.sql.types import StructType
 from ml.lake.engines.answers import lost, value_of
 from ml.lake.engines.batches import BUCKET, ORDER, Source, check_schema
 from ml.lake.engines.executors import ANSWERS, Call, Failures, check_duckdb, read, write_buckets
-from ml.lake.engines.fit_rows import FIT_ROWS, FitRows, read_fit_rows
+from ml.lake.engines.fit_rows import FIT_ROWS, FitRows, check_xgboost
 from ml.lake.engines.session import ATTEMPTS, Session, reason_of
 from ml.workspace.errors import AlmanacError
 from ml.workspace.faults import Refused, fault_of
@@ -32,6 +32,10 @@ Write = Callable[[int, Iterator[pa.RecordBatch]], T]
 LOOK = 0.2
 # What Spark says of a task whose process ended.
 DEATHS = ("Python worker exited unexpectedly", "ExecutorLostFailure")
+# What it may say of one whose tasks talk to each other.
+CUT_OFF = ("Connection reset", "SocketException", "EOFException")
+# How often such tasks are tried, all of them at once.
+TRIES = 3
 
 
 class Spark:
@@ -105,10 +109,10 @@ class Spark:
 
         # It would tell on the terminal of each step.
         logging.getLogger("XGBoost-PySpark").setLevel(logging.WARNING)
-        workers = self._slots()
-        call = self._call()
+        workers, words = self._slots(), "xgboost on the executors"
+        self.run(words, [check_xgboost] * workers)
         numbers = self._session.spark.range(0, rows.count, 1, workers)
-        frame = numbers.mapInArrow(partial(read_fit_rows, call=call, rows=rows), FIT_ROWS)
+        frame = numbers.mapInArrow(rows.batches, FIT_ROWS)
         # The class of classifiers would read all rows once more, to count the labels' values.
         estimator = SparkXGBRegressor(
             features_col="features",
@@ -124,8 +128,22 @@ class Spark:
         def fit() -> list[bytearray]:
             return [estimator.fit(frame).get_booster().save_raw("json")]
 
-        (booster,) = self._watched("xgboost on the executors", fit, call)
-        return bytes(booster)
+        for _ in range(TRIES):
+            try:
+                (booster,) = self._watched(words, fit, self._call())
+            except AlmanacError as error:
+                # Spark does not try tasks again that wait for each other.
+                if not any(each in str(error.__cause__) for each in (*DEATHS, *CUT_OFF)):
+                    raise
+                lost_it = error
+            else:
+                return bytes(booster)
+        raise AlmanacError(
+            f"{words}: a process of an executor ended, each of {TRIES} times "
+            f"({reason_of(lost_it)}); most likely its memory ran out.",
+            "Give executors more memory (spark.executor.memoryOverhead), or use more of them "
+            "(docs/scaling.md), then run the command again.",
+        ) from lost_it
 
     def _slots(self) -> int:
         """Return how many tasks run at once."""
