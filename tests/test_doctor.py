@@ -263,3 +263,11 @@ def test_files_of_a_lake_are_looked_at(ours: Path, monkeypatch: pytest.MonkeyPat
     found = checks()["landed files"]
     assert (found.state, str(lost) in found.what) == ("broken", True)
     assert found.next.endswith("then: ml lake build")
+
+
+def test_spark_without_java_is_told(ours: Path, monkeypatch: pytest.MonkeyPatch):
+    session = pytest.importorskip("ml.lake.engines.session", reason="pyspark is missing")
+    (ours / "workspace.yml").write_text("lake: {path: lake, buckets: 2, engine: spark}\n", "utf-8")
+    monkeypatch.setattr(session.shutil, "which", lambda name: None)
+    found = checks()["extras"]
+    assert (found.state, "needs Java" in found.what) == ("broken", True)

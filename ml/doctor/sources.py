@@ -62,6 +62,10 @@ def optional_packages(ws: Workspace) -> Finding:
     for extra, package, why in needed:
         if find_spec(package) is None:
             return broken(f"{why} needs {package}", extras.advice(extra))
+    if "spark" in {extra for extra, _, _ in needed}:
+        from ml.lake.engines.session import check_java
+
+        check_java()
     used = ", ".join(dict.fromkeys(extra for extra, _, _ in needed))
     return fine(f"in use: {used}" if used else "none is needed here")
 

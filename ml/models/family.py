@@ -187,8 +187,8 @@ class Family(Format):
         return sample.bytes * self.copies > elsewhere.most_bytes
 
     def check_elsewhere(self, elsewhere: Elsewhere, sample: FileSample) -> None:
-        """Raise AlmanacError if the family can be fitted in this process alone."""
-        if self.learn_elsewhere is None:
+        """Raise AlmanacError if the sample is beyond memory, and only memory will do."""
+        if self.learn_elsewhere is None and self.is_beyond(elsewhere, sample):
             rows, columns = len(sample.rows), len(sample.columns)
             raise BadInput(
                 f"{self.name} is fitted in memory, and a fit to {rows:,} rows of {columns:,} "

@@ -122,10 +122,7 @@ class CrossFit:
         elsewhere = self.data.elsewhere
         if elsewhere is None or file_of(self.data.matrix) is None:
             return most
-        every = np.arange(len(self.data))
-        whole, _ = _sampled(candidate, self.data, every, self.columns, self.seed)
-        if family.is_beyond(elsewhere, whole):
-            family.check_elsewhere(elsewhere, whole)
+        family.check_elsewhere(elsewhere, _whole(candidate, self.data, self.columns, self.seed))
         beside = max(1, elsewhere.most_bytes // (4 * values * family.copies))
         return beside if most is None else min(most, beside)
 
@@ -170,6 +167,18 @@ def fit(  # noqa: PLR0913, PLR0917
         matrix = data.matrix[given.rows[:, None], columns]
         model = family.fit(matrix, given.labels, given.weights, seed, candidate.parameters)
     return model.calibrated(intercept=shift)
+
+
+def is_elsewhere(candidate: Candidate, data: TrainingSet, columns: Rows, seed: int) -> bool:
+    """Return whether a fit to all rows needs more memory than there may be in this process."""
+    if data.elsewhere is None or file_of(data.matrix) is None:
+        return False
+    whole = _whole(candidate, data, columns, seed)
+    return FAMILIES[candidate.family].is_beyond(data.elsewhere, whole)
+
+
+def _whole(candidate: Candidate, data: TrainingSet, columns: Rows, seed: int) -> FileSample:
+    return _sampled(candidate, data, np.arange(len(data)), columns, seed)[0]
 
 
 def _sampled(  # noqa: PLR0913, PLR0917

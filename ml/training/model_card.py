@@ -19,7 +19,7 @@ from ml.evaluation.metrics import measure
 from ml.evaluation.thresholds import cross_fitted_choice
 from ml.registry.artifact import package_versions
 from ml.registry.card import Calibration, Card, Member
-from ml.training.crossfit import FOLDS
+from ml.training.crossfit import FOLDS, is_elsewhere
 from ml.training.ensemble import Learnt
 from ml.training.leaderboard import leaderboard
 from ml.training.plan import Plan
@@ -193,10 +193,13 @@ def _choice(fitted: Fitted) -> list[str]:
     """Return what the choice was between, and what that does to the folds' own figures."""
     tried = ", ".join(f"{name} {auc:.3f}" for name, auc in fitted.candidates.items())
     left_out = fitted.plan.left_out(len(fitted.training))
+    learnt, data, seed = fitted.learnt, fitted.training, fitted.plan.seed
+    away = [m for m in learnt.members if is_elsewhere(m, data, learnt.columns, seed)]
     said = f"Cross-validated ROC-AUC on training rows, best of {len(fitted.learnt.tried)} trials: "
     return [
         f"{said}{tried}.",
         "The choice was made on these folds, which flatters it a little; ml evaluate --repeats and "
         "--months choose anew inside.",
+        *(f"{member.family} was fitted by Spark's executors, beyond memory." for member in away),
         *([f"Left out: {', '.join(left_out)}."] if left_out else []),
     ]
