@@ -29,6 +29,8 @@ from ml.workspace.settings import Workspace
 from ml.workspace.warehouse import open_warehouse
 
 ROWS_PER_BATCH = 10_000
+# What DuckDB holds of a model's input before it spills to disk.
+MEMORY = "1GB"
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ def _input_batches(ws: Workspace, view: FeatureView, moment: datetime) -> Iterat
     )
     with open_warehouse(ws.warehouse) as connection:
         try:
+            connection.execute(f"set memory_limit = '{MEMORY}'")
             connection.execute("set variable moment = ?::timestamp", [moment])
             reader = connection.sql(query).to_arrow_reader(ROWS_PER_BATCH)
             yield Batch(view.name, [], [], {})
