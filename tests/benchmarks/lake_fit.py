@@ -10,7 +10,6 @@ import argparse
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +70,7 @@ def write(home: Path, rows: int, features: int) -> None:
 def fit(home: str, way: str, trees: int) -> None:
     """Fit in this way, judge, and leave a text of how good it is and how much memory it took."""
     folder, most = Path(home), Watch()
+    most.start()
     matrix = np.load(folder / "matrix.npy", mmap_mode="r+")
     labels = np.load(folder / "labels.npy")
     rows, columns = np.arange(len(labels) - HELD_OUT), np.arange(matrix.shape[1])
@@ -85,24 +85,27 @@ def fit(home: str, way: str, trees: int) -> None:
         model = family.fit_elsewhere(TrainingRoom(lake), sample, 1, parameters)
     unseen = np.arange(len(rows), len(labels))
     auc = roc_auc(labels[unseen], model.log_odds_at(matrix, unseen, columns))
+    most.ended.set()
+    most.join()
     told = f"this process {most.bytes / 2**30:.2f} GiB of its own, ROC-AUC {auc:.4f}"
     (folder / "told.txt").write_text(told, encoding="utf-8")
 
 
-class Watch:
+class Watch(threading.Thread):
     """The most memory of its own that this process had since, looked at ten times a second."""
 
     def __init__(self) -> None:
-        """Begin."""
+        """Know nothing yet."""
+        super().__init__()
         self.bytes = 0
-        threading.Thread(target=self._look, daemon=True).start()
+        self.ended = threading.Event()
 
-    def _look(self) -> None:
-        while True:
+    def run(self) -> None:
+        """Look until `ended` is set."""
+        while not self.ended.wait(0.1):
             for line in Path("/proc/self/status").read_text("utf-8").splitlines():
                 if line.startswith("RssAnon:"):
                     self.bytes = max(self.bytes, int(line.split()[1]) * 1024)
-            time.sleep(0.1)
 
 
 if __name__ == "__main__":

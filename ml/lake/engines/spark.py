@@ -33,7 +33,7 @@ LOOK = 0.2
 # What Spark says of a task whose process ended.
 DEATHS = ("Python worker exited unexpectedly", "ExecutorLostFailure")
 # What it may say of one whose tasks talk to each other.
-CUT_OFF = ("Connection reset", "SocketException", "EOFException")
+CUT_OFF = ("Connection reset", "SocketException", "EOFException", "src/collective/")
 # How often such tasks are tried, all of them at once.
 TRIES = 3
 
