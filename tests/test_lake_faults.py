@@ -20,7 +20,7 @@ from ml.lake import build_lock, landed
 from ml.lake.build import build_lake
 from ml.lake.connection import task_connection
 from ml.lake.stored import Stored, partition_of, write
-from ml.workspace.errors import NotBuilt
+from ml.workspace.errors import Held, NotBuilt
 from ml.workspace.faults import Refused, writing
 from ml.workspace.settings import Workspace
 
@@ -47,7 +47,7 @@ def test_a_lock_that_a_full_disk_does_not_take_is_no_lock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(build_lock, "asdict", full)
+        patched.setattr("ml.workspace.holder.asdict", full)
         with pytest.raises(Refused, match=FULL), build_lock.building(tmp_path):
             pass
     with build_lock.building(tmp_path):
@@ -87,9 +87,10 @@ def test_a_full_disk_refuses_the_matrix_of_a_bucket_before_it_is_filled(
         names=["x"],
         fill=lambda _connection, values: filled.append(values) or {},
     )
-    monkeypatch.setattr(by_bucket.os, "posix_fallocate", full)
-    with pytest.raises(Refused, match=FULL), writing(tmp_path):
+    monkeypatch.setattr("ml.data.mapped.os.posix_fallocate", full)
+    with pytest.raises(Held, match=FULL) as caught, writing(tmp_path / "warehouse.duckdb"):
         by_bucket._matrix(asked, duckdb.connect(), tmp_path / "0")
+    assert str(tmp_path / "0") in caught.value.what
     assert filled == []
 
 

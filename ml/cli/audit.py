@@ -140,8 +140,9 @@ def _on_sample(sample: "Sample") -> list[str]:
         )
     if sample.families:
         lines.append(
-            "\nAudited with facts of the sample only, for with its own the lake has other "
-            f"values (ml lake verify compares them): {', '.join(sample.families)}."
+            "\nThese families read what is computed from all customers, so they were audited as if "
+            f"the sample were all of them: {', '.join(sample.families)}. Nothing is to be done; "
+            "ml lake verify compares the lake's own values."
         )
     if sample.absent:
         lines.append(f"\nNot audited, for no row is in these buckets: {', '.join(sample.absent)}.")
