@@ -11,7 +11,7 @@ ranked as (
         {{ middle_rank('target, model_id, score_month, label is null') }} as middle_rank,
         {{ middle_rank('target, model_id, score_month, label') }} as own_rank,
         {{ middle_rank('target, model_id, score_month, label is null', 'baseline_ranking') }} as baseline_rank,
-        -- count(…) filter (…) over … takes time by the square of the rows in DuckDB 2.0.
+        -- A filtered count over a window takes time by the square of its rows in DuckDB 2.0.
         count(case label when 1 then 1 end) over of_month as positives,
         count(case label when 0 then 1 end) over of_month as negatives,
         count(label) over (of_month order by score desc range between unbounded preceding and current row) as at_least,
