@@ -42,7 +42,7 @@ def test_the_same_rows_give_the_same_model(family):
 @pytest.mark.parametrize("name", ["logistic", "knn", "svc"])
 def test_rows_prepared_block_by_block_are_learnt_as_at_once(name, monkeypatch):
     whole = FAMILIES[name].fit(*sample(), 1)
-    monkeypatch.setattr("ml.data.training_set.ROWS_AT_ONCE", 70)
+    monkeypatch.setattr("ml.data.mapped.ROWS_AT_ONCE", 70)
     assert FAMILIES[name].fit(*sample(), 1).content() == whole.content()
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class FileSample(NamedTuple):
-    """Rows and columns of a mapped matrix by position, and each row's label and weight."""
+class FitSample(NamedTuple):
+    """Rows and columns of a matrix by position, and each row's label and weight."""
 
     matrix: NDArray[np.float32]
     rows: NDArray[np.int64]
@@ -39,7 +39,7 @@ class Elsewhere(Protocol):
         ...
 
     def xgboost(
-        self, sample: FileSample, parameters: Mapping[str, Any], rounds: int, seed: int
+        self, sample: FitSample, parameters: Mapping[str, Any], rounds: int, seed: int
     ) -> bytes:
         """Return XGBoost's JSON of a classifier of so many trees, fitted to the sample.
 

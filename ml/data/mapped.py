@@ -20,7 +20,7 @@ from ml.workspace.holder import held_folder
 
 # Makes a float32 matrix of a shape, rows and columns, full of NaN.
 MatrixMaker = Callable[[tuple[int, int]], NDArray[np.float32]]
-# Rows that are written at once.
+# A matrix may fill most of the memory: what needs a copy copies so many rows at once.
 ROWS_AT_ONCE = 10_000
 
 
@@ -50,8 +50,8 @@ def mapped(path: Path, shape: tuple[int, int]) -> "np.memmap[Any, np.dtype[np.fl
     except Refused as error:
         # Who reads the warehouse meanwhile would name its file instead.
         raise Held(error.what, error.next) from error
-    for start in range(0, len(matrix), ROWS_AT_ONCE):
-        matrix[start : start + ROWS_AT_ONCE] = np.nan
+    for block in blocks(len(matrix)):
+        matrix[block] = np.nan
     return matrix
 
 
@@ -86,6 +86,11 @@ def rows_at(matrix: NDArray[np.float32], rows: NDArray[np.int64] | slice) -> NDA
     if file is None or isinstance(rows, slice):
         return matrix[rows]
     copy = passing(file.path.parents[1], (len(rows), matrix.shape[1]))
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        copy[start : start + ROWS_AT_ONCE] = matrix[rows[start : start + ROWS_AT_ONCE]]
+    for block in blocks(len(rows)):
+        copy[block] = matrix[rows[block]]
     return copy
+
+
+def blocks(rows: int) -> list[slice]:
+    """Return slices that cover so many rows, at least one."""
+    return [slice(start, start + ROWS_AT_ONCE) for start in range(0, max(rows, 1), ROWS_AT_ONCE)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ml.data.elsewhere import Elsewhere
 from ml.data.feature import Feature
-from ml.data.mapped import file_of, rows_at
+from ml.data.mapped import blocks, file_of, rows_at
 from ml.workspace.errors import NotBuilt, NotTrained
 from ml.workspace.texts import few
 
@@ -23,8 +23,6 @@ Rows = NDArray[np.int64]
 Keys = NDArray[np.uint64]
 Months = NDArray[np.datetime64]
 Number = TypeVar("Number", bound=np.generic)
-# A matrix may fill most of the memory: what needs a copy copies so many rows at once.
-ROWS_AT_ONCE = 10_000
 COLUMNS_AT_ONCE = 32
 
 
@@ -32,7 +30,8 @@ COLUMNS_AT_ONCE = 32
 class TrainingSet:
     """Label rows with their features, in canonical order: by time, then by content, never by id.
 
-    A matrix may lie in a file (`ml.data.mapped`); then `elsewhere` fits what memory does not hold.
+    A matrix may lie in a file (`ml.data.mapped`); then, and only then, `elsewhere` fits what memory
+    does not hold.
     """
 
     features: tuple[Feature, ...]
@@ -236,8 +235,3 @@ def informative(data: TrainingSet, rows: Rows) -> NDArray[np.bool_]:
 def evenly(rows: NDArray[Number], most: int) -> NDArray[Number]:
     """Return at most so many of these rows, evenly spaced, without a copy."""
     return rows[:: -(-len(rows) // most) or 1]
-
-
-def blocks(rows: int) -> list[slice]:
-    """Return slices that cover so many rows, at least one."""
-    return [slice(start, start + ROWS_AT_ONCE) for start in range(0, max(rows, 1), ROWS_AT_ONCE)]

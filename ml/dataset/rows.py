@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from ml.data.elsewhere import Elsewhere
 from ml.data.feature import Feature
+from ml.data.mapped import file_of
 from ml.data.training_set import Matrix, TrainingSet, relabelled, training_set
 from ml.lake.training import training_room
 from ml.workspace.errors import NotBuilt
@@ -85,7 +86,8 @@ def labelled_rows(ws: Workspace, target: Target) -> TrainingSet:
     found = store.training_matrix(ws, target.name, target.label_sql, room.matrix)
     view_of = {name: view for name, view, _ in store.feature_names(ws, target.name)}
     features = [Feature(name, str(kind), view_of[name]) for name, kind in found.types.items()]
-    return usable_rows(found.rows, features, found.values, target, room)
+    elsewhere = room if file_of(found.values) else None
+    return usable_rows(found.rows, features, found.values, target, elsewhere)
 
 
 def usable_rows(

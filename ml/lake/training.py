@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
-from ml.data.elsewhere import FileSample
+from ml.data.elsewhere import FitSample
 from ml.data.mapped import file_of, in_memory, passing
 from ml.data.training_set import Matrix
 from ml.lake.engines import spark_of
+from ml.lake.engines.fit_rows import FitRows
 from ml.lake.settings import SECTION, LakeSettings, lake_settings
 from ml.lake.shown import ANSWERS, answers
 from ml.workspace.errors import BadInput
@@ -64,7 +65,7 @@ class TrainingRoom:
         return passing(self._lake.path / ANSWERS, shape)
 
     def xgboost(
-        self, sample: FileSample, parameters: Mapping[str, Any], rounds: int, seed: int
+        self, sample: FitSample, parameters: Mapping[str, Any], rounds: int, seed: int
     ) -> bytes:
         """Return XGBoost's JSON of a classifier that Spark's executors fitted to the sample.
 
@@ -87,8 +88,6 @@ class TrainingRoom:
             spark = self._spark or (self._session or own).enter_context(spark_of(lake.master))
             if self._session is not None:
                 self._spark = spark
-            from ml.lake.engines.fit_rows import FitRows
-
             return spark.xgboost(FitRows.written(sample, file, folder), parameters, rounds, seed)
 
 

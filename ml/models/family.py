@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from ml.data.elsewhere import Elsewhere, FileSample
-from ml.data.training_set import Labels, Matrix, Rows, Vector, blocks
+from ml.data.elsewhere import Elsewhere, FitSample
+from ml.data.mapped import blocks
+from ml.data.training_set import Labels, Matrix, Rows, Vector
 from ml.workspace import extras
 from ml.workspace.errors import AlmanacError, BadInput
 from ml.workspace.memory import amount_of
@@ -142,7 +143,7 @@ class Family(Format):
     most_rows: int | None = None
     package: str | None = None
     copies: int = 2
-    learn_elsewhere: Callable[[Elsewhere, FileSample, Parameters, int], Model] | None = None
+    learn_elsewhere: Callable[[Elsewhere, FitSample, Parameters, int], Model] | None = None
 
     def defaults(self, labels: Labels) -> dict[str, Any]:
         """Return a value for every parameter of the space."""
@@ -168,7 +169,7 @@ class Family(Format):
     def fit_elsewhere(
         self,
         elsewhere: Elsewhere,
-        sample: FileSample,
+        sample: FitSample,
         seed: int,
         parameters: Parameters | None = None,
     ) -> Model:
@@ -182,11 +183,11 @@ class Family(Format):
         settings = self._settings(sample.labels, parameters)
         return self.learn_elsewhere(elsewhere, sample, settings, seed)
 
-    def is_beyond(self, elsewhere: Elsewhere, sample: FileSample) -> bool:
+    def is_beyond(self, elsewhere: Elsewhere, sample: FitSample) -> bool:
         """Return whether a fit to the sample takes more memory than it may in this process."""
         return sample.bytes * self.copies > elsewhere.most_bytes
 
-    def check_elsewhere(self, elsewhere: Elsewhere, sample: FileSample) -> None:
+    def check_elsewhere(self, elsewhere: Elsewhere, sample: FitSample) -> None:
         """Raise AlmanacError if the sample is beyond memory, and only memory will do."""
         if self.learn_elsewhere is None and self.is_beyond(elsewhere, sample):
             rows, columns = len(sample.rows), len(sample.columns)

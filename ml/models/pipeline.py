@@ -14,7 +14,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from ml.data.training_set import Labels, Matrix, Vector, blocks, evenly
+from ml.data.mapped import blocks
+from ml.data.training_set import Labels, Matrix, Vector, evenly
 from ml.models import parallel
 from ml.models.bounds import check_estimator
 from ml.models.encoding import adding, encoded

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data.elsewhere import Elsewhere, FileSample
+from ml.data.elsewhere import Elsewhere, FitSample
 from ml.data.training_set import Labels, Matrix, Vector
 from ml.models.bounds import check_xgboost
 from ml.models.family import Columns, Family, Model, Parameters, Range
@@ -46,7 +46,7 @@ def _learn(
 
 
 def _learn_elsewhere(
-    elsewhere: Elsewhere, sample: FileSample, parameters: Parameters, seed: int
+    elsewhere: Elsewhere, sample: FitSample, parameters: Parameters, seed: int
 ) -> XGBoost:
     settings, rounds = _settings(parameters)
     return _parse(elsewhere.xgboost(sample, settings, rounds, seed))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.data.training_set import Matrix, blocks
+from ml.data.mapped import blocks
+from ml.data.training_set import Matrix
 
 if TYPE_CHECKING:
     # What explains a model need not import the libraries of all.

@@ -17,7 +17,7 @@ from feast import FeatureStore, FeatureView
 
 from feature_repo.inputs import VECTOR
 from feature_repo.stores.duckdb_job import DuckDBRetrievalJob
-from feature_repo.stores.duckdb_source import DuckDBSource
+from feature_repo.stores.duckdb_source import DuckDBSource, open_store
 from ml.store.generation import Batch, Generation, ViewVersion
 from ml.store.model_input import SUFFIX
 from ml.store.online_reader import foreign_store, online_rows_of
@@ -26,11 +26,8 @@ from ml.store.values import KEY, EncodedColumn, encoded, entity_key, packed
 from ml.workspace.errors import NotBuilt
 from ml.workspace.progress import Progress
 from ml.workspace.settings import Workspace
-from ml.workspace.warehouse import open_warehouse
 
 ROWS_PER_BATCH = 10_000
-# What DuckDB holds of a model's input before it spills to disk.
-MEMORY = "1GB"
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ def materialize(ws: Workspace, moments: Mapping[str, datetime | None]) -> list[M
         for view in views:
             bar.set_description(view.name)
             count = 0
-            for batch in _batches(ws, store, view, moments[view.name]):
+            for batch in _batches(store, view, moments[view.name]):
                 materialization.stage(batch)
                 count += len(batch.keys)
                 bar.update(len(batch.keys))
@@ -110,25 +107,22 @@ def _feature_count(view: FeatureView) -> int:
     return int(view.tags.get("features", len(view.features)))
 
 
-def _batches(
-    ws: Workspace, store: FeatureStore, view: FeatureView, moment: datetime | None
-) -> Iterator[Batch]:
+def _batches(store: FeatureStore, view: FeatureView, moment: datetime | None) -> Iterator[Batch]:
     if moment is None:
         return iter([Batch(view.name, [], [], {})])
     if view.name.endswith(SUFFIX):
-        return _input_batches(ws, view, moment)
+        return _input_batches(store, view, moment)
     return _named_batches(store, view, moment)
 
 
-def _input_batches(ws: Workspace, view: FeatureView, moment: datetime) -> Iterator[Batch]:
+def _input_batches(store: FeatureStore, view: FeatureView, moment: datetime) -> Iterator[Batch]:
     source = _source(view)
     query = (
         f"select {KEY}, {VECTOR} from {source.get_table_query_string()} "
         "where event_timestamp = getvariable('moment')"
     )
-    with open_warehouse(ws.warehouse) as connection:
+    with open_store(store.config) as connection:
         try:
-            connection.execute(f"set memory_limit = '{MEMORY}'")
             connection.execute("set variable moment = ?::timestamp", [moment])
             reader = connection.sql(query).to_arrow_reader(ROWS_PER_BATCH)
             yield Batch(view.name, [], [], {})

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.data.elsewhere import FileSample
-from ml.data.mapped import file_of
+from ml.data.elsewhere import FitSample
 from ml.data.resampling import most_rows_kept, resample
 from ml.data.split import CustomerGroups, customer_groups, folds, train_and_held_out
 from ml.data.training_set import Rows, TrainingSet, Vector, evenly, informative
@@ -120,7 +119,7 @@ class CrossFit:
         values = max(most_rows_kept(labels[fold.train]) * len(fold.columns) for fold in self.folds)
         most = family.most_threads(candidate.parameters, values)
         elsewhere = self.data.elsewhere
-        if elsewhere is None or file_of(self.data.matrix) is None:
+        if elsewhere is None:
             return most
         family.check_elsewhere(elsewhere, _whole(candidate, self.data, self.columns, self.seed))
         beside = max(1, elsewhere.most_bytes // (4 * values * family.copies))
@@ -161,7 +160,7 @@ def fit(  # noqa: PLR0913, PLR0917
     """
     family = FAMILIES[candidate.family]
     given, shift = _sampled(candidate, data, rows, columns, seed, weights)
-    if data.elsewhere and file_of(data.matrix) and family.is_beyond(data.elsewhere, given):
+    if data.elsewhere and family.is_beyond(data.elsewhere, given):
         model = family.fit_elsewhere(data.elsewhere, given, seed, candidate.parameters)
     else:
         matrix = data.matrix[given.rows[:, None], columns]
@@ -171,13 +170,13 @@ def fit(  # noqa: PLR0913, PLR0917
 
 def is_elsewhere(candidate: Candidate, data: TrainingSet, columns: Rows, seed: int) -> bool:
     """Return whether a fit to all rows needs more memory than there may be in this process."""
-    if data.elsewhere is None or file_of(data.matrix) is None:
+    if data.elsewhere is None:
         return False
     whole = _whole(candidate, data, columns, seed)
     return FAMILIES[candidate.family].is_beyond(data.elsewhere, whole)
 
 
-def _whole(candidate: Candidate, data: TrainingSet, columns: Rows, seed: int) -> FileSample:
+def _whole(candidate: Candidate, data: TrainingSet, columns: Rows, seed: int) -> FitSample:
     return _sampled(candidate, data, np.arange(len(data)), columns, seed)[0]
 
 
@@ -188,14 +187,14 @@ def _sampled(  # noqa: PLR0913, PLR0917
     columns: Rows,
     seed: int,
     weights: Vector | None = None,
-) -> tuple[FileSample, float]:
+) -> tuple[FitSample, float]:
     """Return what a fit to these rows sees, and the shift that restores their prevalence."""
     labels = data.labels[rows]
     weighted = FAMILIES[candidate.family].weighted
     sample = resample(labels, candidate.sampling, seed, weighted=weighted)
     counts = sample.weights if weights is None else sample.weights * weights[sample.rows]
     chosen = rows[sample.rows]
-    return FileSample(data.matrix, chosen, columns, labels[sample.rows], counts), sample.shift
+    return FitSample(data.matrix, chosen, columns, labels[sample.rows], counts), sample.shift
 
 
 def chosen_columns(data: TrainingSet, rows: Rows, most: int | None, seed: int) -> Rows:
@@ -220,7 +219,7 @@ def in_memory_rows(data: TrainingSet, rows: Rows, columns: Rows) -> Rows:
 
     Of a class that has fewer, all.
     """
-    if data.elsewhere is None or file_of(data.matrix) is None:
+    if data.elsewhere is None:
         return rows
     a_row = len(columns) * data.matrix.itemsize * FAMILIES[LightGBM.family].copies
     most = max(2, data.elsewhere.most_bytes // a_row)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.data.elsewhere import FileSample
+from ml.data.elsewhere import FitSample
 from ml.data.mapped import mapped
 from ml.evaluation.metrics import roc_auc
 from ml.lake.settings import LakeSettings
@@ -81,7 +81,7 @@ def fit(home: str, way: str, trees: int) -> None:
         model = family.fit(copy, labels[rows], weights, 1, parameters)
     else:
         lake = LakeSettings(folder, 1, "spark", MASTER)
-        sample = FileSample(matrix, rows, columns, labels[rows], weights)
+        sample = FitSample(matrix, rows, columns, labels[rows], weights)
         model = family.fit_elsewhere(TrainingRoom(lake), sample, 1, parameters)
     unseen = np.arange(len(rows), len(labels))
     auc = roc_auc(labels[unseen], model.log_odds_at(matrix, unseen, columns))

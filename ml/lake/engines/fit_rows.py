@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ml.data.elsewhere import FileSample
+from ml.data.elsewhere import FitSample
 from ml.data.mapped import FileRows
 from ml.workspace import extras
 from ml.workspace.errors import BadInput
@@ -32,7 +32,7 @@ class FitRows:
     count: int
 
     @classmethod
-    def written(cls, sample: FileSample, file: FileRows, folder: Path) -> "FitRows":
+    def written(cls, sample: FitSample, file: FileRows, folder: Path) -> "FitRows":
         """Return the sample, of which all but the matrix has been written to `folder`."""
         assert isinstance(sample.matrix, np.memmap)
         # Other machines see what is on the disk.
